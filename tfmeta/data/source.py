@@ -1,0 +1,66 @@
+"""A data set as three class-disjoint splits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tfmeta.data.split import Split
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """Three splits of one data set that share no class.
+
+    Meta-training, meta-validation and meta-test draw their tasks from different
+    classes; that no class is in two splits is checked by name here. A split may have
+    no classes at all (a source that is only for testing).
+
+    Args:
+        name: The source's name, such as "glyphs" or "tfds:omniglot".
+        train: The meta-train classes.
+        val: The meta-validation classes.
+        test: The meta-test classes.
+
+    Raises:
+        ValueError: Where a class is in two splits or the examples' shapes differ.
+
+    Example:
+        >>> import numpy as np
+        >>> def one(split):
+        ...     return Split(split, np.zeros((2, 4)), np.int32([0, 0]), (split + "/a",))
+        >>> Source("toy", one("train"), one("val"), one("test")).test.num_classes
+        1
+    """
+
+    name: str
+    train: Split
+    val: Split
+    test: Split
+
+    def __post_init__(self) -> None:
+        owner: dict[str, str] = {}
+        for field in ("train", "val", "test"):
+            split = getattr(self, field)
+            if split.name != field:
+                raise ValueError(
+                    f"The {field} split of source {self.name!r} must be named "
+                    f"{field!r}. Received: {split.name!r}."
+                )
+            if (split.example_shape, split.x.dtype) != (
+                self.train.example_shape,
+                self.train.x.dtype,
+            ):
+                raise ValueError(
+                    f"The splits of source {self.name!r} must have examples of one "
+                    f"shape and dtype. Received: {self.train.example_shape} "
+                    f"{self.train.x.dtype} in 'train', {split.example_shape} "
+                    f"{split.x.dtype} in {field!r}."
+                )
+            for name in split.class_names:
+                if name in owner:
+                    raise ValueError(
+                        f"The splits of a source must share no class, but {name!r} of "
+                        f"{self.name!r} is in {owner[name]!r} and {field!r}. Put it "
+                        "in one of them."
+                    )
+                owner[name] = field
