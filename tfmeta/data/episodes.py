@@ -1,0 +1,102 @@
+"""Batches of episodes as a `tf.data.Dataset`."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.data.sampler import EpisodeSampler
+from tfmeta.data.split import Split
+
+
+def episodes(
+    split: Split,
+    *,
+    way: int,
+    shot: int,
+    query: int | None = 15,
+    tasks: int = 1,
+    seed: int = 0,
+    start: int = 0,
+    count: int | None = None,
+) -> tf.data.Dataset:
+    """Makes the stream of episodes of a split.
+
+    Episode number i depends on (seed, split's name, i) alone, so the stream is the
+    same for every batch size, and one that starts at `start` goes on as if the
+    episodes before had been read. An element is the Keras pair (x, y): a learner
+    never sees `y`, the query labels. An episode lists its examples label by label,
+    which no learner may rely on; which class has which label is random.
+
+    Args:
+        split: Where to draw from.
+        way: Classes an episode.
+        shot: Support examples a class.
+        query: Query examples a class; None takes all that the support leaves.
+        tasks: Episodes a batch.
+        seed: Another seed, other episodes.
+        start: The first episode's number; counts episodes, not batches.
+        count: How many episodes; None for a stream without end. The last batch is
+            smaller where `tasks` does not divide it.
+
+    Returns:
+        A dataset of `({"support_x", "support_y", "query_x"}, query_y)` with shapes
+        `(tasks, way * shot, *example_shape)`, `(tasks, way * shot)`,
+        `(tasks, way * query, *example_shape)` and `(tasks, way * query)`. Labels are
+        int32 in `0..way-1`. uint8 examples become float32 in [0, 1], others stay as
+        they are.
+
+    Raises:
+        ValueError: Where the split has no such episodes, or where a batch of several
+            would not be rectangular.
+
+    Example:
+        >>> x = np.zeros((40, 2, 2, 1), np.uint8)
+        >>> names = ("a", "b", "c", "d")
+        >>> split = Split("train", x, np.repeat(np.arange(4), 10), names)
+        >>> batches = episodes(split, way=3, shot=1, query=2, tasks=5, count=10)
+        >>> for x, query_y in batches:
+        ...     print(x["support_x"].shape, query_y.shape)
+        (5, 3, 2, 2, 1) (5, 6)
+        (5, 3, 2, 2, 1) (5, 6)
+    """
+    for name, value, least in (("tasks", tasks, 1), ("start", start, 0)):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}. Received: {value}.")
+    if count is not None and count < 1:
+        raise ValueError(f"count must be at least 1, or None. Received: {count}.")
+    sampler = EpisodeSampler(split, way=way, shot=shot, query=query, seed=seed)
+    if tasks > 1 and not sampler.static:
+        raise ValueError(
+            f"query=None with tasks={tasks} needs classes of one size, but split "
+            f"{split.name!r} has classes of {split.counts.min()} to "
+            f"{split.counts.max()} examples. Use tasks=1 or a number for query."
+        )
+    stop = np.iinfo(np.int64).max if count is None else start + count
+    whole = count is None or count % tasks == 0
+    dataset = tf.data.Dataset.range(start, stop)
+    dataset = dataset.map(sampler.ids, num_parallel_calls=2, deterministic=True)
+    dataset = dataset.batch(tasks, drop_remainder=whole)
+    dataset = dataset.map(_gather_from(split), num_parallel_calls=2, deterministic=True)
+    return dataset.prefetch(2)
+
+
+def _gather_from(split: Split):
+    """Returns the function that turns a batch of ids into a batch of episodes."""
+    with tf.device("CPU:0"):  # captured by the graph, not a constant inside it
+        examples = tf.convert_to_tensor(split.x)
+
+    def gather(support, support_y, query, query_y):
+        x = {
+            "support_x": _scaled(tf.gather(examples, support)),
+            "support_y": support_y,
+            "query_x": _scaled(tf.gather(examples, query)),
+        }
+        return x, query_y
+
+    return gather
+
+
+def _scaled(x: tf.Tensor) -> tf.Tensor:
+    """Returns uint8 as float32 in [0, 1], anything else as it is."""
+    return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x

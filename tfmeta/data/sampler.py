@@ -1,0 +1,162 @@
+"""Which classes and examples an episode is made of."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.data.split import Split
+
+_NAMED = 5  # how many classes an error names before it says "and n more"
+
+
+class EpisodeSampler:
+    """Draws the example ids of episode number `index`, in the graph.
+
+    Episode `index` is a pure function of (seed, split's name, index): nothing is
+    remembered between two calls, so any episode can be drawn at any time, in any
+    order, in any process. Classes and examples are chosen by giving each candidate a
+    random key and taking the largest: a uniform choice without replacement in random
+    order. So no class is twice in an episode, support and query are disjoint, and
+    which class gets which label is random. With other hyper-parameters the same keys
+    are used: a 5-way episode holds the first five classes of the 20-way episode.
+
+    Args:
+        split: Where to draw from; its classes may differ in size.
+        way: Classes an episode.
+        shot: Support examples a class.
+        query: Query examples a class; None takes all that the support leaves.
+        seed: Another seed, other episodes.
+
+    Raises:
+        ValueError: Where the split has too few classes or too few examples in one.
+
+    Example:
+        >>> x = np.zeros((40, 2, 2, 1), np.uint8)
+        >>> y = np.repeat(np.arange(4), 10)
+        >>> split = Split("train", x, y, ("a", "b", "c", "d"))
+        >>> sampler = EpisodeSampler(split, way=3, shot=2, query=5, seed=0)
+        >>> support, support_y, query, query_y = sampler.ids(7)
+        >>> support_y.numpy().tolist(), query.shape.as_list()
+        ([0, 0, 1, 1, 2, 2], [15])
+    """
+
+    def __init__(
+        self, split: Split, *, way: int, shot: int, query: int | None = 15, seed: int = 0
+    ) -> None:
+        _check(split, way=way, shot=shot, query=query)
+        self.split = split
+        self.way = way
+        self.shot = shot
+        self.seed = int(seed)
+        self._counts = np.asarray(split.counts, np.int32)
+        self._starts = np.asarray(split.starts, np.int32)
+        self._widest = int(self._counts.max())
+        self.equal_sizes = bool(np.all(self._counts == self._widest))
+        if query is None and self.equal_sizes:
+            query = self._widest - shot
+        self.query = query
+
+    @property
+    def static(self) -> bool:
+        """Whether every episode has the same number of query examples."""
+        return self.query is not None
+
+    def ids(
+        self, index: int | tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Draws one episode.
+
+        Args:
+            index: The episode's number, an integer scalar from 0.
+
+        Returns:
+            Four int32 vectors: example ids `(way * shot,)` and labels of the support,
+            example ids `(way * query,)` and labels of the query set, labels in
+            `0..way-1`. Where `query` is None and the classes differ in size, the
+            query set is as long as its classes together.
+        """
+        index = tf.cast(index, tf.int64)
+        classes = self._draw_classes(index)
+        ids = self._draw_examples(index, classes)
+        labels = tf.range(self.way)[:, tf.newaxis]
+        support, query = ids[:, : self.shot], ids[:, self.shot :]
+        support_y = tf.broadcast_to(labels, (self.way, self.shot))
+        query_y = tf.broadcast_to(labels, tf.shape(query))
+        if self.static:
+            size = self.way * self.query
+            query, query_y = tf.reshape(query, (size,)), tf.reshape(query_y, (size,))
+        else:
+            left = tf.gather(self._counts, classes)[:, tf.newaxis] - self.shot
+            real = tf.range(self._widest - self.shot)[tf.newaxis, :] < left
+            query, query_y = tf.boolean_mask(query, real), tf.boolean_mask(query_y, real)
+        size = (self.way * self.shot,)
+        return tf.reshape(support, size), tf.reshape(support_y, size), query, query_y
+
+    def _draw_classes(self, index: tf.Tensor) -> tf.Tensor:
+        """Returns `(way,)` distinct class ids; their places are their labels."""
+        keys = self._keys("classes", index, (self.split.num_classes,))
+        return tf.math.top_k(keys, self.way).indices
+
+    def _draw_examples(self, index: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+        """Returns `(way, shot + query)` example ids, distinct within a row.
+
+        Where the query set takes what is left of unequal classes, a row is as long as
+        the largest class, and what a smaller class lacks is at the row's end.
+        """
+        keys = self._keys("examples", index, (self.way, self._widest))
+        if not self.equal_sizes:
+            # A key that no real example has, so that these come last.
+            keys = tf.maximum(keys, tf.int32.min + 1)
+            counts = tf.gather(self._counts, classes)[:, tf.newaxis]
+            real = tf.range(self._widest)[tf.newaxis, :] < counts
+            keys = tf.where(real, keys, tf.int32.min)
+        taken = self.shot + self.query if self.static else self._widest
+        chosen = tf.math.top_k(keys, taken).indices
+        return chosen + tf.gather(self._starts, classes)[:, tf.newaxis]
+
+    def _keys(self, stream: str, index: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+        """Returns int32 random keys of `shape`, the same ones for the same index."""
+        # Not Python's hash, which differs between processes.
+        text = f"{self.split.name}/{self.seed}/{stream}".encode()
+        digest = hashlib.blake2b(text, digest_size=8).digest()
+        base = int.from_bytes(digest, "little", signed=True)
+        return tf.random.stateless_uniform(
+            shape,
+            seed=tf.stack([tf.constant(base, tf.int64), index]),
+            minval=None,
+            maxval=None,
+            dtype=tf.int32,
+            alg="philox",
+        )
+
+
+def _check(split: Split, *, way: int, shot: int, query: int | None) -> None:
+    """Raises the first reason why `split` has no such episodes."""
+    for name, value, least in (("way", way, 1), ("shot", shot, 1), ("query", query, 1)):
+        if name == "query" and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise ValueError(f"{name} must be an integer. Received: {value!r}.")
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}. Received: {value}.")
+    if way > split.num_classes:
+        raise ValueError(
+            f"way={way} needs {way} classes, but split {split.name!r} has "
+            f"{split.num_classes}. Lower --way or use another split."
+        )
+    needed = shot + (1 if query is None else query)
+    small = np.flatnonzero(split.counts < needed)
+    if small.size:
+        named = ", ".join(
+            f"{split.class_names[c]!r} ({split.counts[c]})" for c in small[:_NAMED]
+        )
+        more = f" and {small.size - _NAMED} more" if small.size > _NAMED else ""
+        wanted = f"shot={shot} and query={'at least 1' if query is None else query}"
+        raise ValueError(
+            f"{wanted} need {needed} examples of every class, but in split "
+            f"{split.name!r} these have fewer: {named}{more}. Lower --shot or --query, "
+            "or leave these classes out."
+        )
