@@ -75,9 +75,14 @@ def episodes(
     stop = np.iinfo(np.int64).max if count is None else start + count
     whole = count is None or count % tasks == 0
     dataset = tf.data.Dataset.range(start, stop)
-    dataset = dataset.map(sampler.ids, num_parallel_calls=2, deterministic=True)
+    # A map over batches, not over episodes: dispatching one costs more than drawing it.
     dataset = dataset.batch(tasks, drop_remainder=whole)
-    dataset = dataset.map(_gather_from(split), num_parallel_calls=2, deterministic=True)
+    gather = _gather_from(split)
+    dataset = dataset.map(
+        lambda indices: gather(*sampler.batch_ids(indices)),
+        num_parallel_calls=2,
+        deterministic=True,
+    )
     return dataset.prefetch(2)
 
 

@@ -44,13 +44,19 @@ class EpisodeSampler:
     """
 
     def __init__(
-        self, split: Split, *, way: int, shot: int, query: int | None = 15, seed: int = 0
+        self,
+        split: Split,
+        *,
+        way: int,
+        shot: int,
+        query: int | None = 15,
+        seed: int = 0,
     ) -> None:
         _check(split, way=way, shot=shot, query=query)
         self.split = split
         self.way = way
         self.shot = shot
-        self.seed = int(seed)
+        self._stream = _stable_hash(f"{split.name}/{int(seed)}")
         self._counts = np.asarray(split.counts, np.int32)
         self._starts = np.asarray(split.starts, np.int32)
         self._widest = int(self._counts.max())
@@ -78,59 +84,80 @@ class EpisodeSampler:
             `0..way-1`. Where `query` is None and the classes differ in size, the
             query set is as long as its classes together.
         """
-        index = tf.cast(index, tf.int64)
-        classes = self._draw_classes(index)
-        ids = self._draw_examples(index, classes)
-        labels = tf.range(self.way)[:, tf.newaxis]
-        support, query = ids[:, : self.shot], ids[:, self.shot :]
-        support_y = tf.broadcast_to(labels, (self.way, self.shot))
-        query_y = tf.broadcast_to(labels, tf.shape(query))
-        if self.static:
-            size = self.way * self.query
-            query, query_y = tf.reshape(query, (size,)), tf.reshape(query_y, (size,))
-        else:
-            left = tf.gather(self._counts, classes)[:, tf.newaxis] - self.shot
-            real = tf.range(self._widest - self.shot)[tf.newaxis, :] < left
-            query, query_y = tf.boolean_mask(query, real), tf.boolean_mask(query_y, real)
-        size = (self.way * self.shot,)
-        return tf.reshape(support, size), tf.reshape(support_y, size), query, query_y
+        indices = tf.cast(index, tf.int64)[tf.newaxis]
+        support, support_y, query, query_y = self.batch_ids(indices)
+        return support[0], support_y[0], query[0], query_y[0]
 
-    def _draw_classes(self, index: tf.Tensor) -> tf.Tensor:
-        """Returns `(way,)` distinct class ids; their places are their labels."""
-        keys = self._keys("classes", index, (self.split.num_classes,))
-        return tf.math.top_k(keys, self.way).indices
+    def batch_ids(
+        self, indices: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Draws several episodes at once, the same ones as `ids` would.
 
-    def _draw_examples(self, index: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
-        """Returns `(way, shot + query)` example ids, distinct within a row.
+        Args:
+            indices: The episodes' numbers, integers `(tasks,)`; `(1,)` where `query`
+                is None and the classes differ in size.
+
+        Returns:
+            What `ids` returns, each with a leading task axis.
+        """
+        indices = tf.cast(indices, tf.int64)
+        class_keys, example_keys = tf.map_fn(
+            self._keys, indices, fn_output_signature=(tf.int32, tf.int32)
+        )
+        # A class's place among the chosen is its label.
+        classes = tf.math.top_k(class_keys, self.way).indices
+        ids = self._draw_examples(example_keys, classes)
+        support, query = tf.split(ids, [self.shot, ids.shape[2] - self.shot], axis=2)
+        support, query = self._flat(support), self._flat(query)
+        labels = np.arange(self.way, dtype=np.int32)
+        support_y = tf.zeros_like(support) + np.repeat(labels, self.shot)
+        query_y = tf.zeros_like(query) + np.repeat(labels, ids.shape[2] - self.shot)
+        if not self.static:
+            left = tf.gather(self._counts, classes)[:, :, tf.newaxis] - self.shot
+            real = self._flat(tf.range(self._widest - self.shot) < left)
+            query = tf.boolean_mask(query, real)[tf.newaxis]
+            query_y = tf.boolean_mask(query_y, real)[tf.newaxis]
+        return support, support_y, query, query_y
+
+    def _flat(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns `(tasks, way * n)` for `(tasks, way, n)`."""
+        return tf.reshape(rows, (-1, self.way * rows.shape[2]))
+
+    def _draw_examples(self, keys: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+        """Returns `(tasks, way, shot + query)` example ids, distinct within a row.
 
         Where the query set takes what is left of unequal classes, a row is as long as
         the largest class, and what a smaller class lacks is at the row's end.
         """
-        keys = self._keys("examples", index, (self.way, self._widest))
         if not self.equal_sizes:
             # A key that no real example has, so that these come last.
             keys = tf.maximum(keys, tf.int32.min + 1)
-            counts = tf.gather(self._counts, classes)[:, tf.newaxis]
-            real = tf.range(self._widest)[tf.newaxis, :] < counts
-            keys = tf.where(real, keys, tf.int32.min)
-        taken = self.shot + self.query if self.static else self._widest
+            counts = tf.gather(self._counts, classes)[:, :, tf.newaxis]
+            keys = tf.where(tf.range(self._widest) < counts, keys, tf.int32.min)
+        taken = self._widest if self.query is None else self.shot + self.query
         chosen = tf.math.top_k(keys, taken).indices
-        return chosen + tf.gather(self._starts, classes)[:, tf.newaxis]
+        return chosen + tf.gather(self._starts, classes)[:, :, tf.newaxis]
 
-    def _keys(self, stream: str, index: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
-        """Returns int32 random keys of `shape`, the same ones for the same index."""
-        # Not Python's hash, which differs between processes.
-        text = f"{self.split.name}/{self.seed}/{stream}".encode()
-        digest = hashlib.blake2b(text, digest_size=8).digest()
-        base = int.from_bytes(digest, "little", signed=True)
-        return tf.random.stateless_uniform(
-            shape,
-            seed=tf.stack([tf.constant(base, tf.int64), index]),
+    def _keys(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the random keys `(num_classes,)` and `(way, largest class)`."""
+        classes = self.split.num_classes
+        # One draw for both: dispatching it costs as much as the numbers themselves.
+        keys = tf.random.stateless_uniform(
+            (classes + self.way * self._widest,),
+            seed=tf.stack([tf.constant(self._stream, tf.int64), index]),
             minval=None,
             maxval=None,
             dtype=tf.int32,
             alg="philox",
         )
+        keys, rows = tf.split(keys, [classes, self.way * self._widest])
+        return keys, tf.reshape(rows, (self.way, self._widest))
+
+
+def _stable_hash(text: str) -> int:
+    """Returns a signed 64-bit hash; Python's own differs between processes."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
 
 
 def _check(split: Split, *, way: int, shot: int, query: int | None) -> None:
