@@ -1,0 +1,292 @@
+"""The floors of the package, and the rules every file of it keeps.
+
+Everything here reads source text, so it needs neither TensorFlow nor an import.
+"""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "tfmeta"
+FLOORS = {
+    "core": 0,
+    "ops": 1,
+    "layers": 1,
+    "data": 1,
+    "nets": 2,
+    "inner": 3,
+    "learners": 4,
+    "evaluation": 5,
+    "training": 6,
+    "export": 6,
+}
+FLAT_FOLDERS = {"learners", "layers"}  # A file imports none beside it but base.py.
+AT_POINT_OF_USE = {
+    "PIL",
+    "matplotlib",
+    "mlserver",
+    "ray",
+    "rich",
+    "sklearn",
+    "tensorboard",
+    "tensorflow_datasets",
+    "tensorflow_serving",
+}
+MAX_LINES = 400
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class Package:
+    """The parsed modules below a folder named tfmeta, by dotted name."""
+
+    def __init__(self, root: pathlib.Path):
+        self.root = root
+        self.paths = {}
+        for path in sorted(root.rglob("*.py")):
+            parts = ("tfmeta", *path.relative_to(root).with_suffix("").parts)
+            self.paths[".".join(parts).removesuffix(".__init__")] = path
+        self.trees = {
+            name: ast.parse(path.read_text(encoding="utf-8"), str(path))
+            for name, path in self.paths.items()
+        }
+
+    def is_init(self, name: str) -> bool:
+        return self.paths[name].name == "__init__.py"
+
+    def imports(self, name: str) -> Iterator[tuple[str, int]]:
+        """Yields (imported tfmeta module, line), imports in functions included."""
+        for node in ast.walk(self.trees[name]):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                children = [f"{node.module}.{alias.name}" for alias in node.names]
+                targets = [c if self.knows(c) else node.module for c in children]
+            else:
+                continue
+            for target in dict.fromkeys(targets):
+                if target.split(".")[0] == "tfmeta":
+                    yield target, node.lineno
+
+    def knows(self, name: str) -> bool:
+        # A folder of the design counts before it has any file.
+        return name in self.paths or name.removeprefix("tfmeta.") in FLOORS
+
+
+def folder(name: str) -> str:
+    """Returns "layers" for "tfmeta.layers.norm" and "" for files beside them."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in FLOORS else ""
+
+
+def check_floors(package: Package) -> Iterator[str]:
+    for name, path in package.paths.items():
+        top = name.split(".")[1] if path.parent != package.root else ""
+        if top and top not in FLOORS:
+            yield f"{name}: folder {top!r} has no floor"
+        for target, line in package.imports(name):
+            source, goal = folder(name), folder(target)
+            if target == "tfmeta":
+                yield f"{name}:{line} imports tfmeta itself, the roof"
+            elif source and goal and source != goal and FLOORS[source] <= FLOORS[goal]:
+                yield f"{name}:{line} ({FLOORS[source]}) imports {target}, no floor below"
+            elif goal and not source:
+                yield f"{name}:{line} imports {target}; files beside the folders do not"
+
+
+def check_flat_folders(package: Package) -> Iterator[str]:
+    for name in package.paths:
+        if folder(name) not in FLAT_FOLDERS or package.is_init(name):
+            continue
+        allowed = f"tfmeta.{folder(name)}.base"
+        for target, line in package.imports(name):
+            if folder(target) == folder(name) and target != allowed:
+                yield f"{name}:{line} imports {target}; in this folder only base.py"
+
+
+def check_cycles(package: Package) -> Iterator[str]:
+    graph = {
+        name: {target for target, _ in package.imports(name)} for name in package.paths
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        yield f"import cycle: {' <- '.join(error.args[1])}"
+
+
+def check_length(package: Package) -> Iterator[str]:
+    for name, path in package.paths.items():
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > MAX_LINES:
+            yield f"{name} has {lines} lines, more than {MAX_LINES}"
+
+
+def check_statements(package: Package) -> Iterator[str]:
+    """No print, assert, bare except or relative import."""
+    for name, tree in package.trees.items():
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Name(id="print")):
+                    found = "print"
+                case ast.Assert():
+                    found = "assert"
+                case ast.ExceptHandler(type=None):
+                    found = "a bare except"
+                case ast.ImportFrom(level=level) if level:
+                    found = "a relative import"
+                case _:
+                    continue
+            yield f"{name}:{node.lineno} has {found}"
+
+
+def check_inits(package: Package) -> Iterator[str]:
+    """Folders are packages, and their __init__ holds imports and __all__ alone."""
+    for directory in {path.parent for path in package.paths.values()}:
+        if not (directory / "__init__.py").is_file():
+            yield f"{directory.relative_to(package.root)} has no __init__.py"
+    for name, tree in package.trees.items():
+        if not package.is_init(name):
+            continue
+        # The roof loads its names lazily and holds the version.
+        for node in [] if name == "tfmeta" else tree.body:
+            imports = isinstance(node, ast.Import | ast.ImportFrom)
+            if not imports and not is_all(node) and not is_text(node):
+                yield f"{name}:{node.lineno} has more than imports and __all__"
+        if not any(is_all(node) for node in tree.body):
+            yield f"{name} has no __all__"
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def is_all(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+
+
+def check_docstrings(package: Package) -> Iterator[str]:
+    for name, tree in package.trees.items():
+        if not ast.get_docstring(tree):
+            yield f"{name} has no docstring"
+        for node in tree.body:
+            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+                if not node.name.startswith("_") and not ast.get_docstring(node):
+                    yield f"{name}:{node.lineno} {node.name} has no docstring"
+
+
+def check_optional_imports(package: Package) -> Iterator[str]:
+    for name, tree in package.trees.items():
+        for node in run_at_import(tree):
+            if isinstance(node, ast.Import):
+                targets = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                targets = [node.module or ""]
+            else:
+                continue
+            for target in targets:
+                if target.split(".")[0] in AT_POINT_OF_USE:
+                    yield f"{name}:{node.lineno} imports {target} before it is needed"
+
+
+def run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Yields the nodes that run when a module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (*FUNCTIONS, ast.Lambda)):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from run_at_import(child)
+
+
+CHECKS = [
+    check_floors,
+    check_flat_folders,
+    check_cycles,
+    check_length,
+    check_statements,
+    check_inits,
+    check_docstrings,
+    check_optional_imports,
+]
+
+
+@pytest.fixture(scope="module")
+def tfmeta_package():
+    return Package(PACKAGE)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_package_keeps_the_rule(check, tfmeta_package):
+    violations = list(check(tfmeta_package))
+    assert not violations, "\n".join(violations)
+
+
+# A check, files of a package, and what it must say of them (nothing: "").
+CASES = [
+    (check_floors, {"ops/a.py": "from tfmeta.core import b"}, ""),
+    (check_floors, {"ops/a.py": "import numpy\nfrom tfmeta.ops.b import c"}, ""),
+    (check_floors, {"__init__.py": "from tfmeta._backend import a"}, ""),
+    (check_floors, {"ops/a.py": "from tfmeta.nets import b"}, "no floor below"),
+    (check_floors, {"ops/a.py": "from tfmeta import nets"}, "no floor below"),
+    (check_floors, {"ops/a.py": "from tfmeta.data.b import c"}, "no floor below"),
+    (check_floors, {"ops/a.py": "def f():\n import tfmeta.data"}, "no floor below"),
+    (check_floors, {"ops/a.py": "import tfmeta"}, "the roof"),
+    (check_floors, {"__init__.py": "from tfmeta import data"}, "beside the folders"),
+    (check_floors, {"misc/a.py": ""}, "no floor"),
+    (check_flat_folders, {"layers/a.py": "from tfmeta.layers.base import B"}, ""),
+    (check_flat_folders, {"layers/__init__.py": "from tfmeta.layers.a import A"}, ""),
+    (check_flat_folders, {"nets/a.py": "from tfmeta.nets.b import B"}, ""),
+    (check_flat_folders, {"layers/a.py": "from tfmeta.layers.b import B"}, "only base"),
+    (check_flat_folders, {"layers/a.py": "from tfmeta.layers import B"}, "only base"),
+    (
+        check_cycles,
+        {"ops/a.py": "from tfmeta.ops import b", "ops/b.py": "import tfmeta.ops.c"},
+        "",
+    ),
+    (
+        check_cycles,
+        {"ops/a.py": "from tfmeta.ops import b", "ops/b.py": "import tfmeta.ops.a"},
+        "tfmeta.ops.a <- tfmeta.ops.b",
+    ),
+    (check_length, {"ops/a.py": "x = 1\n" * 400}, ""),
+    (check_length, {"ops/a.py": "x = 1\n" * 401}, "401 lines"),
+    (check_statements, {"ops/a.py": "try:\n  f()\nexcept E:\n  g(print=1)"}, ""),
+    (check_statements, {"ops/a.py": "def f():\n  print(1)"}, "a:2 has print"),
+    (check_statements, {"ops/a.py": "assert x"}, "has assert"),
+    (check_statements, {"ops/a.py": "try:\n  f()\nexcept:\n  g()"}, "bare except"),
+    (check_statements, {"ops/a.py": "from . import b"}, "relative import"),
+    (check_inits, {"ops/__init__.py": '"""A."""\nimport b\n__all__ = ["b"]'}, ""),
+    (check_inits, {"ops/__init__.py": "import b"}, "no __all__"),
+    (check_inits, {"ops/__init__.py": "__all__ = []\nx = 1"}, ":2 has more than"),
+    (check_inits, {"ops/a.py": ""}, "ops has no __init__.py"),
+    (check_docstrings, {"ops/a.py": '"""A."""\ndef _f(): ...'}, ""),
+    (check_docstrings, {"ops/a.py": '"""A."""\ndef f(): ...'}, ":2 f has no docstring"),
+    (check_docstrings, {"ops/a.py": "x = 1"}, "a has no docstring"),
+    (check_optional_imports, {"data/a.py": "def f():\n  import PIL.Image"}, ""),
+    (check_optional_imports, {"data/a.py": "if TYPE_CHECKING:\n  import ray"}, ""),
+    (check_optional_imports, {"data/a.py": "import PIL.Image"}, "imports PIL.Image"),
+    (
+        check_optional_imports,
+        {"data/a.py": "try:\n  from ray import x\nfinally: f"},
+        "ray",
+    ),
+]
+
+
+@pytest.mark.parametrize("check, files, expected", CASES)
+def test_the_check_sees_what_it_should(check, files, expected, tmp_path):
+    roof = '"""A."""\n__all__ = []\n'
+    for name, source in ({"__init__.py": roof} | files).items():
+        path = tmp_path / "tfmeta" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+    violations = list(check(Package(tmp_path / "tfmeta")))
+    if expected:
+        assert any(expected in violation for violation in violations), violations
+    else:
+        assert not violations

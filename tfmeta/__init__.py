@@ -1,0 +1,55 @@
+"""Meta-learning for Keras models: exact, compiled, and adaptable where it is served.
+
+Public names load on first use, so that `import tfmeta` costs next to nothing and
+an unused part never loads.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from tfmeta._backend import require_tensorflow_backend
+
+__all__ = [
+    "Episode",
+    "Examples",
+    "MetaModel",
+    "__version__",
+    "data",
+    "evaluate",
+    "evaluation",
+    "export",
+    "inner",
+    "layers",
+    "learners",
+    "nets",
+    "training",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Episode": "tfmeta.core.episode",
+    "Examples": "tfmeta.core.episode",
+    "MetaModel": "tfmeta.training.meta_model",
+    "evaluate": "tfmeta.evaluation",
+}
+
+require_tensorflow_backend()
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'tfmeta' has no attribute {name!r}")
+    if name not in _HOMES:
+        return importlib.import_module(f"tfmeta.{name}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, whether loaded yet or not."""
+    return sorted({*globals(), *__all__})
