@@ -1,0 +1,85 @@
+"""Keras nets as pure functions of their weights and state."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from tfmeta.core.episode import Tensor
+
+
+def parameters(net: keras.Model) -> list[Tensor]:
+    """The net's trainable weights as tensors, in the order of its variables."""
+    return [tf.convert_to_tensor(v.value) for v in net.trainable_variables]
+
+
+def state(net: keras.Model) -> list[Tensor]:
+    """The net's non-trainable values (moving statistics, seeds) as tensors."""
+    return [tf.convert_to_tensor(v.value) for v in net.non_trainable_variables]
+
+
+def empty_state(net: keras.Model) -> list[Tensor]:
+    """The state of a net that has seen nothing yet.
+
+    Moving statistics are all zero; one forward pass in training mode from here
+    leaves exactly that batch's statistics in a `tfmeta.layers.BatchNorm`. What is
+    not a statistic (the integer states of dropout's seeds) is kept.
+
+    Args:
+        net: A built Keras model.
+
+    Returns:
+        As many tensors as `net.non_trainable_variables`, in their order.
+    """
+    return [tf.zeros_like(v) if v.dtype.is_floating else v for v in state(net)]
+
+
+def seeded(values: list[Tensor], seed: Tensor | None) -> list[Tensor]:
+    """Puts an episode's seed into the integer (seed) entries of a net's state.
+
+    Args:
+        values: A net's state, as `state` gives it.
+        seed: Scalar integer, or None to leave the state as it is.
+
+    Returns:
+        The state; each seed entry is a function of its place and `seed` alone.
+    """
+    if seed is None:
+        return values
+    mixed = []
+    for place, value in enumerate(values):
+        if not value.dtype.is_floating:
+            key = tf.stack([tf.cast(seed, tf.int64), tf.constant(place, tf.int64)])
+            value = tf.cast(
+                tf.random.stateless_uniform(
+                    value.shape, key, 0, 2**31 - 1, tf.int32, alg="philox"
+                ),
+                value.dtype,
+            )
+        mixed.append(value)
+    return mixed
+
+
+def call(
+    net: keras.Model,
+    params: list[Tensor],
+    net_state: list[Tensor],
+    x: Tensor,
+    *,
+    training: bool,
+) -> tuple[Tensor, list[Tensor]]:
+    """Runs a net with given weights; its variables are neither read nor written.
+
+    Args:
+        net: A built Keras model.
+        params: One tensor for each of `net.trainable_variables`.
+        net_state: One tensor for each of `net.non_trainable_variables`.
+        x: `(examples, ...)`, the net's input.
+        training: What the net's layers are told.
+
+    Returns:
+        The outputs `(examples, ...)`, and the state after the call. Gradients flow
+        through both.
+    """
+    outputs, after = net.stateless_call(params, net_state, x, training=training)
+    return outputs, list(after)

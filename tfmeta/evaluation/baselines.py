@@ -1,0 +1,22 @@
+"""What any meta-learner must beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfmeta.evaluation.evaluate import as_learner
+from tfmeta.learners import FromScratch, Learner, NearestNeighbour
+
+
+def baselines(model: Any) -> list[Learner]:
+    """The learners without meta-training to print beside a result.
+
+    Args:
+        model: A `MetaModel` or a `Learner`, the one compared.
+
+    Returns:
+        `NearestNeighbour` on raw inputs, and the same net `FromScratch` where the
+        learner has one.
+    """
+    net = as_learner(model).net
+    return [NearestNeighbour(), *([] if net is None else [FromScratch(net)])]

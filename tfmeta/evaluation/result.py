@@ -1,0 +1,101 @@
+"""What an evaluation found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Result:
+    """A metric over frozen episodes, and what is needed to measure it again.
+
+    Attributes:
+        learner: The learner's class name.
+        metric: "accuracy" (in 0..1) or "mse".
+        scores: `(episodes,)`, the metric of each episode.
+        source: The data set's split, such as "test".
+        way: Classes in an episode; None for regression.
+        shot: Support examples per class.
+        query: Queries per class; None where an episode took all that was left.
+        seed: Of the episodes.
+        normalisation: The mode of the learner's net; "task" is transductive.
+        steps: Inner steps, for learners that take any.
+        seconds: How long it took.
+        curve: `(steps + 1, episodes)`, the metric after each inner step, or None.
+    """
+
+    learner: str
+    metric: str
+    scores: np.ndarray = field(repr=False)
+    split: str
+    way: int | None
+    shot: int
+    query: int | None
+    seed: int
+    normalisation: str
+    steps: int | None
+    seconds: float
+    curve: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes."""
+        return len(self.scores)
+
+    @property
+    def mean(self) -> float:
+        """The mean over episodes."""
+        return float(np.mean(self.scores))
+
+    @property
+    def ci95(self) -> float:
+        """Half the width of the mean's 95 % confidence interval."""
+        return half_width(self.scores)
+
+    def summary(self) -> dict[str, Any]:
+        """All but the single scores, as plain numbers for JSON.
+
+        Returns:
+            The attributes, `mean`, `ci95`, `episodes`, and `curve` as a list of the
+            mean and the interval after each step.
+        """
+        curve = None
+        if self.curve is not None:
+            curve = [
+                {"step": i, "mean": float(np.mean(s)), "ci95": half_width(s)}
+                for i, s in enumerate(self.curve)
+            ]
+        return {
+            "learner": self.learner,
+            "metric": self.metric,
+            "mean": self.mean,
+            "ci95": self.ci95,
+            "episodes": self.episodes,
+            "seed": self.seed,
+            "split": self.split,
+            "way": self.way,
+            "shot": self.shot,
+            "query": self.query,
+            "steps": self.steps,
+            "normalisation": self.normalisation,
+            "seconds": round(self.seconds, 2),
+            "curve": curve,
+        }
+
+
+def half_width(scores: np.ndarray) -> float:
+    """1.96 standard errors of the mean: `1.96 * std / sqrt(n)`.
+
+    Args:
+        scores: `(n,)`. Of a single score nothing can be said: NaN.
+
+    Returns:
+        Half the width of the 95 % confidence interval.
+    """
+    if len(scores) < 2:
+        return math.nan
+    return float(1.96 * np.std(scores, ddof=1) / math.sqrt(len(scores)))

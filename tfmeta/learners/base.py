@@ -1,0 +1,197 @@
+"""The interface of a method: two verbs, written for one task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmeta.core.episode import Episode, Examples, Nest, Tensor
+from tfmeta.core.normalised_net import NormalisedNet
+from tfmeta.core.task_map import map_tasks
+from tfmeta.ops import task_loss
+
+
+class Learner(keras.layers.Layer):
+    """A method that learns from a support set and answers queries.
+
+    A learner owns the meta-parameters (its trainable variables) and two pure verbs,
+    `adapt` and `predict`, written for one task; `MetaModel` maps them over tasks.
+    Most learners define those two only. `loss` is for those whose objective needs
+    more than the queries' mean loss, `meta_gradients` for those whose gradient is
+    not backpropagation through `loss`.
+
+    Every learner is final: combine, do not subclass one.
+
+    Args:
+        net: The Keras net it adapts or embeds with; None for one without.
+        normalisation: Where the net's normalisation takes its statistics from; see
+            `tfmeta.core.normalised_net.NormalisedNet`.
+        **kwargs: For `keras.layers.Layer`, such as `name`.
+
+    Raises:
+        ValueError: If the net and the mode do not go together.
+    """
+
+    def __init__(
+        self,
+        net: keras.Model | None = None,
+        *,
+        normalisation: str = "support",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.net = net
+        self._normalisation = normalisation
+        self._normalised = None if net is None else NormalisedNet(net, normalisation)
+        self.built = True
+
+    @property
+    def normalisation(self) -> str:
+        """The normalisation mode; "none" where the net has no statistics."""
+        return "none" if self._normalised is None else self._normalised.mode
+
+    @property
+    def default_steps(self) -> int | None:
+        """Inner steps outside training; None for a learner that takes none."""
+        return None
+
+    @property
+    def max_way(self) -> int | None:
+        """The most classes it can serve; None for any number."""
+        return None
+
+    def adapt(
+        self,
+        support: Examples,
+        *,
+        training: bool = False,
+        steps: int | None = None,
+        seed: Tensor | None = None,
+    ) -> Nest:
+        """Learns a task from its support set; pure.
+
+        Args:
+            support: `x` `(examples, ...)`; `y` `(examples,)` int32 labels in
+                `0..way-1`, or float targets.
+            training: Whether the learner is being meta-trained.
+            steps: Inner steps, for learners that take any; None for its own number.
+            seed: Scalar integer for what is random inside, or None.
+
+        Returns:
+            Whatever `predict` needs: any nest of tensors.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define adapt.")
+
+    def predict(
+        self,
+        adapted: Nest,
+        x: Tensor,
+        *,
+        training: bool = False,
+        seed: Tensor | None = None,
+    ) -> Tensor:
+        """Answers queries; pure.
+
+        Args:
+            adapted: What `adapt` returned.
+            x: `(queries, ...)`.
+            training: Whether the learner is being meta-trained.
+            seed: Scalar integer for what is random inside, or None.
+
+        Returns:
+            Logits `(queries, way)`, or values.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define predict.")
+
+    def trajectory(self, support: Examples, *, steps: int) -> Nest:
+        """What `adapt` gives after 0, 1, ... `steps` inner steps.
+
+        Args:
+            support: As in `adapt`.
+            steps: The last number of steps.
+
+        Returns:
+            The nest of `adapt` with a leading axis of `steps + 1`.
+
+        Raises:
+            ValueError: If the learner takes no inner steps (`default_steps` is None).
+        """
+        raise ValueError(
+            f"{type(self).__name__} takes no inner steps, so it has no trajectory."
+        )
+
+    def loss(
+        self, episode: Episode, *, seed: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Nest]]:
+        """The meta-training objective of one task.
+
+        Args:
+            episode: One task's support and query sets.
+            seed: Scalar integer for what is random inside, or None.
+
+        Returns:
+            The mean loss over the queries, a scalar, and the outputs: `predictions`,
+            and `state`, the net's new moving statistics (empty if it keeps none).
+        """
+        adapted = self.adapt(episode.support, training=True, seed=seed)
+        predictions = self.predict(adapted, episode.query.x, training=True, seed=seed)
+        state = adapted["state"] if self.normalisation == "running" else []
+        return task_loss(predictions, episode.query.y), {
+            "predictions": predictions,
+            "state": state,
+        }
+
+    def meta_gradients(
+        self, episode: Episode, *, seed: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Nest], list[Tensor]]:
+        """The loss of one task and what the outer optimizer shall be given for it.
+
+        Args:
+            episode: One task's support and query sets.
+            seed: Scalar integer for what is random inside, or None.
+
+        Returns:
+            The loss, the outputs of `loss`, and a tensor for each of
+            `trainable_variables`.
+        """
+        variables = [v.value for v in self.trainable_variables]
+        with tf.GradientTape() as tape:
+            loss, outputs = self.loss(episode, seed=seed)
+        gradients = tape.gradient(
+            loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return loss, outputs, [tf.convert_to_tensor(g) for g in gradients]
+
+    def adapt_many(self, support: Examples, *, steps: int | None = None) -> Nest:
+        """`adapt` for a batch of tasks, each tensor with a leading task axis."""
+        adapted, _ = map_tasks(
+            lambda task: (self.adapt(task, steps=steps), []), support
+        )
+        return adapted
+
+    def predict_many(self, adapted: Nest, x: Tensor) -> Tensor:
+        """`predict` for a batch of tasks, each tensor with a leading task axis."""
+        logits, _ = map_tasks(lambda task: (self.predict(*task), []), (adapted, x))
+        return logits
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this learner again, the net's config included."""
+        config = super().get_config()
+        if self.net is not None:
+            config["net"] = keras.saving.serialize_keras_object(self.net)
+            config["normalisation"] = self._normalisation
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Learner:
+        """Makes a learner from what `get_config` returned."""
+        return cls(
+            **{
+                key: keras.saving.deserialize_keras_object(value)
+                if isinstance(value, dict)
+                else value
+                for key, value in config.items()
+            }
+        )

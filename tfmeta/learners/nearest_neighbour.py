@@ -1,0 +1,62 @@
+"""The baseline that learns nothing: the nearest support example's class."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from tfmeta.core.episode import Examples, Nest, Tensor
+from tfmeta.learners.base import Learner
+from tfmeta.ops import count_ways, squared_euclidean
+
+
+@keras.saving.register_keras_serializable("tfmeta")
+class NearestNeighbour(Learner):
+    """Answers with the class of the nearest support example, by raw inputs.
+
+    The logit of a class is the negative squared Euclidean distance to its nearest
+    example. It has no weights: there is nothing to train, and any meta-learner
+    should be above it.
+
+    Args:
+        **kwargs: For `keras.layers.Layer`, such as `name`.
+
+    Reference:
+        T. Cover, P. Hart, "Nearest Neighbor Pattern Classification", IEEE
+        Transactions on Information Theory, 1967.
+        Differs from the paper: does not.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
+    def adapt(
+        self,
+        support: Examples,
+        *,
+        training: bool = False,
+        steps: int | None = None,
+        seed: Tensor | None = None,
+    ) -> Nest:
+        """Keeps the support set; see `Learner.adapt`."""
+        return {"x": _flat(support.x), "y": support.y}
+
+    def predict(
+        self,
+        adapted: Nest,
+        x: Tensor,
+        *,
+        training: bool = False,
+        seed: Tensor | None = None,
+    ) -> Tensor:
+        """Measures the distances to each class; see `Learner.predict`."""
+        distances = squared_euclidean(_flat(x), adapted["x"])
+        classes = tf.range(count_ways(adapted["y"]))
+        members = tf.equal(classes[:, None], adapted["y"][None, :])
+        far = tf.constant(float("inf"), distances.dtype)
+        to_class = tf.where(members[None], distances[:, None, :], far)
+        return -tf.reduce_min(to_class, axis=-1)
+
+
+def _flat(x: Tensor) -> Tensor:
+    return tf.reshape(x, [tf.shape(x)[0], -1])
