@@ -1,0 +1,6 @@
+"""Small nets of the few-shot literature, as plain Keras models."""
+
+from tfmeta.nets.conv4 import conv4
+from tfmeta.nets.mlp import mlp
+
+__all__ = ["conv4", "mlp"]
