@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from tfmeta.data.arrays import from_arrays
+from tfmeta.data.class_lists import class_lists
 from tfmeta.data.episodes import episodes
+from tfmeta.data.glyphs import glyphs
+from tfmeta.data.load import load
+from tfmeta.data.npz import from_npz
+from tfmeta.data.rotations import with_rotations
 from tfmeta.data.sampler import EpisodeSampler
 from tfmeta.data.source import Source
 from tfmeta.data.split import Split
+from tfmeta.data.tfds_source import from_tfds
 
-__all__ = ["EpisodeSampler", "Source", "Split", "episodes"]
+__all__ = [
+    "EpisodeSampler",
+    "Source",
+    "Split",
+    "class_lists",
+    "episodes",
+    "from_arrays",
+    "from_npz",
+    "from_tfds",
+    "glyphs",
+    "load",
+    "with_rotations",
+]

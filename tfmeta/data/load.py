@@ -1,0 +1,105 @@
+"""Sources by name."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+
+from tfmeta.data.arrays import from_arrays
+from tfmeta.data.class_lists import PARTS, ClassSplit
+from tfmeta.data.glyphs import glyphs
+from tfmeta.data.images import fit_source
+from tfmeta.data.npz import from_npz
+from tfmeta.data.rotations import with_rotations
+from tfmeta.data.source import Source
+from tfmeta.data.tfds_source import from_tfds
+
+
+def load(
+    name: str,
+    *,
+    data_dir: str | pathlib.Path | None = None,
+    download: bool = False,
+    split: ClassSplit | None = None,
+    rotations: bool = False,
+    image_size: int | None = None,
+    channels: int | None = None,
+    seed: int = 0,
+) -> Source:
+    """Loads a source by its name.
+
+    Args:
+        name: "glyphs" (characters drawn by a program, nothing to download),
+            "tfds:NAME" (see `from_tfds`) or "npz:PATH" (see `from_npz`).
+        data_dir: Where TFDS keeps its data; None for its default. A relative path
+            after "npz:" is looked for here too.
+        download: Whether TFDS may download what is missing.
+        split: Which classes are for train, val and test: three fractions, lists of
+            names, the name of a shipped list or the path of a JSON file, see
+            `class_lists`. None for the source's own splits.
+        rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
+        image_size: Height and width of images; None for the source's own.
+        channels: 1 or 3; None for the source's own.
+        seed: Which classes fractions take, and which glyphs are drawn. Training and
+            evaluation must use the same one, or test classes would have been trained.
+
+    Returns:
+        The three class-disjoint splits.
+
+    Raises:
+        ValueError: Where there is no such source, or it is not as it must be.
+
+    Example:
+        >>> load("imagenet")
+        Traceback (most recent call last):
+        ...
+        ValueError: There is no source 'imagenet'. Use glyphs, tfds:NAME or npz:PATH.
+    """
+    kind, colon, rest = name.partition(":")
+    if kind == "tfds" and rest:
+        return from_tfds(
+            rest,
+            data_dir=data_dir,
+            download=download,
+            split=split,
+            rotations=rotations,
+            image_size=image_size,
+            channels=channels,
+            seed=seed,
+        )
+    if kind == "npz" and rest:
+        source = from_npz(_found(rest, data_dir), split=split, seed=seed)
+    elif kind == "glyphs" and not colon:
+        source = glyphs(seed=seed)
+        source = source if split is None else _split_anew(source, split, seed)
+    else:
+        raise ValueError(
+            f"There is no source {name!r}. Use glyphs, tfds:NAME or npz:PATH."
+        )
+    source = fit_source(source, size=image_size, channels=channels)
+    if not rotations:
+        return source
+    parts = (with_rotations(getattr(source, part)) for part in PARTS)
+    return Source(source.name, *parts)
+
+
+def _found(path: str, data_dir: str | pathlib.Path | None) -> pathlib.Path:
+    """Returns the path, under `data_dir` where only that exists."""
+    here = pathlib.Path(path).expanduser()
+    there = pathlib.Path(data_dir or ".").expanduser() / here
+    return there if there.is_file() and not here.is_file() else here
+
+
+def _split_anew(source: Source, split: ClassSplit, seed: int) -> Source:
+    """Shares out the classes of a source's three splits together."""
+    splits = [getattr(source, part) for part in PARTS]
+    before = np.cumsum([0] + [s.num_classes for s in splits])
+    return from_arrays(
+        np.concatenate([s.x for s in splits]),
+        np.concatenate([s.y + n for s, n in zip(splits, before[:-1], strict=True)]),
+        class_names=[name for s in splits for name in s.class_names],
+        split=split,
+        seed=seed,
+        name=source.name,
+    )

@@ -1,0 +1,90 @@
+"""A NumPy archive as a source."""
+
+from __future__ import annotations
+
+import pathlib
+import zipfile
+
+import numpy as np
+
+from tfmeta.data.arrays import Arrays, from_arrays
+from tfmeta.data.class_lists import PARTS, ClassSplit
+from tfmeta.data.source import Source
+
+_EXPECTED = (
+    "the arrays x and y, or train_x, train_y, val_x, val_y, test_x and test_y, each "
+    "with class_names if wanted"
+)
+
+
+def from_npz(
+    path: str | pathlib.Path,
+    *,
+    split: ClassSplit | None = None,
+    rotations: bool = False,
+    seed: int = 0,
+) -> Source:
+    """Reads a source from a file that `np.savez` or `np.savez_compressed` wrote.
+
+    Args:
+        path: The file. It holds `x` `(examples, *example_shape)` and `y` `(examples,)`,
+            or `train_x`, `train_y`, `val_x`, `val_y`, `test_x`, `test_y`; and, if
+            wanted, `class_names`. See `from_arrays` for what they mean.
+        split: See `from_arrays`; left out where the file has three splits.
+        rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
+        seed: Which classes the fractions take.
+
+    Returns:
+        The three class-disjoint splits.
+
+    Raises:
+        ValueError: Where the file is missing, broken or lacks an array.
+    """
+    arrays = _read(pathlib.Path(path))
+    names = arrays.get("class_names")
+    x: Arrays
+    y: Arrays
+    if {"x", "y"} <= arrays.keys():
+        x, y = arrays["x"], arrays["y"]
+    else:
+        missing = [f"{p}_{k}" for p in PARTS for k in "xy" if f"{p}_{k}" not in arrays]
+        if missing:
+            raise ValueError(
+                f"{str(path)!r} must hold {_EXPECTED}. Received: "
+                f"{', '.join(sorted(arrays)) or 'nothing'}."
+            )
+        x, y = ([arrays[f"{part}_{key}"] for part in PARTS] for key in "xy")
+    try:
+        return from_arrays(
+            x,
+            y,
+            class_names=None if names is None else [str(n) for n in names],
+            split=split,
+            rotations=rotations,
+            seed=seed,
+            name=f"npz:{path}",
+        )
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r}: {error}") from error
+
+
+def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Returns the file's arrays."""
+    if not path.is_file():
+        raise ValueError(
+            f"There is no file {str(path)!r}. Give the path of an .npz file that holds "
+            f"{_EXPECTED}."
+        )
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, AttributeError) as error:
+        raise ValueError(
+            f"{str(path)!r} is not a readable .npz file. Write it with np.savez, with "
+            f"{_EXPECTED}; arrays of Python objects are not read."
+        ) from error
+    except TypeError as error:  # a lone array of np.save is no context manager
+        raise ValueError(
+            f"{str(path)!r} holds one bare array. Write it with np.savez, with "
+            f"{_EXPECTED}."
+        ) from error

@@ -1,0 +1,50 @@
+"""Rotated images as classes of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfmeta.data.split import Split
+
+
+def with_rotations(split: Split) -> Split:
+    """Adds every class three times more, turned by 90, 180 and 270 degrees.
+
+    A turned character is taken for another character: four times the classes. A class
+    and its rotations stay in one split.
+
+    Args:
+        split: Square images, `(examples, size, size, channels)`.
+
+    Returns:
+        A split of the same name. Class `r * num_classes + c` is class `c` turned
+        counter-clockwise by `r * 90` degrees; "a" turned by 90 is "a/rot90".
+
+    Raises:
+        ValueError: Where the examples are not square images.
+
+    Example:
+        >>> x = np.uint8([[[[1], [2]], [[3], [4]]]])
+        >>> turned = with_rotations(Split("train", x, np.int32([0]), ("a",)))
+        >>> turned.class_names
+        ('a', 'a/rot90', 'a/rot180', 'a/rot270')
+        >>> turned.x[1, :, :, 0].tolist()
+        [[2, 4], [1, 3]]
+
+    Reference:
+        Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks", ICML
+        2016. Does not differ from the paper.
+    """
+    shape = split.example_shape
+    if len(shape) != 3 or shape[0] != shape[1]:
+        raise ValueError(
+            "Rotations need square images (size, size, channels), but the examples of "
+            f"split {split.name!r} have shape {shape}. Resize them or leave rotations "
+            "out."
+        )
+    turned = [np.rot90(split.x, r, axes=(1, 2)) for r in range(4)]
+    names = list(split.class_names)
+    for degrees in (90, 180, 270):
+        names += [f"{name}/rot{degrees}" for name in split.class_names]
+    y = np.concatenate([split.y + r * split.num_classes for r in range(4)])
+    return Split(split.name, np.concatenate(turned), y, tuple(names))
