@@ -90,12 +90,13 @@ def check_floors(package: Package) -> Iterator[str]:
             yield f"{name}: folder {top!r} has no floor"
         for target, line in package.imports(name):
             source, goal = folder(name), folder(target)
+            imports = f"{name}:{line} imports {target}"
             if target == "tfmeta":
-                yield f"{name}:{line} imports tfmeta itself, the roof"
+                yield f"{imports} itself, the roof"
             elif source and goal and source != goal and FLOORS[source] <= FLOORS[goal]:
-                yield f"{name}:{line} ({FLOORS[source]}) imports {target}, no floor below"
+                yield f"{imports}, which is no floor below"
             elif goal and not source:
-                yield f"{name}:{line} imports {target}; files beside the folders do not"
+                yield f"{imports}; files beside the folders do not"
 
 
 def check_flat_folders(package: Package) -> Iterator[str]:
