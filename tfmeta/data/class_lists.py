@@ -110,7 +110,8 @@ def _checked_lists(lists: Any) -> dict[str, tuple[str, ...]]:
             f"Received: {got}."
         )
     for part, names in lists.items():
-        if isinstance(names, str) or not all(isinstance(n, str) for n in names):
+        listed = isinstance(names, Sequence) and not isinstance(names, str)
+        if not listed or not all(isinstance(name, str) for name in names):
             raise ValueError(f"The class list {part!r} must be a list of names.")
     return {part: tuple(lists.get(part, ())) for part in PARTS}
 

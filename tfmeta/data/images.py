@@ -14,7 +14,10 @@ _CHUNK = 4096  # images resized at once: what bounds the float copy
 
 
 def fit_image(
-    image: tf.Tensor, *, size: int | None = None, channels: int | None = None
+    image: tf.Tensor | np.ndarray,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
 ) -> tf.Tensor:
     """Gives images a size and a number of channels.
 
@@ -32,6 +35,7 @@ def fit_image(
         >>> fit_image(tf.zeros((8, 8, 3), tf.uint8), size=4, channels=1).shape
         TensorShape([4, 4, 1])
     """
+    image = tf.convert_to_tensor(image)
     if channels == 1 and image.shape[-1] == 3:
         image = tf.image.rgb_to_grayscale(image)
     if channels == 3 and image.shape[-1] == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -76,15 +77,15 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
             f"{_EXPECTED}."
         )
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, AttributeError) as error:
+        with path.open("rb") as file:  # np.load leaves a broken file open
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.ndarray):
+                return {key: archive[key] for key in archive.files}
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
         raise ValueError(
             f"{str(path)!r} is not a readable .npz file. Write it with np.savez, with "
             f"{_EXPECTED}; arrays of Python objects are not read."
         ) from error
-    except TypeError as error:  # a lone array of np.save is no context manager
-        raise ValueError(
-            f"{str(path)!r} holds one bare array. Write it with np.savez, with "
-            f"{_EXPECTED}."
-        ) from error
+    raise ValueError(
+        f"{str(path)!r} holds one bare array. Write it with np.savez, with {_EXPECTED}."
+    )

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfmeta.data import from_arrays
+
+PARTS = ("train", "val", "test")
+
+
+def toy(classes=10, each=4, seed=0):
+    """Returns shuffled examples that carry their label in every pixel."""
+    y = np.random.default_rng(seed).permutation(np.repeat(np.arange(classes), each))
+    return np.broadcast_to(y[:, None, None, None], (len(y), 3, 3, 1)).astype(
+        np.uint8
+    ), y
+
+
+def check(source, each=4):
+    """The splits share no class and every example is in its class."""
+    for part in PARTS:
+        split = getattr(source, part)
+        names = np.array(split.class_names, dtype=object)
+        np.testing.assert_array_equal(names[split.y].astype(int), split.x[:, 0, 0, 0])
+        np.testing.assert_array_equal(split.counts, each)
+
+
+def test_fractions_share_out_the_classes():
+    source = from_arrays(*toy(), split=(0.6, 0.2, 0.2))
+    check(source)
+    assert [getattr(source, p).num_classes for p in PARTS] == [6, 2, 2]
+    names = [name for p in PARTS for name in getattr(source, p).class_names]
+    assert sorted(names) == sorted(map(str, range(10)))
+
+
+def test_the_seed_chooses_the_classes():
+    def names(seed):
+        return from_arrays(*toy(), seed=seed).test.class_names
+
+    assert names(0) == names(0)
+    assert len({names(seed) for seed in range(8)}) > 3
+
+
+def test_the_order_of_examples_does_not_choose_the_classes():
+    assert (
+        from_arrays(*toy(seed=0)).test.class_names
+        == from_arrays(*toy(seed=1)).test.class_names
+    )
+
+
+def test_class_lists_choose_the_classes():
+    names = list("abcdefghij")
+    lists = {"train": ["c", "a"], "test": ["j"]}
+    source = from_arrays(*toy(), class_names=names, split=lists)
+    assert source.train.class_names == ("a", "c")
+    assert source.val.num_classes == 0
+    assert np.all(source.test.x == 9)
+
+
+def test_labels_may_be_strings_and_names_may_be_unused():
+    x, y = toy(3)
+    source = from_arrays(x, np.array(["ant", "bee", "cat"])[y], split=(0.4, 0.3, 0.3))
+    assert sorted(source.train.class_names + source.val.class_names) == ["ant", "cat"]
+    names = [f"n{i}" for i in range(20)]
+    source = from_arrays(x, y * 5, class_names=names, split={"train": ["n5", "n10"]})
+    assert np.all(source.train.x == np.repeat([1, 2], 4)[:, None, None, None])
+    with pytest.raises(ValueError, match="names 'n7', which is none of the 3 classes"):
+        from_arrays(x, y * 5, class_names=names, split={"train": ["n7"]})
+
+
+def test_three_splits_may_be_given():
+    x, y = toy()
+    masks = [y < 5, (y >= 5) & (y < 7), y >= 7]
+    source = from_arrays([x[m] for m in masks], [y[m] for m in masks])
+    check(source)
+    assert source.val.class_names == ("5", "6")
+    with pytest.raises(
+        ValueError, match="share no class, but '0' .* 'train' and 'val'"
+    ):
+        from_arrays([x, x, x], [y, y, y])
+
+
+def test_grey_images_get_a_channel_axis():
+    x, y = toy()
+    assert from_arrays(x[..., 0], y).train.example_shape == (3, 3, 1)
+    floats = np.zeros((40, 3, 3), np.float32)
+    assert from_arrays(floats, y).train.example_shape == (3, 3)
+
+
+def test_rotations_quadruple_the_classes_of_each_split():
+    source = from_arrays(*toy(), split=(0.6, 0.2, 0.2), rotations=True)
+    assert [getattr(source, p).num_classes for p in PARTS] == [24, 8, 8]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "options", "message"),
+    [
+        (np.zeros((4, 2)), np.zeros(3, int), {}, r"same length.*\(4, 2\).*\(3,\)"),
+        (np.zeros((4, 2)), np.zeros((4, 1), int), {}, "vector of labels"),
+        (np.zeros((4, 2)), np.zeros(4), {}, "integers or strings"),
+        (np.array(["a"] * 4), np.zeros(4, int), {}, "must hold numbers"),
+        (np.zeros((4, 2)), np.arange(4), {"class_names": "abc"}, r"labels in 0\.\.2"),
+        (np.zeros((4, 2)), np.array(list("abcd")), {"class_names": "abcd"}, "strings"),
+        (np.zeros((4, 2)), np.arange(4), {"rotations": True}, "square images"),
+        ([np.zeros((4, 2))] * 2, [np.arange(4)] * 2, {}, "three each"),
+        ([np.zeros((4, 2))] * 3, [np.arange(4)] * 3, {"split": "fc100"}, "left out"),
+    ],
+)
+def test_what_does_not_fit_is_refused(x, y, options, message):
+    with pytest.raises(ValueError, match=message):
+        from_arrays(x, y, **options)

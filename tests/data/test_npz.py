@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfmeta.data import load
+
+X = np.arange(40 * 9, dtype=np.uint8).reshape(40, 3, 3, 1)
+Y = np.arange(40) % 10
+PARTS = ("train", "val", "test")
+
+
+def saved(tmp_path, **arrays):
+    np.savez(tmp_path / "data.npz", **arrays)
+    return f"npz:{tmp_path / 'data.npz'}"
+
+
+def test_one_set_is_split_by_fractions(tmp_path):
+    source = load(saved(tmp_path, x=X, y=Y))
+    assert [getattr(source, p).num_classes for p in PARTS] == [6, 2, 2]
+    np.testing.assert_array_equal(
+        source.val.x[:4], X[Y == int(source.val.class_names[0])]
+    )
+
+
+def test_names_and_lists(tmp_path):
+    name = saved(tmp_path, x=X, y=Y, class_names=np.array(list("abcdefghij")))
+    source = load(name, split={"train": ["j"], "test": ["a"]}, rotations=True)
+    assert source.train.class_names[:2] == ("j", "j/rot90")
+
+
+def test_three_splits(tmp_path):
+    arrays = {}
+    for i, part in enumerate(PARTS):
+        arrays |= {f"{part}_x": X, f"{part}_y": Y + 10 * i}
+    source = load(saved(tmp_path, **arrays))
+    assert source.test.class_names == tuple(map(str, range(20, 30)))
+
+
+def test_data_dir_is_looked_in(tmp_path):
+    saved(tmp_path, x=X, y=Y)
+    assert load("npz:data.npz", data_dir=tmp_path).train.num_classes == 6
+
+
+def test_missing_keys_are_named(tmp_path):
+    name = saved(tmp_path, train_x=X, train_y=Y)
+    with pytest.raises(
+        ValueError,
+        match=r"data\.npz' must hold the arrays x and y.* Received: train_x, train_y\.",
+    ):
+        load(name)
+    with pytest.raises(ValueError, match=r"Received: x\."):
+        load(saved(tmp_path, x=X))
+
+
+def test_arrays_that_do_not_fit_name_the_file(tmp_path):
+    with pytest.raises(ValueError, match=r"data\.npz': x and y must have the same len"):
+        load(saved(tmp_path, x=X, y=Y[:-1]))
+    with pytest.raises(ValueError, match=r"data\.npz': 3 class names need labels"):
+        load(saved(tmp_path, x=X, y=Y, class_names=np.array(["a", "b", "c"])))
+
+
+def test_objects_are_not_read(tmp_path):
+    name = saved(tmp_path, x=X, y=np.array([{}] * 40))
+    with pytest.raises(ValueError, match=r"data\.npz' is not a readable \.npz file"):
+        load(name)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 torn"])
+def test_a_broken_file_is_refused(tmp_path, content):
+    (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"data\.npz' is not a readable \.npz file"):
+        load(f"npz:{tmp_path / 'data.npz'}")
+
+
+def test_a_torn_file_is_refused(tmp_path):
+    name = saved(tmp_path, x=X, y=Y)
+    path = tmp_path / "data.npz"
+    whole = bytearray(path.read_bytes())
+    whole[150:250] = bytes(100)  # inside x: the archive opens, the array does not
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match=r"data\.npz' is not a readable"):
+        load(name)
+
+
+def test_a_bare_array_or_no_file_is_refused(tmp_path):
+    np.save(tmp_path / "data.npy", X)
+    with pytest.raises(ValueError, match="holds one bare array"):
+        load(f"npz:{tmp_path / 'data.npy'}")
+    with pytest.raises(ValueError, match=r"There is no file .*other\.npz"):
+        load(f"npz:{tmp_path / 'other.npz'}")
