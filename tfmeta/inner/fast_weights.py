@@ -161,5 +161,14 @@ class FastWeights:
 
 
 def natural_head(net: keras.Model) -> str:
-    """ "net" if the net ends in a Dense layer, else "prototypes"."""
-    return "net" if isinstance(net.layers[-1], keras.layers.Dense) else "prototypes"
+    """The head a net comes with.
+
+    Args:
+        net: A Keras model.
+
+    Returns:
+        "net" if its last layer is Dense and linear, else "prototypes".
+    """
+    last = net.layers[-1]
+    linear = getattr(last, "activation", None) is keras.activations.linear
+    return "net" if isinstance(last, keras.layers.Dense) and linear else "prototypes"

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 
 from tfmeta.core.episode import Examples, Nest, Tensor
-from tfmeta.core.fresh import fresh
 from tfmeta.inner import GradientDescent
 from tfmeta.inner.fast_weights import FastWeights, natural_head
 from tfmeta.learners.base import Learner
+from tfmeta.nets import fresh
 
 
 @keras.saving.register_keras_serializable("tfmeta")

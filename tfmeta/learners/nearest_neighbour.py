@@ -38,8 +38,15 @@ class NearestNeighbour(Learner):
         steps: int | None = None,
         seed: Tensor | None = None,
     ) -> Nest:
-        """Keeps the support set; see `Learner.adapt`."""
-        return {"x": _flat(support.x), "y": support.y}
+        """Keeps the support set; see `Learner.adapt`.
+
+        Returns:
+            `examples` `(examples, features)`, and `members` `(way, examples)` bool:
+            which of them are of which class.
+        """
+        classes = tf.range(count_ways(support.y))
+        members = tf.equal(classes[:, None], support.y[None, :])
+        return {"examples": _flat(support.x), "members": members}
 
     def predict(
         self,
@@ -50,13 +57,13 @@ class NearestNeighbour(Learner):
         seed: Tensor | None = None,
     ) -> Tensor:
         """Measures the distances to each class; see `Learner.predict`."""
-        distances = squared_euclidean(_flat(x), adapted["x"])
-        classes = tf.range(count_ways(adapted["y"]))
-        members = tf.equal(classes[:, None], adapted["y"][None, :])
+        distances = squared_euclidean(_flat(x), adapted["examples"])
         far = tf.constant(float("inf"), distances.dtype)
-        to_class = tf.where(members[None], distances[:, None, :], far)
+        to_class = tf.where(adapted["members"][None], distances[:, None, :], far)
         return -tf.reduce_min(to_class, axis=-1)
 
 
 def _flat(x: Tensor) -> Tensor:
-    return tf.reshape(x, [tf.shape(x)[0], -1])
+    # A size of -1 would leave no way to have no examples.
+    size = x.shape[1:].num_elements() or tf.reduce_prod(tf.shape(x)[1:])
+    return tf.reshape(x, [tf.shape(x)[0], size])

@@ -1,6 +1,7 @@
 """Small nets of the few-shot literature, as plain Keras models."""
 
 from tfmeta.nets.conv4 import conv4
+from tfmeta.nets.fresh import fresh
 from tfmeta.nets.mlp import mlp
 
-__all__ = ["conv4", "mlp"]
+__all__ = ["conv4", "fresh", "mlp"]

@@ -1,0 +1,101 @@
+"""Where a run's numbers go: a JSON line, a TensorBoard scalar."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+
+class Reporter(Protocol):
+    """Whoever wants to hear of a run's progress."""
+
+    def start(self, step: int, steps: int) -> None:
+        """Is told the steps already done and the steps to be done in all."""
+
+    def report(self, step: int, row: dict[str, Any]) -> None:
+        """Is given the numbers since the last report, or of a validation."""
+
+    def close(self) -> None:
+        """Is told that the run has ended or stops."""
+
+
+class MetricsFile:
+    """Appends every report to a file, one JSON object a line.
+
+    Args:
+        path: The file, such as `metrics.jsonl`.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._file: Any = None
+
+    def start(self, step: int, steps: int) -> None:
+        """Drops the lines of steps that are about to be run again."""
+        kept = []
+        if self.path.exists():
+            for line in self.path.read_text().splitlines():
+                try:
+                    if json.loads(line)["step"] <= step:
+                        kept.append(line)
+                except (json.JSONDecodeError, KeyError, TypeError):
+                    break
+        partial = self.path.with_name(f".{self.path.name}.partial")
+        partial.write_text("".join(line + "\n" for line in kept))
+        os.replace(partial, self.path)
+        self._file = self.path.open("a")
+
+    def report(self, step: int, row: dict[str, Any]) -> None:
+        """Writes a line at once."""
+        self._file.write(json.dumps({"step": step, **row}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class TensorBoardScalars:
+    """Writes every number of a report as a TensorBoard scalar.
+
+    A continued run hides what the earlier one wrote beyond the checkpoint.
+
+    Args:
+        folder: TensorBoard's log folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._writer: Any = None
+
+    def start(self, step: int, steps: int) -> None:
+        """Opens the writer; `step` is where the run continues."""
+        if step:
+            self._purge(step + 1)
+        self._writer = tf.summary.create_file_writer(str(self.folder))
+
+    def report(self, step: int, row: dict[str, Any]) -> None:
+        """Writes the scalars."""
+        with self._writer.as_default(step=step):
+            for name, value in row.items():
+                if isinstance(value, int | float):
+                    tf.summary.scalar(name, value)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the writer."""
+        self._writer.close()
+
+    def _purge(self, step: int) -> None:
+        """Tells TensorBoard to forget events from this step on."""
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        writer = EventFileWriter(str(self.folder), filename_suffix=".continued")
+        writer.add_event(event_pb2.Event(step=step, session_log=start))
+        writer.close()
