@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -86,12 +88,14 @@ def episodes(
     return dataset.prefetch(2)
 
 
-def _gather_from(split: Split):
+def _gather_from(split: Split) -> Callable[..., tuple[dict[str, tf.Tensor], tf.Tensor]]:
     """Returns the function that turns a batch of ids into a batch of episodes."""
     with tf.device("CPU:0"):  # captured by the graph, not a constant inside it
         examples = tf.convert_to_tensor(split.x)
 
-    def gather(support, support_y, query, query_y):
+    def gather(
+        support: tf.Tensor, support_y: tf.Tensor, query: tf.Tensor, query_y: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         x = {
             "support_x": _scaled(tf.gather(examples, support)),
             "support_y": support_y,
