@@ -22,8 +22,8 @@ FLOORS = {
     "inner": 3,
     "learners": 4,
     "evaluation": 5,
+    "export": 5,
     "training": 6,
-    "export": 6,
 }
 FLAT_FOLDERS = {"learners", "layers"}  # A file imports none beside it but base.py.
 AT_POINT_OF_USE = {

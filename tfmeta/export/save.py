@@ -1,0 +1,164 @@
+"""Learners as SavedModels that adapt where they are served."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfmeta.core.episode import Nest
+from tfmeta.core.example import example_spec
+from tfmeta.export.readme import Facts, write_readme
+from tfmeta.export.signatures import adaptive, fixed, module_of
+from tfmeta.export.version_folder import VersionFolder
+from tfmeta.learners import Learner
+
+
+def save(
+    model: Any,
+    path: str | os.PathLike[str],
+    *,
+    allow_transductive: bool = False,
+    steps: int | None = None,
+    example_shape: Sequence[int] | None = None,
+) -> pathlib.Path:
+    """Writes a SavedModel that learns new tasks without Python code of ours.
+
+    Its signatures are `adapt` (a support set in, the adapted state out as named
+    tensors), `predict` (queries and that state in, answers out) and
+    `adapt_and_predict`, which is also `serving_default`. The numbers of examples and
+    queries are free in each request, and so is the way unless the net has a head.
+    Inputs are float32, scaled as in training: images to 0..1. Content that cannot be
+    right is refused inside the graph with a sentence. A README.md in the folder shows
+    how to ask, with a request that was run on the saved model and the answer it gave.
+
+    Args:
+        model: A `MetaModel` or a `Learner` that classifies.
+        path: "exported/3" is version 3; "exported" takes the next free number in it.
+        allow_transductive: Whether normalisation "task" may be served, where a query's
+            answer depends on the other queries of its request.
+        steps: Inner steps; None for the learner's own number outside training.
+        example_shape: The shape of one example; None for the net's input shape.
+
+    Returns:
+        The version folder.
+
+    Raises:
+        ValueError: If the model cannot be served so, or the folder not be written.
+    """
+    learner = _learner(model)
+    _check_mode(learner, allow_transductive)
+    _check_steps(learner, steps)
+    example = _example(learner, example_shape)
+    if learner.max_way == 1:
+        raise ValueError(
+            "The net's head has a single output, which cannot tell classes apart. "
+            "Export a classifier: give its net a head of as many outputs as classes, "
+            "or none."
+        )
+    folder = VersionFolder(path)
+    used = learner.default_steps if steps is None else steps
+    signatures = adaptive(learner, example, steps)
+    module = module_of(learner, signatures.values())
+    return _write(module, signatures, folder, Facts.of(learner, used, None))
+
+
+def save_classifier(
+    learner: Learner,
+    adapted: Nest,
+    classes: Sequence[Any],
+    path: str | os.PathLike[str],
+    *,
+    allow_transductive: bool = False,
+    example_shape: Sequence[int] | None = None,
+) -> pathlib.Path:
+    """Writes a SavedModel of one adapted classifier; it only predicts.
+
+    Its signature `predict`, which is also `serving_default`, takes `query_x` and
+    gives `probabilities` `(queries, classes)`, `labels` `(queries,)` int32 and
+    `names` `(queries,)`, the most probable class's name as a string.
+
+    Args:
+        learner: The learner that adapted.
+        adapted: What its `adapt` returned.
+        classes: The classes' names or numbers, in the order of the labels.
+        path: "birds/3" is version 3; "birds" takes the next free number in it.
+        allow_transductive: As in `save`.
+        example_shape: As in `save`.
+
+    Returns:
+        The version folder.
+
+    Raises:
+        ValueError: If the classifier cannot be served so, or the folder not be
+            written.
+    """
+    _check_mode(learner, allow_transductive)
+    example = _example(learner, example_shape)
+    names = [c.decode() if isinstance(c, bytes) else str(c) for c in classes]
+    if not names:
+        raise ValueError("A classifier needs at least one class. Received: none.")
+    folder = VersionFolder(path)
+    signatures, held = fixed(learner, adapted, names, example)
+    module = module_of(learner, signatures.values(), *held)
+    return _write(module, signatures, folder, Facts.of(learner, None, names))
+
+
+def _write(
+    module: tf.Module, signatures: dict[str, Any], folder: VersionFolder, facts: Facts
+) -> pathlib.Path:
+    with folder.writing() as partial:
+        tf.saved_model.save(module, str(partial), signatures=signatures)
+        write_readme(partial, signatures, facts, folder.served_name)
+    return folder.path
+
+
+def _learner(model: Any) -> Learner:
+    learner = getattr(model, "learner", model)
+    if not isinstance(learner, Learner):
+        raise ValueError(
+            "Needs a tfmeta.MetaModel or a tfmeta.learners.Learner. "
+            f"Received: {type(model).__name__}."
+        )
+    return learner
+
+
+def _check_mode(learner: Learner, allow_transductive: bool) -> None:
+    if learner.normalisation == "task" and not allow_transductive:
+        raise ValueError(
+            'normalisation="task" makes a served answer depend on the other queries '
+            'of its request. Train with normalisation="support", or pass '
+            "allow_transductive=True if that is wanted."
+        )
+
+
+def _check_steps(learner: Learner, steps: int | None) -> None:
+    if steps is None:
+        return
+    if learner.default_steps is None:
+        raise ValueError(
+            f"{type(learner).__name__} takes no inner steps. Leave `steps` out. "
+            f"Received: {steps}."
+        )
+    if steps < 0:
+        raise ValueError(f"steps must be at least 0. Received: {steps}.")
+
+
+def _example(learner: Learner, shape: Sequence[int] | None) -> tf.TensorSpec:
+    """The shape and dtype of one example, every axis known."""
+    spec = example_spec(learner.net)
+    asked = spec.shape if shape is None else tf.TensorShape(tuple(shape))
+    if not spec.shape.is_compatible_with(asked):
+        raise ValueError(
+            f"example_shape={tuple(asked)} does not fit the net, which takes examples "
+            f"of shape {tuple(spec.shape)}. Leave example_shape out."
+        )
+    if not asked.is_fully_defined():
+        raise ValueError(
+            f"{type(learner).__name__} does not fix the shape of an example. Pass "
+            f"example_shape, such as (28, 28, 1). Received: {shape}."
+        )
+    return tf.TensorSpec(asked, spec.dtype)
