@@ -33,6 +33,9 @@ def define_data_flags() -> None:
     flags.DEFINE_bool(
         "rotations", False, "Count images turned by 90, 180, 270 degrees as classes."
     )
+    flags.DEFINE_integer(
+        "data_seed", 0, "Which classes fractions take, and which glyphs are drawn."
+    )
     flags.DEFINE_integer("image_size", None, "Resize images to this height and width.")
     flags.DEFINE_integer("channels", None, "Turn images into 1 (grey) or 3 (colour).")
 
@@ -101,7 +104,7 @@ def load_source(values: dict[str, Any]) -> Source:
     """
     options = ("data_dir", "download", "split", "rotations", "image_size", "channels")
     return tfmeta.data.load(
-        values["dataset"], seed=values["seed"], **{k: values[k] for k in options}
+        values["dataset"], seed=values["data_seed"], **{k: values[k] for k in options}
     )
 
 

@@ -22,7 +22,7 @@ _PACKAGES = ("tfmeta", "tensorflow", "keras", "numpy")
 class RunFolder:
     """The files of one training run.
 
-    `config.json` (flags, versions, the model, the task map), `metrics.jsonl`,
+    `config.json` (flags, versions, the learner, the task map), `metrics.jsonl`,
     `checkpoints/last.npz` and `best.npz`, `tensorboard/`, `results.json`.
 
     Args:
@@ -88,9 +88,13 @@ class RunFolder:
                     "python": platform.python_version(),
                     **{name: importlib.metadata.version(name) for name in _PACKAGES},
                 },
-                "model": keras.saving.serialize_keras_object(model),
+                "learner": keras.saving.serialize_keras_object(model.learner),
             },
         )
+
+    def task_map(self) -> str:
+        """The way through the tasks that the run chose when it began."""
+        return read_json(self.config_file)["task_map"]
 
     def load_model(self, which: str = "best") -> MetaModel:
         """Rebuilds the run's model with its trained weights.
@@ -110,11 +114,10 @@ class RunFolder:
                 f"{self.path} holds no trained run: it needs config.json and "
                 "checkpoints/. Give the --run_dir that scripts/train.py wrote."
             )
-        model = keras.saving.deserialize_keras_object(
-            read_json(self.config_file)["model"]
-        )
-        load_checkpoint(checkpoint, {"learner": model.learner.variables})
-        return model
+        config = read_json(self.config_file)
+        learner = keras.saving.deserialize_keras_object(config["learner"])
+        load_checkpoint(checkpoint, {"learner": learner.variables})
+        return MetaModel(learner, task_map=config["task_map"])
 
 
 def read_json(path: Path) -> Any:

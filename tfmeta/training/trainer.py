@@ -143,6 +143,7 @@ class Trainer:
             state = load_checkpoint(self.run_folder.last, self._variables())
             self._step, self._best = state["step"], state["best"]
             self._trained_seconds = state["seconds"]
+            self.model.task_map = self.run_folder.task_map()
             if state["early"]:
                 return self._summary("early")
         else:

@@ -1,0 +1,131 @@
+"""Scores a trained run on frozen test episodes, with 95 % confidence intervals.
+
+    python scripts/evaluate.py --run_dir=runs/first --way=5 --shot=1 --baselines
+
+Any way and shot the learner allows. Without --run_dir it scores a learner that needs
+no training: --learner=nearestneighbour --dataset=glyphs.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import common_flags
+import console
+from absl import flags
+
+import tfmeta
+from tfmeta.data import Split
+from tfmeta.evaluation import Result, baselines
+from tfmeta.learners import Learner
+from tfmeta.training import RunFolder
+from tfmeta.training.run_folder import read_json, write_json
+
+FLAGS = flags.FLAGS
+_DATA_FLAGS = ("dataset", "split", "rotations", "image_size", "channels", "data_seed")
+
+common_flags.define_data_flags()
+common_flags.define_episode_flags()
+common_flags.define_learner_flags()
+flags.DEFINE_string("run_dir", None, "The run to score, as scripts/train.py left it.")
+flags.DEFINE_enum("which", "best", ["best", "last"], "Which of its checkpoints.")
+flags.DEFINE_enum("part", "test", ["test", "val", "train"], "Whose classes.")
+flags.DEFINE_integer("episodes", 600, "How many episodes.", lower_bound=2)
+flags.DEFINE_integer("seed", 1, "Which episodes.")
+flags.DEFINE_integer("steps", None, "Inner steps; left out: the learner's own.")
+flags.DEFINE_bool("baselines", False, "Score learners without meta-training too.")
+flags.DEFINE_bool("curve", True, "Score after every inner step, where there are any.")
+
+
+def main() -> dict:
+    """Scores, prints a table, writes `results.json`."""
+    if FLAGS.run_dir:
+        run = RunFolder(FLAGS.run_dir)
+        trained = run.load_model(FLAGS.which).learner
+        values = _values_of_run(run)
+    else:
+        run, trained, values = None, None, common_flags.values()
+    part = getattr(common_flags.load_source(values), FLAGS.part)
+    learner = trained or common_flags.make_learner(part.example_shape)
+    if trained is None and learner.net is not None and FLAGS.learner != "fromscratch":
+        raise ValueError(
+            f"--learner={FLAGS.learner} must be trained first: give the --run_dir of "
+            "scripts/train.py, or score --learner=nearestneighbour or fromscratch."
+        )
+    results = [_score(learner, part)]
+    if FLAGS.baselines:
+        results += [_score(baseline, part) for baseline in baselines(learner)]
+    _tell(results, values["dataset"])
+    summary = {
+        **results[0].summary(),
+        "source": values["dataset"],
+        "baselines": [result.summary() for result in results[1:]],
+    }
+    if run is not None:
+        write_json(run.results_file, {**summary, "scores": results[0].scores.tolist()})
+    return summary
+
+
+def _values_of_run(run: RunFolder) -> dict:
+    """The run's flags; where its data lies may be said anew."""
+    values = dict(read_json(run.config_file)["flags"])
+    values["download"] = FLAGS.download
+    if FLAGS["data_dir"].present:
+        values["data_dir"] = FLAGS.data_dir
+    said = [
+        name
+        for name in _DATA_FLAGS
+        if FLAGS[name].present and FLAGS[name].value != values[name]
+    ]
+    if said:
+        raise ValueError(
+            f"The run was trained with other data: --{', --'.join(said)} must be left "
+            "out with --run_dir, so that test classes are those never trained on."
+        )
+    return values
+
+
+def _score(learner: Learner, part: Split) -> Result:
+    return tfmeta.evaluate(
+        learner,
+        part,
+        way=FLAGS.way,
+        shot=FLAGS.shot,
+        query=FLAGS.query,
+        episodes=FLAGS.episodes,
+        seed=FLAGS.seed,
+        steps=FLAGS.steps if learner.default_steps is not None else None,
+        curve=FLAGS.curve,
+    )
+
+
+def _tell(results: list[Result], source: str) -> None:
+    first = results[0]
+    console.table(
+        f"{source} {first.split}, {first.way}-way {first.shot}-shot, {first.query} "
+        f"queries per class, {first.episodes} episodes of seed {first.seed}",
+        ["learner", first.metric, "inner steps", "normalisation", "seconds"],
+        [
+            [
+                result.learner,
+                console.percent(result.mean, result.ci95),
+                "-" if result.steps is None else str(result.steps),
+                result.normalisation,
+                f"{result.seconds:.1f}",
+            ]
+            for result in results
+        ],
+    )
+    if first.curve is not None:
+        points = first.summary()["curve"]
+        console.table(
+            f"Adaptation curve of {first.learner}",
+            ["after inner step", *[str(p["step"]) for p in points]],
+            [[first.metric, *[f"{100 * p['mean']:.2f} %" for p in points]]],
+        )
+
+
+if __name__ == "__main__":
+    console.run(main)
