@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.layers.base import Normalisation, moments, resolve_axis, statistics_dtype
+from tfmeta.layers.batch_normalise import batch_normalise
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -96,16 +97,24 @@ class BatchNorm(Normalisation):
             A tensor of the shape of `inputs` in the compute dtype.
         """
         x = tf.cast(inputs, statistics_dtype(inputs.dtype))
-        axis, _ = resolve_axis(self.axis, inputs.shape)
+        axis, channels = resolve_axis(self.axis, inputs.shape)
         shape = tuple(-1 if i == axis else 1 for i in range(len(inputs.shape)))
-        if training and self.trainable:
-            axes = [i for i in range(len(shape)) if i != axis]
-            mean, variance = moments(x, axes, mask)
-            self._average_in(mean, variance)
-        else:
-            mean, variance = (tf.reshape(s, shape) for s in self._averages(x.dtype))
         affine_shape = None if axis == len(shape) - 1 else shape
-        outputs = self.normalise(x, mean, variance, affine_shape)
+        if not (training and self.trainable):
+            mean, variance = (tf.reshape(s, shape) for s in self._averages(x.dtype))
+            outputs = self.normalise(x, mean, variance, affine_shape)
+            return tf.cast(outputs, self.compute_dtype)
+        axes = [i for i in range(len(shape)) if i != axis]
+        # Where nobody reads the new state, the graph drops these statistics.
+        mean, variance = moments(x, axes, mask)
+        self._average_in(mean, variance)
+        if mask is None and affine_shape is None:
+            one, zero = tf.ones([channels], x.dtype), tf.zeros([channels], x.dtype)
+            gamma = one if self.gamma is None else tf.cast(self.gamma, x.dtype)
+            beta = zero if self.beta is None else tf.cast(self.beta, x.dtype)
+            outputs = batch_normalise(x, gamma, beta, epsilon=self.epsilon)
+        else:
+            outputs = self.normalise(x, mean, variance, affine_shape)
         return tf.cast(outputs, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
