@@ -48,6 +48,19 @@ def save(
 
     Raises:
         ValueError: If the model cannot be served so, or the folder not be written.
+
+    Example:
+        >>> import tempfile
+        >>> from tfmeta.learners import NearestNeighbour
+        >>> folder = save(NearestNeighbour(), tempfile.mkdtemp(), example_shape=(2,))
+        >>> served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+        >>> answer = served(
+        ...     support_x=tf.constant([[0.0, 0.0], [1.0, 1.0]]),
+        ...     support_y=tf.constant([0, 1]),
+        ...     query_x=tf.constant([[0.9, 0.8]]),
+        ... )
+        >>> answer["labels"].numpy().tolist()
+        [1]
     """
     learner = _learner(model)
     _check_mode(learner, allow_transductive)
@@ -95,6 +108,23 @@ def save_classifier(
     Raises:
         ValueError: If the classifier cannot be served so, or the folder not be
             written.
+
+    Example:
+        >>> import tempfile
+        >>> from tfmeta.core import Examples
+        >>> from tfmeta.learners import NearestNeighbour
+        >>> support = Examples(tf.constant([[0.0], [1.0]]), tf.constant([0, 1]))
+        >>> learner = NearestNeighbour()
+        >>> folder = save_classifier(
+        ...     learner,
+        ...     learner.adapt(support),
+        ...     ["owl", "wren"],
+        ...     tempfile.mkdtemp(),
+        ...     example_shape=(1,),
+        ... )
+        >>> served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+        >>> served(query_x=tf.constant([[0.9]]))["names"].numpy().tolist()
+        [b'wren']
     """
     _check_mode(learner, allow_transductive)
     example = _example(learner, example_shape)
