@@ -9,6 +9,8 @@ from absl import flags
 
 import tfmeta
 from tfmeta.data import Source
+from tfmeta.training import RunFolder
+from tfmeta.training.run_folder import read_json
 
 FLAGS = flags.FLAGS
 
@@ -85,6 +87,22 @@ def values() -> dict[str, Any]:
         for name in FLAGS
         if not FLAGS.find_module_defining_flag(name).startswith("absl")
     }
+
+
+def values_of_run(run: RunFolder) -> dict[str, Any]:
+    """The flags of a run; where its data lies may be said anew.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        The values by name.
+    """
+    values = dict(read_json(run.config_file)["flags"])
+    for name in ("data_dir", "download"):
+        if name in FLAGS and FLAGS[name].present:
+            values[name] = FLAGS[name].value
+    return values
 
 
 def learners() -> dict[str, type[tfmeta.learners.Learner]]:

@@ -21,7 +21,7 @@ from tfmeta.data import Split
 from tfmeta.evaluation import Result, baselines
 from tfmeta.learners import Learner
 from tfmeta.training import RunFolder
-from tfmeta.training.run_folder import read_json, write_json
+from tfmeta.training.run_folder import write_json
 
 FLAGS = flags.FLAGS
 _DATA_FLAGS = ("dataset", "split", "rotations", "image_size", "channels", "data_seed")
@@ -69,11 +69,8 @@ def main() -> dict:
 
 
 def _values_of_run(run: RunFolder) -> dict:
-    """The run's flags; where its data lies may be said anew."""
-    values = dict(read_json(run.config_file)["flags"])
-    values["download"] = FLAGS.download
-    if FLAGS["data_dir"].present:
-        values["data_dir"] = FLAGS.data_dir
+    """The run's flags; other data would hold classes it was trained on."""
+    values = common_flags.values_of_run(run)
     said = [
         name
         for name in _DATA_FLAGS

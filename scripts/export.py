@@ -47,7 +47,7 @@ def main() -> dict:
         steps=FLAGS.steps,
     )
     console.say(f"Exported {type(model.learner).__name__} to {folder}")
-    console.say(f"How to ask it: {folder.parent}/README.md")
+    console.say(f"How to ask it: {folder}/README.md")
     return {"learner": type(model.learner).__name__, "path": str(folder)}
 
 

@@ -1,0 +1,121 @@
+"""Asks an exported SavedModel in a fresh process without tfmeta, and compares.
+
+    python scripts/check_export.py --run_dir=runs/first --exported=exported/1
+
+Both answer the same test episodes of the run's data; they must agree to 1e-5.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import common_flags
+import console
+import numpy as np
+import tensorflow as tf
+from absl import flags
+
+import tfmeta
+from tfmeta.training import RunFolder
+
+FLAGS = flags.FLAGS
+TOLERANCE = 1e-5
+
+common_flags.define_episode_flags()
+flags.DEFINE_string("run_dir", None, "The run that was exported.")
+flags.DEFINE_string("exported", None, "What scripts/export.py wrote: exported/1, or "
+    "exported for its newest version.")
+flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
+flags.DEFINE_enum("which", "best", ["best", "last"], "Which checkpoint was exported.")
+flags.DEFINE_integer("episodes", 20, "How many episodes.", lower_bound=1)
+flags.mark_flags_as_required(["run_dir", "exported"])
+
+# Runs alone: sees nothing but TensorFlow, the SavedModel and the arrays.
+_SERVE = """
+import sys
+sys.modules["tfmeta"] = None
+import numpy as np, tensorflow as tf
+folder, asked, answered = sys.argv[1:]
+served = tf.saved_model.load(folder).signatures["adapt_and_predict"]
+with np.load(asked) as file:
+    batch = {name: file[name] for name in file.files}
+answers = [
+    served(**{name: tf.constant(part[i]) for name, part in batch.items()})
+    for i in range(len(batch["query_x"]))
+]
+np.save(answered, np.stack([a["probabilities"].numpy() for a in answers]))
+"""
+
+
+def main() -> dict:
+    """Compares, and says so."""
+    run = RunFolder(FLAGS.run_dir)
+    model = run.load_model(FLAGS.which)
+    exported = _version_folder(pathlib.Path(FLAGS.exported))
+    source = common_flags.load_source(common_flags.values_of_run(run))
+    stream = tfmeta.data.episodes(
+        source.test,
+        way=FLAGS.way,
+        shot=FLAGS.shot,
+        query=FLAGS.query,
+        tasks=FLAGS.episodes,
+        count=FLAGS.episodes,
+        seed=1,
+    )
+    x, y = next(iter(stream))
+    here = tf.nn.softmax(model(x)).numpy()[:, :, : FLAGS.way]
+    there = _serve(exported, x)[:, :, : FLAGS.way]
+    difference = float(np.abs(here - there).max())
+    accuracy = float(np.mean(there.argmax(-1) == y.numpy()))
+    if not difference <= TOLERANCE:
+        raise ValueError(
+            f"The SavedModel's answers differ from Python's by {difference:.1e}, more "
+            f"than {TOLERANCE}. Is --which the checkpoint that was exported?"
+        )
+    console.say(
+        f"The SavedModel, alone in a fresh process, answers {FLAGS.episodes} test "
+        f"episodes with accuracy {100 * accuracy:.2f} % and agrees with Python "
+        f"(largest difference of a probability: {difference:.1e})."
+    )
+    return {"difference": difference, "accuracy": accuracy}
+
+
+def _version_folder(path: pathlib.Path) -> pathlib.Path:
+    """The folder itself if it is a SavedModel, else its newest version."""
+    versions = [p.parent for p in path.glob("*/saved_model.pb")]
+    numbered = [p for p in versions if p.name.isdigit()]
+    if (path / "saved_model.pb").exists():
+        return path
+    if not numbered:
+        raise ValueError(
+            f"--exported={path} holds no SavedModel. Give the folder that "
+            "scripts/export.py wrote, such as exported or exported/1."
+        )
+    return max(numbered, key=lambda p: int(p.name))
+
+
+def _serve(folder: pathlib.Path, x: dict[str, tf.Tensor]) -> np.ndarray:
+    with tempfile.TemporaryDirectory() as scratch:
+        asked, answered = f"{scratch}/asked.npz", f"{scratch}/answered.npy"
+        np.savez(asked, **{name: part.numpy() for name, part in x.items()})
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _SERVE, str(folder), asked, answered],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise ValueError(
+                "The fresh process failed: " + done.stderr.strip().splitlines()[-1]
+            )
+        return np.load(answered)
+
+
+if __name__ == "__main__":
+    console.run(main)
