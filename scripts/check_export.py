@@ -7,10 +7,9 @@ Both answer the same test episodes of the run's data; they must agree to 1e-5.
 
 from __future__ import annotations
 
-import os
+import quiet_tensorflow  # noqa: F401
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+# isort: split
 import pathlib
 import subprocess
 import sys

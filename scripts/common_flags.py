@@ -13,6 +13,7 @@ from tfmeta.training import RunFolder
 from tfmeta.training.run_folder import read_json
 
 FLAGS = flags.FLAGS
+_OTHERS = frozenset(FLAGS)  # Those of TensorFlow and absl.
 
 
 def define_data_flags() -> None:
@@ -23,7 +24,9 @@ def define_data_flags() -> None:
         "Where the classes come from: glyphs (drawn by a program, nothing to "
         "download), tfds:NAME (such as tfds:omniglot) or npz:PATH.",
     )
-    flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
+    flags.DEFINE_string(
+        "data_dir", None, "Where TFDS keeps its data; npz:PATH is looked for here too."
+    )
     flags.DEFINE_bool("download", False, "Let TFDS download what is missing.")
     flags.DEFINE_string(
         "split",
@@ -36,17 +39,24 @@ def define_data_flags() -> None:
         "rotations", False, "Count images turned by 90, 180, 270 degrees as classes."
     )
     flags.DEFINE_integer(
-        "data_seed", 0, "Which classes fractions take, and which glyphs are drawn."
+        "data_seed",
+        0,
+        "Which classes fractions take, and which glyphs are drawn.",
+        lower_bound=0,
     )
-    flags.DEFINE_integer("image_size", None, "Resize images to this height and width.")
+    flags.DEFINE_integer(
+        "image_size", None, "Resize images to this height and width, in pixels."
+    )
     flags.DEFINE_integer("channels", None, "Turn images into 1 (grey) or 3 (colour).")
 
 
 def define_episode_flags() -> None:
     """What an episode is made of."""
-    flags.DEFINE_integer("way", 5, "Classes in an episode.", lower_bound=1)
+    flags.DEFINE_integer("way", 5, "Classes in an episode (a task).", lower_bound=1)
     flags.DEFINE_integer("shot", 1, "Support examples per class.", lower_bound=1)
-    flags.DEFINE_integer("query", 15, "Queries per class.", lower_bound=1)
+    flags.DEFINE_integer(
+        "query", 15, "Queries (what is asked) per class.", lower_bound=1
+    )
 
 
 def define_learner_flags() -> None:
@@ -66,26 +76,41 @@ def define_learner_flags() -> None:
         "set), task (each batch, transductive) or running (moving averages). Left "
         "out: the learner's own.",
     )
-    flags.DEFINE_integer("inner_steps", 1, "maml: inner steps in training.")
-    flags.DEFINE_integer("eval_steps", None, "maml: inner steps when evaluated.")
-    flags.DEFINE_float("inner_lr", 0.4, "maml: size of an inner step.")
-    flags.DEFINE_bool("first_order", False, "maml: drop second derivatives.")
+    flags.DEFINE_integer(
+        "inner_steps",
+        1,
+        "maml: gradient steps with which it adapts to a task in training.",
+        lower_bound=0,
+    )
+    flags.DEFINE_integer(
+        "eval_steps",
+        None,
+        "maml: such steps when validated, evaluated and served; left out: as many as "
+        "in training.",
+        lower_bound=0,
+    )
+    flags.DEFINE_float("inner_lr", 0.4, "maml: size of such a step.", lower_bound=0)
+    flags.DEFINE_bool("first_order", False, "maml: drop second derivatives: faster.")
     flags.DEFINE_bool(
         "prototype_head",
         False,
         "maml: make the last layer from each task's class means, for any way.",
     )
     flags.DEFINE_enum(
-        "distance", "euclidean", ["euclidean", "cosine"], "protonet: how far is far."
+        "distance",
+        "euclidean",
+        ["euclidean", "cosine"],
+        "protonet: how an embedding is compared with a class mean.",
     )
 
 
 def values() -> dict[str, Any]:
-    """The values of this project's flags, by name; absl's own left out."""
+    """The values of this project's flags, by name; other libraries' left out."""
     return {
         name: FLAGS[name].value
         for name in FLAGS
-        if not FLAGS.find_module_defining_flag(name).startswith("absl")
+        if name not in _OTHERS
+        and not FLAGS.find_module_defining_flag(name).startswith("absl")
     }
 
 
@@ -109,6 +134,19 @@ def learners() -> dict[str, type[tfmeta.learners.Learner]]:
     """The learners by their name on the command line: the class name in lower case."""
     module = tfmeta.learners
     return {n.lower(): getattr(module, n) for n in module.__all__ if n != "Learner"}
+
+
+def check_learner_name() -> None:
+    """Refuses a name of no learner, before data is read.
+
+    Raises:
+        ValueError: If there is no such learner.
+    """
+    if FLAGS.learner not in learners():
+        raise ValueError(
+            f"There is no learner {FLAGS.learner!r}. --learner is one of: "
+            f"{', '.join(sorted(learners()))}."
+        )
 
 
 def load_source(values: dict[str, Any]) -> Source:
@@ -138,12 +176,8 @@ def make_learner(example_shape: tuple[int, ...]) -> tfmeta.learners.Learner:
     Raises:
         ValueError: If there is no such learner.
     """
+    check_learner_name()
     name = FLAGS.learner
-    if name not in learners():
-        raise ValueError(
-            f"There is no learner {name!r}. --learner is one of: "
-            f"{', '.join(sorted(learners()))}."
-        )
     options: dict[str, Any] = {}
     if name == "nearestneighbour":
         return learners()[name]()

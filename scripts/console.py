@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from absl import app, flags
+import tensorflow as tf
+from absl import app, flags, logging
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 SCREEN = Console()
-_SHOWN = ("loss", "accuracy", "val_accuracy", "tasks_per_s")
+INTERRUPTED = 130
+_HELP = ("--help", "-help", "-h")
+_MISSING = re.compile(r"flag --(\w+)=None: Flag --\w+ must have a value other .*")
+_NAMES = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "val_accuracy": "validation",
+    "tasks_per_s": "tasks/s",
+}
 
 
 def run(main: Callable[[], dict[str, Any]]) -> None:
@@ -23,27 +34,75 @@ def run(main: Callable[[], dict[str, Any]]) -> None:
         main: Does the work; what it returns is printed as the last line by `--json`.
     """
     flags.DEFINE_bool("json", False, "Print the results as JSON on the last line.")
-
-    def parse(argv):
-        try:
-            rest = flags.FLAGS(argv)
-        except flags.Error as error:
-            fail(f"{error} (--help lists the flags)")
-        except OSError as error:
-            fail(f"The flag file {error.filename} cannot be read.")
-        if len(rest) > 1:
-            fail(f"Flags start with --. Received: {' '.join(rest[1:])}.")
-        return rest
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
     def guarded(_):
         try:
             results = main()
+        except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+            reason = str(error).splitlines() or ["an array is too large"]
+            fail(f"Not enough memory ({reason[0]}). Lower --tasks, --query or --way.")
         except (ValueError, FloatingPointError, ImportError, OSError) as error:
             fail(str(error))
+        except KeyboardInterrupt:
+            sys.stderr.write("Interrupted. What was saved before is whole.\n")
+            sys.exit(INTERRUPTED)
         if flags.FLAGS.json:
             sys.stdout.write(json.dumps(results) + "\n")
 
-    app.run(guarded, flags_parser=parse)
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    if set(_HELP) & set(argv):
+        sys.stdout.write(_help())
+        sys.exit(0)
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:
+        missing = _MISSING.fullmatch(str(error))
+        fail(
+            f"--{missing[1]} must be given (--help says what it is)."
+            if missing
+            else f"{str(error).removeprefix('ERROR:: ')} (--help lists the flags)"
+        )
+    if len(rest) > 1:
+        fail(f"Flags start with --. Received: {' '.join(rest[1:])}.")
+    if not flags.FLAGS["verbosity"].present:  # absl would make it INFO.
+        logging.set_verbosity(logging.WARNING)
+    return rest
+
+
+def _help() -> str:
+    """The script's docstring, then its flags: own ones first, then shared ones."""
+    lines = [(sys.modules["__main__"].__doc__ or "").strip(), ""]
+    modules = flags.FLAGS.flags_by_module_dict()
+    for title, module in (
+        ("This script's flags", sys.argv[0]),
+        ("Data, episodes, net and method", "common_flags"),
+        ("Output", "console"),
+    ):
+        if modules.get(module):
+            lines += [f"{title}:", *map(_describe, modules[module]), ""]
+    lines.append("--flagfile=FILE reads flags from a file, one a line.")
+    return "\n".join(lines) + "\n"
+
+
+def _describe(flag: flags.Flag) -> str:
+    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
+    text = (flag.help or "").strip()
+    if isinstance(flag, flags.EnumFlag):
+        choices = "|".join(flag.parser.enum_values)
+        name, text = f"{name}={choices}", text.removeprefix(f"<{choices}>: ")
+    if flag.default is not None:
+        text += " Default: {}.".format(flag.default_as_str.strip("'"))
+    text = textwrap.fill(
+        text,
+        width=80,
+        initial_indent=" " * 6,
+        subsequent_indent=" " * 6,
+    )
+    return f"  {name}\n{text}"
 
 
 def fail(message: str) -> None:
@@ -54,7 +113,7 @@ def fail(message: str) -> None:
 
 def say(message: str) -> None:
     """Prints a line."""
-    SCREEN.print(message, highlight=False, soft_wrap=True)
+    SCREEN.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
 def percent(mean: float, ci95: float) -> str:
@@ -86,26 +145,38 @@ class TrainingProgress:
             say(f"Continuing at step {step} of {steps}.")
         if SCREEN.is_terminal:
             self._bar = Progress(
-                TextColumn("step {task.completed}/{task.total}"),
-                BarColumn(),
-                TimeRemainingColumn(),
+                TextColumn("{task.completed}/{task.total}"),
+                BarColumn(bar_width=None),
+                TimeRemainingColumn(compact=True),
                 TextColumn("{task.fields[numbers]}"),
                 console=SCREEN,
+                expand=True,
             )
             self._bar.start()
             self._task = self._bar.add_task("", total=steps, completed=step, numbers="")
 
+    def advance(self, step: int) -> None:
+        """Moves the bar."""
+        if self._bar:
+            self._bar.update(self._task, completed=step)
+
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Shows the newest numbers."""
         self._last.update(row)
-        shown = self._last if self._bar else row
-        numbers = "  ".join(f"{k} {shown[k]:.4g}" for k in _SHOWN if k in shown)
         if self._bar:
-            self._bar.update(self._task, completed=step, numbers=numbers)
+            self._bar.update(self._task, numbers=_numbers(self._last))
         else:
-            say(f"step {step}/{self._steps}  {numbers}")
+            say(f"step {step}/{self._steps}  {_numbers(row)}")
+
+    def stopping(self, reason: str) -> None:
+        """Says that the wish to stop was heard."""
+        say(f"{reason}: saving after this step; once more to stop without saving.")
 
     def close(self) -> None:
         """Ends the bar."""
         if self._bar:
             self._bar.stop()
+
+
+def _numbers(row: dict[str, Any]) -> str:
+    return "  ".join(f"{said} {row[k]:.4g}" for k, said in _NAMES.items() if k in row)

@@ -8,12 +8,12 @@ no training: --learner=nearestneighbour --dataset=glyphs.
 
 from __future__ import annotations
 
-import os
+import quiet_tensorflow  # noqa: F401
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+# isort: split
 import common_flags
 import console
+import numpy as np
 from absl import flags
 
 import tfmeta
@@ -24,7 +24,19 @@ from tfmeta.training import RunFolder
 from tfmeta.training.run_folder import write_json
 
 FLAGS = flags.FLAGS
-_DATA_FLAGS = ("dataset", "split", "rotations", "image_size", "channels", "data_seed")
+# What may be said of a run anew; its data, net and method may not.
+_FREE = (
+    "way",
+    "shot",
+    "query",
+    "seed",
+    "steps",
+    "run_dir",
+    "data_dir",
+    "download",
+    "json",
+)
+_ROWS = 11  # Of the table of accuracy after inner steps, at most.
 
 common_flags.define_data_flags()
 common_flags.define_episode_flags()
@@ -33,8 +45,10 @@ flags.DEFINE_string("run_dir", None, "The run to score, as scripts/train.py left
 flags.DEFINE_enum("which", "best", ["best", "last"], "Which of its checkpoints.")
 flags.DEFINE_enum("part", "test", ["test", "val", "train"], "Whose classes.")
 flags.DEFINE_integer("episodes", 600, "How many episodes.", lower_bound=2)
-flags.DEFINE_integer("seed", 1, "Which episodes.")
-flags.DEFINE_integer("steps", None, "Inner steps; left out: the learner's own.")
+flags.DEFINE_integer("seed", 1, "Which episodes.", lower_bound=0)
+flags.DEFINE_integer(
+    "steps", None, "Inner steps; left out: the learner's own.", lower_bound=0
+)
 flags.DEFINE_bool("baselines", False, "Score learners without meta-training too.")
 flags.DEFINE_bool("curve", True, "Score after every inner step, where there are any.")
 
@@ -73,13 +87,14 @@ def _values_of_run(run: RunFolder) -> dict:
     values = common_flags.values_of_run(run)
     said = [
         name
-        for name in _DATA_FLAGS
-        if FLAGS[name].present and FLAGS[name].value != values[name]
+        for name in values.keys() - set(_FREE)
+        if name in FLAGS and FLAGS[name].present and FLAGS[name].value != values[name]
     ]
     if said:
         raise ValueError(
-            f"The run was trained with other data: --{', --'.join(said)} must be left "
-            "out with --run_dir, so that test classes are those never trained on."
+            f"The run was trained otherwise: leave out --{', --'.join(sorted(said))}. "
+            "With --run_dir, data, net and method are the run's, so that test classes "
+            "are those never trained on."
         )
     return values
 
@@ -117,10 +132,17 @@ def _tell(results: list[Result], source: str) -> None:
     )
     if first.curve is not None:
         points = first.summary()["curve"]
+        shown = sorted({round(i) for i in np.linspace(0, len(points) - 1, _ROWS)})
         console.table(
-            f"Adaptation curve of {first.learner}",
-            ["after inner step", *[str(p["step"]) for p in points]],
-            [[first.metric, *[f"{100 * p['mean']:.2f} %" for p in points]]],
+            f"{first.learner} while it adapts",
+            ["after inner step", first.metric],
+            [
+                [
+                    str(points[i]["step"]),
+                    console.percent(points[i]["mean"], points[i]["ci95"]),
+                ]
+                for i in shown
+            ],
         )
 
 

@@ -7,10 +7,9 @@ The folder's README.md shows a request that was run, and its answer.
 
 from __future__ import annotations
 
-import os
+import quiet_tensorflow  # noqa: F401
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+# isort: split
 import console
 from absl import flags
 

@@ -7,9 +7,10 @@ The same command continues a stopped run. TensorBoard reads the run folder.
 
 from __future__ import annotations
 
-import os
+import quiet_tensorflow  # noqa: F401
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# isort: split
+import math
 
 import common_flags
 import console
@@ -17,6 +18,7 @@ import keras
 from absl import flags
 
 import tfmeta
+from tfmeta.data import Source
 from tfmeta.training import RunFolder, Stream, Trainer
 
 FLAGS = flags.FLAGS
@@ -24,29 +26,46 @@ FLAGS = flags.FLAGS
 common_flags.define_data_flags()
 common_flags.define_episode_flags()
 common_flags.define_learner_flags()
-flags.DEFINE_string("run_dir", None, "The folder the run is kept in.")
-flags.DEFINE_integer("seed", 0, "Of the net's weights and the training episodes.")
+flags.DEFINE_string(
+    "run_dir",
+    None,
+    "The folder this run is kept in, made if need be: flags, metrics, checkpoints, "
+    "TensorBoard's files.",
+)
+flags.DEFINE_integer(
+    "seed", 0, "Of the net's first weights and the training episodes.", lower_bound=0
+)
 flags.DEFINE_integer("tasks", 16, "Tasks in one outer step.", lower_bound=1)
-flags.DEFINE_integer("steps", 2000, "Outer steps.", lower_bound=1)
-flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's (Adam's) rate.")
-flags.DEFINE_integer("halve_every", 0, "Halve the outer rate every so many steps.")
-flags.DEFINE_float("clip_norm", None, "Clip the meta-gradient to this norm.")
+flags.DEFINE_integer(
+    "steps", 2000, "Outer steps in all; a finished run goes on if more.", lower_bound=1
+)
+flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's (Adam's) rate.", 0)
+flags.DEFINE_integer(
+    "halve_every", 0, "Halve the outer rate every so many steps; 0: never.", 0
+)
+flags.DEFINE_float("clip_norm", None, "Clip the meta-gradient to this norm.", 0)
 flags.DEFINE_enum(
     "task_map",
     "auto",
     ["auto", "loop", "compiled"],
-    "How a step goes through its tasks; auto times the ways once.",
+    "How a step goes through its tasks; auto times the ways once, when a run begins.",
 )
-flags.DEFINE_integer("val_way", None, "Classes in a validation episode; as --way.")
-flags.DEFINE_integer("val_shot", None, "Its support examples per class; as --shot.")
-flags.DEFINE_integer("val_query", 15, "Its queries per class.")
-flags.DEFINE_integer("val_episodes", 200, "Episodes of a validation.", lower_bound=2)
-flags.DEFINE_integer("validate_every", 500, "Steps between validations.")
-flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.")
-flags.DEFINE_integer("log_every", 50, "Steps between reports.")
+flags.DEFINE_integer("val_way", None, "Classes in a validation episode; as --way.", 1)
+flags.DEFINE_integer("val_shot", None, "Its support examples per class; as --shot.", 1)
+flags.DEFINE_integer("val_query", 15, "Its queries per class.", 1)
+flags.DEFINE_integer("val_episodes", 200, "Episodes of a validation.", 2)
+flags.DEFINE_integer("validate_every", 500, "Steps between validations.", 1)
 flags.DEFINE_integer(
-    "patience", None, "Stop after so many validations without a better one."
+    "checkpoint_every",
+    500,
+    "Steps between checkpoints: what a crash can cost; each validation writes one too.",
+    1,
 )
+flags.DEFINE_integer("log_every", 50, "Steps between reports.", 1)
+flags.DEFINE_integer(
+    "patience", None, "Stop after so many validations without a better one.", 1
+)
+flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
 flags.mark_flag_as_required("run_dir")
 
 
@@ -55,6 +74,8 @@ def main() -> dict:
     values = common_flags.values()
     run = RunFolder(FLAGS.run_dir)
     run.check_flags(values)
+    run.check_writable()
+    common_flags.check_learner_name()
     source = common_flags.load_source(values)
     learner = common_flags.make_learner(source.train.example_shape)
     model = tfmeta.MetaModel(learner, task_map=FLAGS.task_map, seed=FLAGS.seed)
@@ -78,6 +99,9 @@ def main() -> dict:
         patience=FLAGS.patience,
         reporters=[console.TrainingProgress()],
     )
+    _introduce(source, learner)
+    if not run.last.exists():
+        console.say("The first step takes a while: it is compiled.")
     summary = trainer.run(values)
     _tell(summary)
     return summary
@@ -91,21 +115,39 @@ def _rate() -> float | keras.optimizers.schedules.LearningRateSchedule:
     )
 
 
+def _introduce(source: Source, learner: tfmeta.learners.Learner) -> None:
+    weights = sum(math.prod(v.shape) for v in learner.trainable_variables)
+    console.say(
+        f"{source.name}: {source.train.num_classes} classes to train on, "
+        f"{source.val.num_classes} to validate on, {source.test.num_classes} kept for "
+        f"the test. {type(learner).__name__}: {weights} weights to train."
+    )
+
+
 def _tell(summary: dict) -> None:
     where = FLAGS.run_dir
-    if summary["stopped"] and summary["stopped"] != "early":
+    if summary["stopped"] not in (None, "early"):
         console.say(
             f"Stopped by {summary['stopped']} at step {summary['step']}; saved. The "
             "same command continues."
         )
         return
+    if summary["stopped"] == "early":
+        console.say(
+            f"Stopped early at step {summary['step']}: {FLAGS.patience} validations "
+            "without a better one."
+        )
+    elif not summary["new_steps"]:
+        console.say(
+            f"This run is finished at step {summary['step']}: nothing to do. A larger "
+            "--steps continues it."
+        )
     best = summary["best"]
     console.table(
-        "Meta-training",
-        ["run", "steps", "minutes", "best validation accuracy"],
+        f"Meta-training in {where}",
+        ["steps", "minutes", "best validation accuracy"],
         [
             [
-                str(where),
                 str(summary["step"]),
                 f"{summary['seconds'] / 60:.1f}",
                 "-" if best is None else f"{100 * best:.2f} %",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,16 @@ import keras
 import numpy as np
 
 _STATE = "state_json"
+# What NumPy and zipfile raise on a file that was cut or overwritten.
+_BROKEN = (
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def save_checkpoint(
@@ -29,14 +40,15 @@ def save_checkpoint(
     Raises:
         OSError: If the folder cannot be written.
     """
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{group}/{place:04d}": np.asarray(variable.value)
         for group, members in variables.items()
         for place, variable in enumerate(members)
     }
+    arrays[_STATE] = np.array(json.dumps(state))
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
-        np.savez(file, **arrays, **{_STATE: np.array(json.dumps(state))})
+        np.savez(file, allow_pickle=False, **arrays)
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
@@ -68,10 +80,10 @@ def load_checkpoint(
                 ]
                 for group in variables
             }
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+    except _BROKEN as error:
         raise ValueError(
-            f"{path} is not a whole checkpoint of tfmeta ({error}). Delete it to "
-            "start over, or restore it from a copy."
+            f"{path} is not a whole checkpoint of tfmeta ({error or 'cut short'}). "
+            "Restore it from a copy, or delete it to start over."
         ) from error
     for group, members in variables.items():
         shapes = [a.shape for a in found[group]]

@@ -16,8 +16,14 @@ class Reporter(Protocol):
     def start(self, step: int, steps: int) -> None:
         """Is told the steps already done and the steps to be done in all."""
 
+    def advance(self, step: int) -> None:
+        """Is told that one more step is done."""
+
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Is given the numbers since the last report, or of a validation."""
+
+    def stopping(self, reason: str) -> None:
+        """Is told that the run was asked to stop, and will after this step."""
 
     def close(self) -> None:
         """Is told that the run has ended or stops."""
@@ -49,10 +55,16 @@ class MetricsFile:
         os.replace(partial, self.path)
         self._file = self.path.open("a")
 
+    def advance(self, step: int) -> None:
+        """Writes nothing."""
+
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Writes a line at once."""
         self._file.write(json.dumps({"step": step, **row}) + "\n")
         self._file.flush()
+
+    def stopping(self, reason: str) -> None:
+        """Writes nothing."""
 
     def close(self) -> None:
         """Closes the file."""
@@ -74,9 +86,12 @@ class TensorBoardScalars:
 
     def start(self, step: int, steps: int) -> None:
         """Opens the writer; `step` is where the run continues."""
-        if step:
+        if any(self.folder.glob("*tfevents*")):
             self._purge(step + 1)
         self._writer = tf.summary.create_file_writer(str(self.folder))
+
+    def advance(self, step: int) -> None:
+        """Writes nothing."""
 
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Writes the scalars."""
@@ -85,6 +100,9 @@ class TensorBoardScalars:
                 if isinstance(value, int | float):
                     tf.summary.scalar(name, value)
         self._writer.flush()
+
+    def stopping(self, reason: str) -> None:
+        """Writes nothing."""
 
     def close(self) -> None:
         """Closes the writer."""

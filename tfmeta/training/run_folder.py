@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from tfmeta.training.checkpoint import load_checkpoint
 from tfmeta.training.meta_model import MetaModel
 
 # What may differ between a run and its continuation.
-MAY_CHANGE = ("data_dir", "download", "json", "run_dir", "steps")
+MAY_CHANGE = ("checkpoint_every", "data_dir", "download", "json", "run_dir", "steps")
 _PACKAGES = ("tfmeta", "tensorflow", "keras", "numpy")
 
 
@@ -28,8 +31,6 @@ class RunFolder:
     Args:
         path: The folder; it is made if it does not exist.
 
-    Raises:
-        ValueError: If it cannot be made or written.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -41,8 +42,28 @@ class RunFolder:
         self.best = self.path / "checkpoints" / "best.npz"
         self.tensorboard = self.path / "tensorboard"
 
+    def check_writable(self) -> None:
+        """Refuses a path where no folder can be made; makes nothing.
+
+        Raises:
+            ValueError: If it lies below a file or in a folder that is not writable.
+        """
+        place = self.path.absolute()
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            raise ValueError(
+                f"The run folder {self.path} cannot be written: {place} is "
+                f"{'not writable' if place.is_dir() else 'a file'}. Choose another "
+                "--run_dir."
+            )
+
     def make(self) -> None:
-        """Makes the folders and checks that they can be written."""
+        """Makes the folders and checks that they can be written.
+
+        Raises:
+            ValueError: If they cannot.
+        """
         try:
             self.last.parent.mkdir(parents=True, exist_ok=True)
             probe = self.last.parent / ".probe"
@@ -54,8 +75,32 @@ class RunFolder:
                 "Choose another --run_dir."
             ) from error
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in this folder; for `with`.
+
+        The lock goes with the process, however that ends.
+
+        Raises:
+            ValueError: If another process trains here.
+        """
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ValueError(
+                    f"Another process trains in {self.path}. Wait for it, stop it, or "
+                    "choose another --run_dir."
+                ) from error
+            except OSError:
+                pass  # A file system without locks.
+            yield
+
     def check_flags(self, flags: dict[str, Any]) -> None:
         """Refuses to go on with a run that was started with other flags.
+
+        A run that has no checkpoint yet has nothing to lose: it may start anew. Flags
+        that only one of the two knows are not compared.
 
         Args:
             flags: The flags of this start.
@@ -63,14 +108,14 @@ class RunFolder:
         Raises:
             ValueError: If the folder holds a run of other flags; it names them.
         """
-        if not self.config_file.exists():
-            return
-        old = read_json(self.config_file)["flags"]
+        old = self._config().get("flags", {}) if self.last.exists() else flags
         differ = [
-            f"{key}={old.get(key)!r} there, {flags.get(key)!r} here"
-            for key in sorted({*old, *flags} - set(MAY_CHANGE))
-            if old.get(key) != flags.get(key)
+            f"{key} was {old[key]!r} and is {flags[key]!r}"
+            for key in sorted((old.keys() & flags.keys()) - set(MAY_CHANGE))
+            if old[key] != flags[key]
         ]
+        if not differ and old and not old.keys() & flags.keys():
+            differ = [f"it was started with {', '.join(sorted(old))}"]
         if differ:
             raise ValueError(
                 f"{self.path} holds a run of other flags: {'; '.join(differ)}. Use "
@@ -92,9 +137,21 @@ class RunFolder:
             },
         )
 
-    def task_map(self) -> str:
-        """The way through the tasks that the run chose when it began."""
-        return read_json(self.config_file)["task_map"]
+    def task_map(self, flags: dict[str, Any]) -> str | None:
+        """The way through the tasks that the run chose when it began.
+
+        Args:
+            flags: The flags of this start.
+
+        Returns:
+            The choice, or None where no run of these flags has begun.
+        """
+        if not self.config_file.exists():
+            return None
+        config = self._config()
+        old = config.get("flags", {})
+        same = all(old.get(k) == flags[k] for k in flags.keys() - set(MAY_CHANGE))
+        return config["task_map"] if same or self.last.exists() else None
 
     def load_model(self, which: str = "best") -> MetaModel:
         """Rebuilds the run's model with its trained weights.
@@ -114,22 +171,33 @@ class RunFolder:
                 f"{self.path} holds no trained run: it needs config.json and "
                 "checkpoints/. Give the --run_dir that scripts/train.py wrote."
             )
-        config = read_json(self.config_file)
+        config = self._config()
         learner = keras.saving.deserialize_keras_object(config["learner"])
         load_checkpoint(checkpoint, {"learner": learner.variables})
         return MetaModel(learner, task_map=config["task_map"])
+
+    def _config(self) -> dict[str, Any]:
+        config = read_json(self.config_file)
+        if not isinstance(config, dict) or not config.keys() >= {"flags", "task_map"}:
+            raise ValueError(
+                f"{self.config_file} is not a config.json of scripts/train.py. Restore "
+                "it from a copy, or choose another --run_dir."
+            )
+        return config
 
 
 def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
     Raises:
-        ValueError: If the file is not JSON.
+        ValueError: If there is no such file, or it is not JSON.
     """
     try:
         return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not valid JSON ({error}).") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path} cannot be read as JSON ({error}). Restore it from a copy."
+        ) from error
 
 
 def write_json(path: Path, content: Any) -> None:

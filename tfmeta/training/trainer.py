@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +12,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data import Source, episodes
+from tfmeta.data import EpisodeSampler, Source, Split, episodes
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.evaluate import Scorer
 from tfmeta.training.checkpoint import load_checkpoint, save_checkpoint
-from tfmeta.training.meta_model import MetaModel
+from tfmeta.training.meta_model import AUTO, MetaModel
 from tfmeta.training.reporters import MetricsFile, Reporter, TensorBoardScalars
 from tfmeta.training.run_folder import RunFolder
+from tfmeta.training.stop_signals import StopSignals
 
 VALIDATION_SEED = 0
 
@@ -50,7 +48,7 @@ class Trainer:
     and keeps the best weights; every `checkpoint_every` steps, and when asked to stop
     by SIGTERM or Ctrl-C, it writes down all that training depends on. Run again on
     the same folder it continues, and reaches the same losses and weights, bit for
-    bit, as if it had never been stopped.
+    bit, as if it had never been stopped. `steps` may grow meanwhile.
 
     Args:
         model: A compiled `MetaModel`.
@@ -64,11 +62,14 @@ class Trainer:
         validate_every: Steps between validations.
         checkpoint_every: Steps between checkpoints.
         patience: Validations without a better one before it stops; None: never.
-        callbacks: Keras callbacks; an epoch is the steps up to a validation.
+        callbacks: Keras callbacks; an epoch is `validate_every` steps and ends with
+            its validation. Steps left over at the end are validated, but no epoch.
+            The numbers and words a callback keeps (best, patience, ...) continue.
         reporters: More places to report to.
 
     Raises:
-        ValueError: If a number is below one or the model is not compiled.
+        ValueError: If a number is below one, the model is not compiled, or the data
+            or the learner cannot serve the episodes asked for.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class Trainer:
                 raise ValueError(f"{name} must be at least 1. Received: {value}.")
         if model.optimizer is None:
             raise ValueError("The model must be compiled: call model.compile first.")
+        _check_stream(model, source.train, train, seed)
+        _check_stream(model, source.val, validation, VALIDATION_SEED)
         self.model, self.source, self.run_folder = model, source, run
         self.train, self.validation = train, validation
         self.steps, self.seed = steps, seed
@@ -108,15 +111,15 @@ class Trainer:
             self.callbacks.append(
                 keras.callbacks.EarlyStopping("val_accuracy", patience=patience)
             )
-        self.reporters = [
+        self.reporters: list[Reporter] = [
             MetricsFile(run.metrics_file),
             TensorBoardScalars(run.tensorboard),
             *reporters,
         ]
-        self._step = 0
+        self._step = self._began = 0
         self._best = -math.inf
         self._trained_seconds = 0.0
-        self._stop_signal: int | None = None
+        self._signals = StopSignals(self._tell_stopping)
         self._scorer = Scorer(model.learner, curve=True)
         model.optimizer.build(model.learner.trainable_variables)
 
@@ -127,82 +130,124 @@ class Trainer:
             flags: What made this run; written to `config.json`.
 
         Returns:
-            `step`, `best` (validation accuracy), `seconds` of training over all
-            starts, and `stopped`: None, "early", or the name of the signal.
+            `step`, `new_steps` (those of this start; 0 if the run was over already),
+            `best` (validation accuracy), `seconds` of training over all starts, and
+            `stopped`: None, "early", or the name of the signal.
 
         Raises:
-            FloatingPointError: If a loss is not finite; it names the step, the task
-                and the last good checkpoint.
-            ValueError: If the folder holds a run of other flags.
+            FloatingPointError: If a loss or a gradient is not finite; it names the
+                step, the task and the last good checkpoint.
+            ValueError: If the folder holds a run of other flags, or one that another
+                process trains.
         """
         flags = flags or {}
-        self.run_folder.make()
         self.run_folder.check_flags(flags)
-        batches = self._episodes(0)
+        self.run_folder.make()
+        with self.run_folder.locked():
+            state = self._restore()
+            early = state["early"]
+            if not early and self._step < self.steps:
+                with self._signals:
+                    self._train(flags, state)
+                early = self.model.stop_training
+        if self._step >= self.steps:
+            return self._summary(None)
+        return self._summary("early" if early else self._signals.received)
+
+    def _restore(self) -> dict[str, Any]:
+        """Reads the checkpoint, its metrics aside, and returns the rest of it."""
+        state: dict[str, Any] = {"early": False, "callbacks": []}
         if self.run_folder.last.exists():
-            state = load_checkpoint(self.run_folder.last, self._variables())
+            groups = self._variables()
+            del groups["metrics"]  # Keras makes them with the first step.
+            state = load_checkpoint(self.run_folder.last, groups)
             self._step, self._best = state["step"], state["best"]
             self._trained_seconds = state["seconds"]
-            self.model.task_map = self.run_folder.task_map()
-            if state["early"]:
-                return self._summary("early")
-        else:
-            state = {"callbacks": []}
+        self._began = self._step
+        return state
+
+    def _train(self, flags: dict[str, Any], state: dict[str, Any]) -> None:
+        batches = self._episodes(self._step * self.train.count)
+        self.model.task_map = self.run_folder.task_map(flags) or self.model.task_map
+        if self.model.task_map == AUTO:
             self.model.choose_task_map(next(iter(batches)))
+        step_function = tf.function(self.model.meta_step, autograph=False)
+        step_function.get_concrete_function(batches.element_spec)
+        self.model.reset_metrics()
+        if self._step:
+            groups = {"metrics": self._variables()["metrics"]}
+            load_checkpoint(self.run_folder.last, groups)
         self.run_folder.write_config(flags, self.model)
         callbacks = keras.callbacks.CallbackList(
-            self.callbacks, model=self.model, epochs=self._epochs(), verbose=0
+            self.callbacks,
+            model=self.model,
+            epochs=self.steps // self.validate_every,
+            steps=self.validate_every,
+            verbose=0,
         )
-        for reporter in self.reporters:
-            reporter.start(self._step, self.steps)
         self.model.stop_training = False
         callbacks.on_train_begin()
         for callback, values in zip(self.callbacks, state["callbacks"], strict=False):
             vars(callback).update(values)
-        with _signals(self._on_signal):
-            try:
-                self._loop(callbacks)
-            finally:
-                for reporter in self.reporters:
-                    reporter.close()
+        for reporter in self.reporters:
+            reporter.start(self._step, self.steps)
+        try:
+            self._loop(step_function, iter(batches), callbacks)
+        finally:
+            for reporter in self.reporters:
+                reporter.close()
         callbacks.on_train_end()
-        if self._stop_signal is not None:
-            return self._summary(signal.Signals(self._stop_signal).name)
-        return self._summary("early" if self._step < self.steps else None)
 
     def _summary(self, stopped: str | None) -> dict[str, Any]:
         return {
             "step": self._step,
+            "new_steps": self._step - self._began,
             "best": self._best if math.isfinite(self._best) else None,
             "seconds": self._trained_seconds,
             "stopped": stopped,
         }
 
-    def _loop(self, callbacks: keras.callbacks.CallbackList) -> None:
-        step_function = tf.function(self.model.meta_step, autograph=False)
-        batches = iter(self._episodes(self._step * self.train.count))
-        since, at = time.perf_counter(), self._step
-        while self._step < self.steps and not self.model.stop_training:
-            callbacks.on_train_batch_begin(self._step)
-            logs = step_function(next(batches))
-            losses = logs.pop("task_losses").numpy()
-            if not np.isfinite(losses).all():
-                raise FloatingPointError(self._not_finite(losses))
-            self._step += 1
-            callbacks.on_train_batch_end(self._step - 1, logs)
+    def _loop(
+        self,
+        step_function: Any,
+        batches: Iterator[Any],
+        callbacks: keras.callbacks.CallbackList,
+    ) -> None:
+        seconds, since = 0.0, self._step  # Of training alone, since the last report.
+        while self._step < self.steps and self._signals.received is None:
+            start = time.perf_counter()
+            logs = self._one_step(step_function, batches, callbacks)
+            passed = time.perf_counter() - start
+            seconds += passed
+            self._trained_seconds += passed
             if self._due(self.log_every):
-                seconds = time.perf_counter() - since
-                self._trained_seconds += seconds
-                self._report_training(logs, (self._step - at) / seconds)
-                since, at = time.perf_counter(), self._step
+                self._report_training(logs, (self._step - since) / seconds)
+                seconds, since = 0.0, self._step
             if self._due(self.validate_every):
                 self._validate(callbacks)
-                since = time.perf_counter()
-            stopping = self._stop_signal is not None or self.model.stop_training
+            stopping = self._signals.received or self.model.stop_training
             if stopping or self._due(self.checkpoint_every, self.validate_every):
                 self._save(self.run_folder.last)
-            if self._stop_signal is not None:
+            if self.model.stop_training:
                 break
+
+    def _one_step(
+        self,
+        step_function: Any,
+        batches: Iterator[Any],
+        callbacks: keras.callbacks.CallbackList,
+    ) -> dict[str, Any]:
+        epoch, batch = divmod(self._step, self.validate_every)
+        if batch == 0:
+            callbacks.on_epoch_begin(epoch)
+        callbacks.on_train_batch_begin(batch)
+        logs = step_function(next(batches))
+        self._check_finite(logs.pop("task_losses").numpy(), logs["gradient_norm"])
+        self._step += 1
+        callbacks.on_train_batch_end(batch, logs)
+        for reporter in self.reporters:
+            reporter.advance(self._step)
+        return logs
 
     def _due(self, *periods: int) -> bool:
         """Whether one of the periods ends with this step; all do with the last."""
@@ -213,10 +258,12 @@ class Trainer:
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         row["tasks_per_s"] = round(steps_per_s * self.train.count, 2)
         row["seconds"] = round(self._trained_seconds, 2)
-        self.model.reset_metrics()
+        if self._step % self.log_every == 0:  # Else a longer run goes on from here.
+            self.model.reset_metrics()
         self._report(row)
 
     def _validate(self, callbacks: keras.callbacks.CallbackList) -> None:
+        callbacks.on_test_begin()
         result = evaluate(
             self.model,
             self.source.val,
@@ -237,7 +284,9 @@ class Trainer:
         if result.mean > self._best:
             self._best = result.mean
             self._save(self.run_folder.best)
-        callbacks.on_epoch_end(self._step // self.validate_every - 1, row)
+        callbacks.on_test_end(row)
+        if self._step % self.validate_every == 0:
+            callbacks.on_epoch_end(self._step // self.validate_every - 1, row)
 
     def _report(self, row: dict[str, Any]) -> None:
         for reporter in self.reporters:
@@ -253,9 +302,6 @@ class Trainer:
             seed=self.seed,
             start=start,
         )
-
-    def _epochs(self) -> int:
-        return math.ceil(self.steps / self.validate_every)
 
     def _variables(self) -> dict[str, list[keras.Variable]]:
         return {
@@ -274,27 +320,48 @@ class Trainer:
         }
         save_checkpoint(path, self._variables(), state)
 
-    def _not_finite(self, losses: np.ndarray) -> str:
-        task = int(np.flatnonzero(~np.isfinite(losses))[0])
-        index = self._step * self.train.count + task
-        kept = self.run_folder.last
-        remedy = (
-            f"The last good checkpoint is {kept}."
-            if kept.exists()
-            else "No checkpoint was written yet."
-        )
-        return (
-            f"The loss is {losses[task]} at step {self._step + 1}, task {task} (episode "
-            f"{index} of seed {self.seed}). {remedy} Lower the learning rates, or clip "
-            "the outer gradient."
+    def _check_finite(self, losses: np.ndarray, norm: Any) -> None:
+        """Stops before weights that are no numbers reach a checkpoint."""
+        bad = np.flatnonzero(~np.isfinite(losses))
+        if bad.size:
+            index = self._step * self.train.count + int(bad[0])
+            what = (
+                f"The loss is {losses[bad[0]]} at step {self._step + 1}, task {bad[0]} "
+                f"(episode {index} of seed {self.seed})."
+            )
+        elif not math.isfinite(float(norm)):
+            what = f"The meta-gradient's norm is {norm} at step {self._step + 1}."
+        else:
+            return
+        kept = "No checkpoint was written yet."
+        if self.run_folder.last.exists():
+            kept = f"The last good checkpoint is {self.run_folder.last}."
+        raise FloatingPointError(
+            f"{what} {kept} Lower the learning rates, or clip the outer gradient."
         )
 
-    def _on_signal(self, number: int, frame: Any) -> None:
-        self._stop_signal = number
+    def _tell_stopping(self, name: str) -> None:
+        for reporter in self.reporters:
+            reporter.stopping(name)
+
+
+def _check_stream(model: MetaModel, split: Split, stream: Stream, seed: int) -> None:
+    """Raises where there are no such episodes, or the learner cannot serve them."""
+    if stream.count < 1:
+        raise ValueError(f"A stream's count must be at least 1. Got: {stream.count}.")
+    EpisodeSampler(
+        split, way=stream.way, shot=stream.shot, query=stream.query, seed=seed
+    )
+    most = model.learner.max_way
+    if most is not None and stream.way > most:
+        raise ValueError(
+            f"way={stream.way} on split {split.name!r} needs a head of as many "
+            f"outputs, but the net has {most}. Lower way, or use a net without a head."
+        )
 
 
 def _curve_row(result: Result) -> dict[str, float]:
-    curve = [] if result.curve is None else result.curve
+    curve: Any = [] if result.curve is None else result.curve
     return {
         f"adaptation/step_{i:02d}": float(np.mean(scores))
         for i, scores in enumerate(curve)
@@ -310,17 +377,3 @@ def _plain_values(callback: keras.callbacks.Callback) -> dict[str, Any]:
         if value is None or isinstance(value, bool | int | float | str):
             values[name] = value
     return values
-
-
-@contextmanager
-def _signals(handler: Any) -> Iterator[None]:
-    """Hands SIGTERM and SIGINT to a handler, in the main thread, for a while."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    old = {n: signal.signal(n, handler) for n in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, before in old.items():
-            signal.signal(number, before)
