@@ -29,8 +29,11 @@ TOLERANCE = 1e-5
 
 common_flags.define_episode_flags()
 flags.DEFINE_string("run_dir", None, "The run that was exported.")
-flags.DEFINE_string("exported", None, "What scripts/export.py wrote: exported/1, or "
-    "exported for its newest version.")
+flags.DEFINE_string(
+    "exported",
+    None,
+    "What scripts/export.py wrote: exported/1, or exported for its newest version.",
+)
 flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
 flags.DEFINE_enum("which", "best", ["best", "last"], "Which checkpoint was exported.")
 flags.DEFINE_integer("episodes", 20, "How many episodes.", lower_bound=1)
