@@ -74,7 +74,7 @@ def define_learner_flags() -> None:
         None,
         "Where batch normalisation takes its statistics from: support (the support "
         "set), task (each batch, transductive) or running (moving averages). Left "
-        "out: the learner's own.",
+        "out: the learner's own, or the run's.",
     )
     flags.DEFINE_integer(
         "inner_steps",

@@ -26,6 +26,7 @@ from tfmeta.training.run_folder import write_json
 FLAGS = flags.FLAGS
 # What may be said of a run anew; its data, net and method may not.
 _FREE = (
+    "normalisation",
     "way",
     "shot",
     "query",
@@ -57,7 +58,7 @@ def main() -> dict:
     """Scores, prints a table, writes `results.json`."""
     if FLAGS.run_dir:
         run = RunFolder(FLAGS.run_dir)
-        trained = run.load_model(FLAGS.which).learner
+        trained = run.load_model(FLAGS.which, normalisation=FLAGS.normalisation).learner
         values = _values_of_run(run)
     else:
         run, trained, values = None, None, common_flags.values()

@@ -153,11 +153,15 @@ class RunFolder:
         same = all(old.get(k) == flags[k] for k in flags.keys() - set(MAY_CHANGE))
         return config["task_map"] if same or self.last.exists() else None
 
-    def load_model(self, which: str = "best") -> MetaModel:
+    def load_model(
+        self, which: str = "best", *, normalisation: str | None = None
+    ) -> MetaModel:
         """Rebuilds the run's model with its trained weights.
 
         Args:
             which: "best" (by validation; "last" where none was kept) or "last".
+            normalisation: Another mode than it was trained in, to compare; None for
+                its own.
 
         Returns:
             The model, not compiled.
@@ -172,6 +176,8 @@ class RunFolder:
                 "checkpoints/. Give the --run_dir that scripts/train.py wrote."
             )
         config = self._config()
+        if normalisation is not None:
+            config["learner"]["config"]["normalisation"] = normalisation
         learner = keras.saving.deserialize_keras_object(config["learner"])
         load_checkpoint(checkpoint, {"learner": learner.variables})
         return MetaModel(learner, task_map=config["task_map"])
