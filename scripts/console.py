@@ -13,17 +13,18 @@ import tensorflow as tf
 from absl import app, flags, logging
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 SCREEN = Console()
 INTERRUPTED = 130
 _HELP = ("--help", "-help", "-h")
 _MISSING = re.compile(r"flag --(\w+)=None: Flag --\w+ must have a value other .*")
+# What is shown of a report: in a line, and beside a bar.
 _NAMES = {
-    "loss": "loss",
-    "accuracy": "accuracy",
-    "val_accuracy": "validation",
-    "tasks_per_s": "tasks/s",
+    "loss": ("loss", "loss"),
+    "accuracy": ("accuracy", "acc"),
+    "val_accuracy": ("validation accuracy", "val"),
+    "tasks_per_s": ("tasks/s", "tasks/s"),
 }
 
 
@@ -122,12 +123,13 @@ def percent(mean: float, ci95: float) -> str:
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Prints a table."""
-    sheet = Table(title=title, title_justify="left")
+    """Prints a table under a line of its own."""
+    sheet = Table()
     for place, column in enumerate(columns):
         sheet.add_column(column, justify="right" if place else "left")
     for row in rows:
         sheet.add_row(*row)
+    say(title)
     SCREEN.print(sheet)
 
 
@@ -147,7 +149,7 @@ class TrainingProgress:
             self._bar = Progress(
                 TextColumn("{task.completed}/{task.total}"),
                 BarColumn(bar_width=None),
-                TimeRemainingColumn(compact=True),
+                TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),
                 TextColumn("{task.fields[numbers]}"),
                 console=SCREEN,
                 expand=True,
@@ -164,7 +166,7 @@ class TrainingProgress:
         """Shows the newest numbers."""
         self._last.update(row)
         if self._bar:
-            self._bar.update(self._task, numbers=_numbers(self._last))
+            self._bar.update(self._task, numbers=_beside(self._last))
         else:
             say(f"step {step}/{self._steps}  {_numbers(row)}")
 
@@ -179,4 +181,10 @@ class TrainingProgress:
 
 
 def _numbers(row: dict[str, Any]) -> str:
-    return "  ".join(f"{said} {row[k]:.4g}" for k, said in _NAMES.items() if k in row)
+    shown = [f"{name} {row[k]:.4g}" for k, (name, _) in _NAMES.items() if k in row]
+    return "  ".join(shown)
+
+
+def _beside(row: dict[str, Any]) -> str:
+    shown = [f"{name} {row[k]:.3g}" for k, (_, name) in _NAMES.items() if k in row]
+    return "  ".join(shown)

@@ -22,6 +22,8 @@ from tfmeta.training.run_folder import RunFolder
 from tfmeta.training.stop_signals import StopSignals
 
 VALIDATION_SEED = 0
+# Keras turns its sign when a callback first compares, in each process.
+_NOT_KEPT = ("min_delta",)
 
 
 @dataclass(frozen=True)
@@ -374,6 +376,7 @@ def _plain_values(callback: keras.callbacks.Callback) -> dict[str, Any]:
     for name, value in vars(callback).items():
         if isinstance(value, np.generic):
             value = value.item()
-        if value is None or isinstance(value, bool | int | float | str):
+        plain = value is None or isinstance(value, bool | int | float | str)
+        if plain and name not in _NOT_KEPT:
             values[name] = value
     return values
