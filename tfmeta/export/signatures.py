@@ -70,7 +70,7 @@ class _Verbs:
         # In the order of the nest, which need not be that of the arguments.
         ordered = [by_name[name] for name in named(self.nest)]
         nest = tf.nest.pack_sequence_as(self.nest, ordered)
-        return answers(self.learner.predict(nest, x))
+        return answers(_logits(self.learner, nest, x))
 
     def adapt_and_predict(self, support_x, support_y, query_x):
         x, y, query = checked(
@@ -81,7 +81,7 @@ class _Verbs:
             ],
         )
         adapted = self.learner.adapt(Examples(x, y), steps=self.steps)
-        return answers(self.learner.predict(adapted, query))
+        return answers(_logits(self.learner, adapted, query))
 
     def _support(self, x, y):
         return support_checks(x, y, self.learner.max_way)
@@ -112,11 +112,21 @@ def fixed(
         nest = tf.nest.pack_sequence_as(
             adapted, [tf.convert_to_tensor(v) for v in held]
         )
-        answer = answers(learner.predict(nest, x)[:, : len(names)])
+        answer = answers(_logits(learner, nest, x)[:, : len(names)])
         return {**answer, "names": tf.gather(tf.constant(names), answer["labels"])}
 
     graph = _graph(predict, _many(example, "query_x"))
     return {PREDICT: graph, DEFAULT: graph}, held
+
+
+def _logits(learner: Learner, adapted: Nest, x: Tensor) -> Tensor:
+    """The learner's answers; where there are no queries, it is shown one of zeros.
+
+    Batch statistics of nothing do not exist, and some kernels fail on no examples.
+    """
+    count = tf.shape(x)[0]
+    extra = tf.zeros([tf.maximum(1 - count, 0), *x.shape[1:]], x.dtype)
+    return learner.predict(adapted, tf.concat([x, extra], 0))[:count]
 
 
 def answers(logits: Tensor) -> dict[str, Tensor]:
