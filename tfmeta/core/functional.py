@@ -18,28 +18,66 @@ def state(net: keras.Model) -> list[Tensor]:
     return [tf.convert_to_tensor(v.value) for v in net.non_trainable_variables]
 
 
-def empty_state(net: keras.Model) -> list[Tensor]:
+def moving(net: keras.Model) -> list[bool]:
+    """Which non-trainable values a call in training mode changes.
+
+    Floats among them are moving statistics, integers the states of dropout's seeds.
+    The weights of frozen layers and the constants of preprocessing stay as they are.
+
+    Args:
+        net: A built Keras model. One that does not tell its single input (a subclass
+            of one's own) is taken to change them all.
+
+    Returns:
+        One for each of `net.non_trainable_variables`.
+    """
+    changed = [True] * len(net.non_trainable_variables)
+    inputs = getattr(net, "inputs", None) or []
+    if not changed or len(inputs) != 1:
+        return changed
+
+    def trace(params, values, x):
+        _, after = net.stateless_call(params, values, x, training=True)
+        changed[:] = [a is not b for a, b in zip(after, values, strict=True)]
+
+    specs = [
+        [tf.TensorSpec(v.shape, v.dtype) for v in variables]
+        for variables in (net.trainable_variables, net.non_trainable_variables)
+    ]
+    x = tf.TensorSpec(inputs[0].shape, inputs[0].dtype)
+    tf.function(trace, autograph=False).get_concrete_function(*specs, x)
+    return changed
+
+
+def empty_state(net: keras.Model, is_moving: list[bool]) -> list[Tensor]:
     """The state of a net that has seen nothing yet.
 
     Moving statistics are all zero; one forward pass in training mode from here
     leaves exactly that batch's statistics in a `tfmeta.layers.BatchNorm`. What is
-    not a statistic (the integer states of dropout's seeds) is kept.
+    not a statistic is kept.
 
     Args:
         net: A built Keras model.
+        is_moving: What `moving` returned for it.
 
     Returns:
         As many tensors as `net.non_trainable_variables`, in their order.
     """
-    return [tf.zeros_like(v) if v.dtype.is_floating else v for v in state(net)]
+    return [
+        tf.zeros_like(v) if moves and v.dtype.is_floating else v
+        for v, moves in zip(state(net), is_moving, strict=True)
+    ]
 
 
-def seeded(values: list[Tensor], seed: Tensor | None) -> list[Tensor]:
-    """Puts an episode's seed into the integer (seed) entries of a net's state.
+def seeded(
+    values: list[Tensor], seed: Tensor | None, is_moving: list[bool]
+) -> list[Tensor]:
+    """Puts an episode's seed into the seed entries of a net's state.
 
     Args:
         values: A net's state, as `state` gives it.
         seed: Scalar integer, or None to leave the state as it is.
+        is_moving: What `moving` returned for the net.
 
     Returns:
         The state; each seed entry is a function of its place and `seed` alone.
@@ -47,8 +85,8 @@ def seeded(values: list[Tensor], seed: Tensor | None) -> list[Tensor]:
     if seed is None:
         return values
     mixed = []
-    for place, value in enumerate(values):
-        if not value.dtype.is_floating:
+    for place, (value, moves) in enumerate(zip(values, is_moving, strict=True)):
+        if moves and not value.dtype.is_floating:
             key = tf.stack([tf.cast(seed, tf.int64), tf.constant(place, tf.int64)])
             value = tf.cast(
                 tf.random.stateless_uniform(

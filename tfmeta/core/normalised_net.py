@@ -30,8 +30,9 @@ class NormalisedNet:
         mode: One of `NORMALISATIONS`.
 
     Raises:
-        ValueError: If there is no such mode, if the net is not built, or if it has
-            random layers (dropout) in a mode that would leave them on when served.
+        ValueError: If there is no such mode, if the net is not built, if it has
+            random layers (dropout) in a mode that would leave them on when served,
+            or if `support` cannot get at the support set's statistics.
     """
 
     def __init__(self, net: keras.Model, mode: str):
@@ -46,11 +47,19 @@ class NormalisedNet:
                 "it an Input layer, or call it once."
             )
         self.net = net
-        floats = [
-            tf.as_dtype(v.dtype).is_floating for v in net.non_trainable_variables
+        self._is_moving = functional.moving(net)
+        moving = [
+            v
+            for v, moves in zip(
+                net.non_trainable_variables, self._is_moving, strict=True
+            )
+            if moves
         ]
-        self.mode = mode if any(floats) else "none"
-        if not all(floats) and self.mode in ("support", "task"):
+        self.statistics = [v for v in moving if tf.as_dtype(v.dtype).is_floating]
+        self.mode = mode if self.statistics else "none"
+        if self.mode == "support":
+            self._check_statistics()
+        if len(self.statistics) < len(moving) and self.mode in ("support", "task"):
             raise ValueError(
                 f"The net {net.name!r} has random layers such as Dropout, which "
                 f"normalisation={mode!r} would leave on in evaluation. Use "
@@ -74,9 +83,9 @@ class NormalisedNet:
             where queries do not need one.
         """
         if self.mode == "support":
-            empty = functional.empty_state(self.net)
+            empty = functional.empty_state(self.net, self._is_moving)
             return functional.call(self.net, params, empty, x, training=True)
-        now = functional.seeded(functional.state(self.net), seed)
+        now = self._seeded(seed)
         batch = training or self.mode == "task"
         outputs, after = functional.call(self.net, params, now, x, training=batch)
         return outputs, after if training and self.mode == "running" else []
@@ -104,6 +113,47 @@ class NormalisedNet:
         """
         if self.mode == "support":
             return functional.call(self.net, params, state, x, training=False)[0]
-        now = functional.seeded(functional.state(self.net), seed)
+        now = self._seeded(seed)
         batch = training or self.mode == "task"
         return functional.call(self.net, params, now, x, training=batch)[0]
+
+    def _seeded(self, seed) -> list[Tensor]:
+        return functional.seeded(functional.state(self.net), seed, self._is_moving)
+
+    def new_statistics(self, state: list[Tensor]) -> list[Tensor]:
+        """Picks from a state what belongs to `statistics`.
+
+        Args:
+            state: What `support` returned.
+
+        Returns:
+            A tensor for each of `statistics`; none of an empty state.
+        """
+        if not state:
+            return []
+        return [
+            v
+            for v, moves in zip(state, self._is_moving, strict=True)
+            if moves and v.dtype.is_floating
+        ]
+
+    def _check_statistics(self) -> None:
+        """Refuses averages that one batch does not fill, as stock BatchNormalization's.
+
+        `tfmeta.layers.BatchNorm` divides by the `weight` its averages were given.
+        """
+        layers = self.net._flatten_layers()  # noqa: SLF001  Keras has no public name.
+        known = {
+            id(v)
+            for layer in layers
+            if hasattr(layer, "moving_mean") and hasattr(layer, "weight")
+            for v in layer.variables
+        }
+        unknown = [v.path for v in self.statistics if id(v) not in known]
+        if unknown:
+            raise ValueError(
+                "normalisation='support' needs tfmeta.layers.BatchNorm, whose "
+                "statistics one batch can set. Received: a net with the moving "
+                f"statistics {', '.join(unknown)}. Replace stock layers by "
+                "tfmeta.layers.swap_inexact(net), or use normalisation='running'."
+            )

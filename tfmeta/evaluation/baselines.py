@@ -19,4 +19,10 @@ def baselines(model: Any) -> list[Learner]:
         learner has one.
     """
     net = as_learner(model).net
-    return [NearestNeighbour(), *([] if net is None else [FromScratch(net)])]
+    if net is None:
+        return [NearestNeighbour()]
+    try:
+        scratch = FromScratch(net)
+    except ValueError:  # Dropout or foreign statistics: not by the support set's own.
+        scratch = FromScratch(net, normalisation="running")
+    return [NearestNeighbour(), scratch]

@@ -106,13 +106,11 @@ class Scorer:
         self, learner: Learner, *, steps: int | None = None, curve: bool = False
     ):
         self.learner = learner
-        self.steps = learner.default_steps
+        self.steps: Any = learner.default_steps
         if self.steps is not None and steps is not None:
             self.steps = steps
         self.curve = curve and self.steps is not None
-        self._score = tf.function(
-            self._scores, autograph=False, reduce_retracing=True
-        )
+        self._score = tf.function(self._scores, autograph=False, reduce_retracing=True)
 
     def __call__(self, x: dict[str, Tensor], y: Tensor) -> Tensor:
         """The scores of a batch.
@@ -140,9 +138,7 @@ class Scorer:
         way = self.learner.trajectory(episode.support, steps=self.steps)
         return tf.map_fn(
             lambda adapted: tf.reduce_mean(
-                correct(
-                    self.learner.predict(adapted, episode.query.x), episode.query.y
-                )
+                correct(self.learner.predict(adapted, episode.query.x), episode.query.y)
             ),
             way,
             fn_output_signature=tf.float32,

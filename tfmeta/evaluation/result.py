@@ -17,7 +17,7 @@ class Result:
         learner: The learner's class name.
         metric: "accuracy" (in 0..1) or "mse".
         scores: `(episodes,)`, the metric of each episode.
-        source: The data set's split, such as "test".
+        split: The class split it was measured on, such as "test".
         way: Classes in an episode; None for regression.
         shot: Support examples per class.
         query: Queries per class; None where an episode took all that was left.
@@ -89,6 +89,8 @@ class Result:
 
 def half_width(scores: np.ndarray) -> float:
     """1.96 standard errors of the mean: `1.96 * std / sqrt(n)`.
+
+    `std` is the sample standard deviation, with n - 1 in its divisor.
 
     Args:
         scores: `(n,)`. Of a single score nothing can be said: NaN.

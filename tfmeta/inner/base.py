@@ -11,8 +11,8 @@ class UpdateRule(keras.layers.Layer):
     """How one inner step changes the adapted parameters.
 
     A rule is pure: its state is handed in and out. It may own meta-parameters (such
-    as learned rates); create them in `build`, which gets the adapted parameters'
-    shapes, and read them in `update`.
+    as learned rates): create them in `build`, which gets the list of the adapted
+    parameters' shapes (None where the way is open), and read them in `update`.
     """
 
     def init(self, params: list[Tensor]) -> Nest:

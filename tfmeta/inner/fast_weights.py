@@ -48,6 +48,14 @@ class FastWeights:
         self.net, self.rule = net, rule
         self.head, self.first_order = head, first_order
 
+    @property
+    def shapes(self) -> list[tuple[int | None, ...]]:
+        """The shapes of the adapted parameters, a made head's with an open way."""
+        shapes = [tuple(v.shape) for v in self.net.net.trainable_variables]
+        if self.head == "prototypes":
+            shapes += [(self.net.net.output_shape[-1], None), (None,)]
+        return shapes
+
     def adapt(
         self, support: Examples, *, steps: int, training: bool, seed=None
     ) -> dict[str, Any]:
@@ -81,10 +89,10 @@ class FastWeights:
     def trajectory(self, support: Examples, *, steps: int) -> dict[str, Any]:
         """What `adapt` returns after 0, 1, ... steps, stacked `(steps + 1, ...)`."""
         objective, params, present = self._task(support, False, None)
-        way = descend(objective, params, self.rule, steps=steps, keep=True)
+        path = descend(objective, params, self.rule, steps=steps, keep=True)
         return tf.map_fn(
             lambda params: self._adapted(params, present, support, False, None),
-            way,
+            path,
             fn_output_signature=tf.nest.map_structure(
                 lambda t: tf.TensorSpec(t.shape, t.dtype),
                 self._adapted(params, present, support, False, None),

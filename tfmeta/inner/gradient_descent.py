@@ -34,9 +34,7 @@ class GradientDescent(UpdateRule):
         self, grads: list[Tensor], state: Nest, params: list[Tensor], step: Tensor
     ) -> tuple[list[Tensor], Nest]:
         """Takes one step; see `UpdateRule.update`."""
-        moved = [
-            p - self.learning_rate * g for p, g in zip(params, grads, strict=True)
-        ]
+        moved = [p - self.learning_rate * g for p, g in zip(params, grads, strict=True)]
         return moved, state
 
     def get_config(self) -> dict[str, Any]:

@@ -39,7 +39,11 @@ def unroll(
 
     Returns:
         The carry after the last step.
+
+    Raises:
+        ValueError: If `steps` is below 0.
     """
+    _check(steps)
     if differentiable and steps <= TRACED_STEPS:
         for index in range(steps):
             carry = step(carry, tf.constant(index))
@@ -60,11 +64,20 @@ def trajectory(step: Callable[[Nest, Tensor], Nest], carry: Nest, *, steps: int)
     Returns:
         The carries, `(steps + 1, ...)`: the first is the one given, then one after
         each step.
+
+    Raises:
+        ValueError: If `steps` is below 0.
     """
+    _check(steps)
     last, before = _repeat(step, carry, steps, keep=True)
     return tf.nest.map_structure(
         lambda kept, end: tf.concat([kept, tf.expand_dims(end, 0)], 0), before, last
     )
+
+
+def _check(steps: int) -> None:
+    if steps < 0:
+        raise ValueError(f"steps must be at least 0. Received: {steps}.")
 
 
 def _repeat(step, carry, steps, *, keep=False):

@@ -42,15 +42,22 @@ class Learner(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.net = net
+        self.net: Any = net
         self._normalisation = normalisation
-        self._normalised = None if net is None else NormalisedNet(net, normalisation)
+        self._normalised: Any = (
+            None if net is None else NormalisedNet(net, normalisation)
+        )
         self.built = True
 
     @property
     def normalisation(self) -> str:
         """The normalisation mode; "none" where the net has no statistics."""
         return "none" if self._normalised is None else self._normalised.mode
+
+    @property
+    def statistics(self) -> list[keras.Variable]:
+        """The net's moving statistics, which training averages over tasks."""
+        return [] if self._normalised is None else self._normalised.statistics
 
     @property
     def default_steps(self) -> int | None:
@@ -116,7 +123,8 @@ class Learner(keras.layers.Layer):
             The nest of `adapt` with a leading axis of `steps + 1`.
 
         Raises:
-            ValueError: If the learner takes no inner steps (`default_steps` is None).
+            ValueError: If `steps` is below 0, or the learner takes no inner steps
+                (`default_steps` is None).
         """
         raise ValueError(
             f"{type(self).__name__} takes no inner steps, so it has no trajectory."
@@ -133,11 +141,14 @@ class Learner(keras.layers.Layer):
 
         Returns:
             The mean loss over the queries, a scalar, and the outputs: `predictions`,
-            and `state`, the net's new moving statistics (empty if it keeps none).
+            and `state`, a tensor for each of `statistics`, their new values (empty if
+            the mode keeps none).
         """
         adapted = self.adapt(episode.support, training=True, seed=seed)
         predictions = self.predict(adapted, episode.query.x, training=True, seed=seed)
-        state = adapted["state"] if self.normalisation == "running" else []
+        state = []
+        if self._normalised is not None and self.normalisation == "running":
+            state = self._normalised.new_statistics(adapted["state"])
         return task_loss(predictions, episode.query.y), {
             "predictions": predictions,
             "state": state,
@@ -158,6 +169,7 @@ class Learner(keras.layers.Layer):
         """
         variables = [v.value for v in self.trainable_variables]
         with tf.GradientTape() as tape:
+            tape.watch(variables)
             loss, outputs = self.loss(episode, seed=seed)
         gradients = tape.gradient(
             loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO

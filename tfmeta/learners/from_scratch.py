@@ -29,28 +29,43 @@ class FromScratch(Learner):
         draw: The seed of the initial weights.
         normalisation: As in `MAML`.
         **kwargs: For `keras.layers.Layer`, such as `name`.
+
+    Raises:
+        ValueError: If a number is out of range, or the net and the mode do not go
+            together.
     """
 
     def __init__(
         self,
         net: keras.Model,
         *,
-        train_steps: int = 20,
+        train_steps: int = 10,
         learning_rate: float = 0.1,
         draw: int = 0,
         normalisation: str = "support",
         **kwargs: Any,
     ):
-        super().__init__(fresh(net, seed=draw), normalisation=normalisation, **kwargs)
+        if train_steps < 0 or draw < 0:
+            raise ValueError(
+                "train_steps and draw must be at least 0. Received: "
+                f"train_steps={train_steps}, draw={draw}."
+            )
+        copy = fresh(net, seed=draw)
+        copy.trainable = True  # Frozen layers too: their weights were drawn anew.
+        super().__init__(copy, normalisation=normalisation, **kwargs)
         self.train_steps, self.learning_rate = train_steps, learning_rate
         self.draw = draw
-        self.net.trainable = True
         self._weights = FastWeights(
             self._normalised,
             GradientDescent(learning_rate=learning_rate),
             head=natural_head(net),
             first_order=True,
         )
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """None: meta-training it would make it another method."""
+        return []
 
     @property
     def default_steps(self) -> int:

@@ -75,6 +75,8 @@ class MAML(Learner):
         self._weights = FastWeights(
             self._normalised, self.rule, head=self.head, first_order=first_order
         )
+        if not self.rule.built:
+            self.rule.build(self._weights.shapes)
 
     @property
     def default_steps(self) -> int:

@@ -18,10 +18,20 @@ def task_loss(predictions: Tensor, y: Tensor) -> Tensor:
 
     Returns:
         A scalar.
+
+    Raises:
+        ValueError: If targets are not shaped as the predictions.
     """
     if y.dtype.is_integer:
         each = tf.nn.sparse_softmax_cross_entropy_with_logits(y, predictions)
     else:
+        # A missing axis would be broadcast, to a wrong loss and no error.
+        if not predictions.shape.is_compatible_with(y.shape):
+            raise ValueError(
+                "Float targets must have the shape of the predictions. Received: "
+                f"targets {y.shape}, predictions {predictions.shape}. Reshape the "
+                "targets, or give the net as many outputs; labels must be integers."
+            )
         each = tf.square(predictions - y)
     return tf.reduce_mean(each)
 

@@ -133,8 +133,7 @@ class MetaModel(keras.Model):
         def one(task):
             episode, seed = task
             loss, outputs, gradients = self.learner.meta_gradients(episode, seed=seed)
-            state = [v for v in outputs["state"] if v.dtype.is_floating]
-            return (loss, outputs["predictions"]), (gradients, state)
+            return (loss, outputs["predictions"]), (gradients, outputs["state"])
 
         strategy = "loop" if self.task_map == AUTO else self.task_map
         (losses, predictions), sums = map_tasks(one, (episode, seeds), strategy=strategy)
@@ -270,12 +269,6 @@ class MetaModel(keras.Model):
         return [g + e for g, e in zip(gradients, extra, strict=True)]
 
     def _assign_state(self, state: list[Tensor]) -> None:
-        if not state:
-            return
-        statistics = [
-            v
-            for v in self.learner.net.non_trainable_variables
-            if tf.as_dtype(v.dtype).is_floating
-        ]
-        for variable, value in zip(statistics, state, strict=True):
-            variable.assign(value)
+        if state:
+            for variable, value in zip(self.learner.statistics, state, strict=True):
+                variable.assign(value)

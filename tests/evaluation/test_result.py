@@ -1,0 +1,53 @@
+"""The numbers of a result, by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from tfmeta.evaluation import Result
+from tfmeta.evaluation.result import half_width
+
+
+def result(**changes) -> Result:
+    fields = dict(
+        learner="ProtoNet",
+        metric="accuracy",
+        scores=np.array([0.2, 0.4, 0.9]),
+        split="test",
+        way=5,
+        shot=1,
+        query=15,
+        seed=1,
+        normalisation="running",
+        steps=None,
+        seconds=1.2345,
+    )
+    return Result(**{**fields, **changes})
+
+
+def test_mean_and_interval() -> None:
+    # Mean 0.5; squared deviations 0.09 + 0.01 + 0.16 = 0.26, over n - 1 = 2.
+    assert result().episodes == 3
+    assert result().mean == pytest.approx(0.5)
+    assert result().ci95 == pytest.approx(1.96 * math.sqrt(0.26 / 2) / math.sqrt(3))
+
+
+def test_of_a_single_score_nothing_is_known() -> None:
+    assert math.isnan(half_width(np.array([0.5])))
+
+
+def test_summary_is_json() -> None:
+    curve = np.array([[0.1, 0.3, 0.2], [0.2, 0.4, 0.9]])
+    summary = json.loads(json.dumps(result(curve=curve, steps=1).summary()))
+    assert summary["mean"] == pytest.approx(0.5)
+    assert summary["episodes"] == 3 and summary["seconds"] == 1.23
+    assert [point["step"] for point in summary["curve"]] == [0, 1]
+    # Deviations 0.1, 0.1 and 0 from 0.2: 0.02 over 2.
+    assert summary["curve"][0]["mean"] == pytest.approx(0.2)
+    assert summary["curve"][0]["ci95"] == pytest.approx(1.96 * 0.1 / math.sqrt(3))
+    assert "scores" not in summary
+    assert result().summary()["curve"] is None
