@@ -19,6 +19,7 @@ from absl import flags
 
 import tfmeta
 from tfmeta.data import Source
+from tfmeta.core import one_thread_a_task
 from tfmeta.training import RunFolder, Stream, Trainer
 
 FLAGS = flags.FLAGS
@@ -75,6 +76,8 @@ def main() -> dict:
     run = RunFolder(FLAGS.run_dir)
     run.check_flags(values)
     run.check_writable()
+    if FLAGS.tasks > 1:
+        one_thread_a_task()
     common_flags.check_learner_name()
     source = common_flags.load_source(values)
     learner = common_flags.make_learner(source.train.example_shape)

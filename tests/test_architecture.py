@@ -25,7 +25,7 @@ FLOORS = {
     "export": 5,
     "training": 6,
 }
-FLAT_FOLDERS = {"learners", "layers"}  # A file imports none beside it but base.py.
+FLAT_FOLDERS = {"learners"}  # A file imports none beside it but base.py.
 AT_POINT_OF_USE = {
     "PIL",
     "matplotlib",

@@ -1,6 +1,6 @@
 """Floor 0: episodes, functional calls of a Keras net, the task map."""
 
 from tfmeta.core.episode import Episode, Examples
-from tfmeta.core.task_map import STRATEGIES, map_tasks
+from tfmeta.core.task_map import STRATEGIES, map_tasks, one_thread_a_task
 
-__all__ = ["STRATEGIES", "Episode", "Examples", "map_tasks"]
+__all__ = ["STRATEGIES", "Episode", "Examples", "map_tasks", "one_thread_a_task"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -12,9 +13,10 @@ STRATEGIES = ("loop", "compiled")
 
 
 def map_tasks(
-    function: Callable[[Nest], tuple[Nest, Nest]],
+    function: Callable[..., tuple[Nest, Nest]],
     tasks: Nest,
     *,
+    shared: Nest = None,
     strategy: str = "loop",
 ) -> tuple[Nest, Nest]:
     """Maps a function over the leading axis and sums what is to be summed.
@@ -27,6 +29,9 @@ def map_tasks(
         function: Of one task (the nest without its leading axis), to a pair: values
             to be stacked, and values to be summed over tasks.
         tasks: A nest of tensors with one leading axis, that of the tasks.
+        shared: A nest of tensors that every task reads; handed to the function as its
+            second argument. Weights belong here: compiled tasks that read variables
+            by themselves wait for each other.
         strategy: "loop" runs the function's graph task by task; "compiled" compiles
             the function with XLA and loops over that. They differ in speed only.
 
@@ -43,16 +48,36 @@ def map_tasks(
     flat = [tf.convert_to_tensor(t) for t in tf.nest.flatten(tasks)]
     specs = [tf.TensorSpec(t.shape[1:], t.dtype) for t in flat]
 
+    constants = [] if shared is None else tf.nest.flatten(shared)
+    specs += [tf.TensorSpec(c.shape, c.dtype) for c in constants]
+
     def one(*leaves):
-        return function(tf.nest.pack_sequence_as(tasks, leaves))
+        task = tf.nest.pack_sequence_as(tasks, leaves[: len(flat)])
+        if shared is None:
+            return function(task)
+        return function(task, tf.nest.pack_sequence_as(shared, leaves[len(flat) :]))
 
-    one = tf.function(one, jit_compile=strategy == "compiled", autograph=False)
-    one = one.get_concrete_function(*specs)
+    graph = tf.function(one, jit_compile=strategy == "compiled", autograph=False)
     num_tasks = tf.shape(flat[0])[0]
-    return _loop(one, flat, num_tasks)
+    return _loop(graph.get_concrete_function(*specs), flat, constants, num_tasks)
 
 
-def _loop(one, flat: list[tf.Tensor], num_tasks: tf.Tensor) -> tuple[Nest, Nest]:
+def one_thread_a_task() -> None:
+    """Gives each operation one thread, so that tasks run side by side.
+
+    On a CPU, small tasks on a core each are up to twice as fast as one task after the
+    other on all cores. It holds for the whole process, and must be called before
+    TensorFlow has run anything.
+
+    Raises:
+        RuntimeError: If TensorFlow has run something already.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+
+
+def _loop(
+    one, flat: list[tf.Tensor], constants: list[tf.Tensor], num_tasks: tf.Tensor
+) -> tuple[Nest, Nest]:
     value_specs, sum_specs = one.structured_outputs
     arrays = [
         tf.TensorArray(s.dtype, num_tasks, element_shape=s.shape, infer_shape=False)
@@ -61,7 +86,7 @@ def _loop(one, flat: list[tf.Tensor], num_tasks: tf.Tensor) -> tuple[Nest, Nest]
     sums = [tf.zeros(s.shape, s.dtype) for s in tf.nest.flatten(sum_specs)]
 
     def body(i, arrays, sums):
-        values, addends = one(*[tf.gather(t, i) for t in flat])
+        values, addends = one(*[tf.gather(t, i) for t in flat], *constants)
         arrays = [
             a.write(i, v) for a, v in zip(arrays, tf.nest.flatten(values), strict=True)
         ]
@@ -69,7 +94,10 @@ def _loop(one, flat: list[tf.Tensor], num_tasks: tf.Tensor) -> tuple[Nest, Nest]
         return i + 1, arrays, sums
 
     _, arrays, sums = tf.while_loop(
-        lambda i, *_: i < num_tasks, body, (0, arrays, sums), parallel_iterations=2
+        lambda i, *_: i < num_tasks,
+        body,
+        (0, arrays, sums),
+        parallel_iterations=os.cpu_count() or 1,
     )
     stacked = [a.stack() for a in arrays]
     return (

@@ -70,7 +70,8 @@ def load_checkpoint(
         ValueError: If the file is broken or holds other variables; none is changed.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # NumPy leaves a file open that it cannot read.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             state = json.loads(str(file[_STATE]))
             found = {
                 group: [

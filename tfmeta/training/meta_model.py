@@ -130,13 +130,22 @@ class MetaModel(keras.Model):
         )
         seeds = self.seed + first + tf.range(tf.cast(num_tasks, tf.int64))
 
-        def one(task):
+        variables = self.learner.variables
+        values = [tf.convert_to_tensor(v.value) for v in variables]
+
+        def one(task, values):
             episode, seed = task
-            loss, outputs, gradients = self.learner.meta_gradients(episode, seed=seed)
+            bound = list(zip(variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=bound):
+                loss, outputs, gradients = self.learner.meta_gradients(
+                    episode, seed=seed
+                )
             return (loss, outputs["predictions"]), (gradients, outputs["state"])
 
         strategy = "loop" if self.task_map == AUTO else self.task_map
-        (losses, predictions), sums = map_tasks(one, (episode, seeds), strategy=strategy)
+        (losses, predictions), sums = map_tasks(
+            one, (episode, seeds), shared=values, strategy=strategy
+        )
         gradients, state = tf.nest.map_structure(
             lambda total: total / tf.cast(num_tasks, total.dtype), sums
         )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any, Protocol
-
-import tensorflow as tf
 
 
 class Reporter(Protocol):
@@ -86,19 +85,28 @@ class TensorBoardScalars:
 
     def start(self, step: int, steps: int) -> None:
         """Opens the writer; `step` is where the run continues."""
-        if any(self.folder.glob("*tfevents*")):
-            self._purge(step + 1)
-        self._writer = tf.summary.create_file_writer(str(self.folder))
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        continues = any(self.folder.glob("*tfevents*"))
+        self._writer = EventFileWriter(str(self.folder))
+        if continues:  # TensorBoard forgets events from this step on.
+            begin = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._add(step + 1, session_log=begin)
 
     def advance(self, step: int) -> None:
         """Writes nothing."""
 
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Writes the scalars."""
-        with self._writer.as_default(step=step):
-            for name, value in row.items():
-                if isinstance(value, int | float):
-                    tf.summary.scalar(name, value)
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+        summary = Summary()
+        for name, value in row.items():
+            if isinstance(value, int | float):
+                summary.MergeFrom(scalar_pb(name, value))
+        self._add(step, summary=summary)
         self._writer.flush()
 
     def stopping(self, reason: str) -> None:
@@ -108,12 +116,7 @@ class TensorBoardScalars:
         """Closes the writer."""
         self._writer.close()
 
-    def _purge(self, step: int) -> None:
-        """Tells TensorBoard to forget events from this step on."""
-        from tensorboard.compat.proto import event_pb2
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    def _add(self, step: int, **content: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
 
-        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        writer = EventFileWriter(str(self.folder), filename_suffix=".continued")
-        writer.add_event(event_pb2.Event(step=step, session_log=start))
-        writer.close()
+        self._writer.add_event(Event(wall_time=time.time(), step=step, **content))

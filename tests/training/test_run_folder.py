@@ -1,0 +1,125 @@
+"""What a run folder refuses, and what it lets through."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tfmeta import MetaModel
+from tfmeta.learners import ProtoNet
+from tfmeta.nets import mlp
+from tfmeta.training import RunFolder
+from tfmeta.training.checkpoint import save_checkpoint
+from tfmeta.training.run_folder import read_json, write_json
+
+FLAGS = {"way": 5, "seed": 0, "data_dir": None, "steps": 10}
+
+
+@pytest.fixture
+def model():
+    net = mlp(units=(2,), input_shape=(3,))
+    return MetaModel(ProtoNet(net), task_map="loop")
+
+
+@pytest.fixture
+def run(tmp_path, model):
+    """A folder with a run and its checkpoint."""
+    run = RunFolder(tmp_path / "run")
+    run.make()
+    run.write_config(FLAGS, model)
+    save_checkpoint(run.last, {"learner": model.learner.variables}, {"step": 3})
+    return run
+
+
+def test_the_same_flags_continue(run):
+    run.check_flags(FLAGS)
+    run.check_flags({**FLAGS, "data_dir": "elsewhere", "steps": 20, "json": True})
+    run.check_flags({**FLAGS, "added_since": 3})
+
+
+def test_other_flags_are_named(run):
+    with pytest.raises(ValueError, match="other flags: seed was 0 and is 1; way was 5"):
+        run.check_flags({**FLAGS, "way": 3, "seed": 1})
+    with pytest.raises(ValueError, match="was started with data_dir, seed"):
+        run.check_flags({})
+
+
+def test_flags_of_other_libraries_in_an_older_config_do_not_matter(run, model):
+    run.write_config({**FLAGS, "delta_threshold": 0.5}, model)
+    run.check_flags(FLAGS)
+
+
+def test_a_run_without_checkpoint_has_nothing_to_lose(run):
+    run.last.unlink()
+    run.check_flags({**FLAGS, "way": 3})
+    assert run.task_map({**FLAGS, "way": 3}) is None
+    assert run.task_map({**FLAGS, "steps": 99}) == "loop"
+
+
+def test_a_new_folder_has_no_task_map(tmp_path):
+    assert RunFolder(tmp_path / "new").task_map(FLAGS) is None
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_model_comes_back(run, model):
+    read = run.load_model("best")  # No best.npz: the last.
+    assert read.task_map == "loop"
+    for ours, theirs in zip(
+        model.learner.variables, read.learner.variables, strict=True
+    ):
+        assert (ours.numpy() == theirs.numpy()).all()
+
+
+@pytest.mark.parametrize("lost", ["config_file", "last"])
+def test_a_folder_without_a_run_is_no_model(run, lost):
+    getattr(run, lost).unlink()
+    with pytest.raises(ValueError, match="holds no trained run"):
+        run.load_model()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('{"flags": {', "cannot be read as JSON"),
+        ("[]", "not a config.json of scripts/train.py"),
+        ('{"flags": {}}', "not a config.json of scripts/train.py"),
+    ],
+)
+def test_a_broken_config_is_a_sentence(run, content, sentence):
+    run.config_file.write_text(content)
+    for use in (lambda: run.check_flags(FLAGS), run.load_model):
+        with pytest.raises(ValueError, match=sentence):
+            use()
+
+
+def test_a_place_for_no_folder_is_refused_and_nothing_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    run = RunFolder(tmp_path / "file" / "run")
+    for refuse in (run.check_writable, run.make):
+        with pytest.raises(ValueError, match="cannot be written.*another --run_dir"):
+            refuse()
+    RunFolder(tmp_path / "a" / "b").check_writable()
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_two_processes_do_not_train_in_one_folder(run):
+    other = RunFolder(run.path)
+    with run.locked():
+        with pytest.raises(ValueError, match="Another process trains in"):
+            other.locked().__enter__()
+    with other.locked():
+        pass
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    with monkeypatch.context() as patched:
+        patched.setattr(json, "dumps", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            write_json(path, {"a": 2})
+    assert read_json(path) == {"a": 1}
+    with pytest.raises(ValueError, match="cannot be read as JSON"):
+        read_json(tmp_path / "none.json")
