@@ -18,8 +18,8 @@ import keras
 from absl import flags
 
 import tfmeta
-from tfmeta.data import Source
 from tfmeta.core import one_thread_a_task
+from tfmeta.data import Source
 from tfmeta.training import RunFolder, Stream, Trainer
 
 FLAGS = flags.FLAGS

@@ -239,11 +239,23 @@ CASES = [
     (check_floors, {"ops/a.py": "import tfmeta"}, "the roof"),
     (check_floors, {"__init__.py": "from tfmeta import data"}, "beside the folders"),
     (check_floors, {"misc/a.py": ""}, "no floor"),
-    (check_flat_folders, {"layers/a.py": "from tfmeta.layers.base import B"}, ""),
-    (check_flat_folders, {"layers/__init__.py": "from tfmeta.layers.a import A"}, ""),
+    (check_flat_folders, {"learners/a.py": "from tfmeta.learners.base import B"}, ""),
+    (
+        check_flat_folders,
+        {"learners/__init__.py": "from tfmeta.learners.a import A"},
+        "",
+    ),
     (check_flat_folders, {"nets/a.py": "from tfmeta.nets.b import B"}, ""),
-    (check_flat_folders, {"layers/a.py": "from tfmeta.layers.b import B"}, "only base"),
-    (check_flat_folders, {"layers/a.py": "from tfmeta.layers import B"}, "only base"),
+    (
+        check_flat_folders,
+        {"learners/a.py": "from tfmeta.learners.b import B"},
+        "only base",
+    ),
+    (
+        check_flat_folders,
+        {"learners/a.py": "from tfmeta.learners import B"},
+        "only base",
+    ),
     (
         check_cycles,
         {"ops/a.py": "from tfmeta.ops import b", "ops/b.py": "import tfmeta.ops.c"},

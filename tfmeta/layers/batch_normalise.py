@@ -67,8 +67,10 @@ def batch_normalise(
         else:
             first = _first(dy, x, gamma, epsilon)
 
-        def grad(*cotangents: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
-            second = _second(dy, x, gamma, *cotangents, epsilon)
+        def grad(
+            gx: tf.Tensor, ggamma: tf.Tensor, gbeta: tf.Tensor
+        ) -> tuple[tf.Tensor | None, ...]:
+            second = _second(dy, x, gamma, gx, ggamma, gbeta, epsilon)
             return (*second, *[None] * len(saved))
 
         return tuple(first), grad
