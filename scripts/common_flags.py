@@ -133,7 +133,12 @@ def values_of_run(run: RunFolder) -> dict[str, Any]:
 def learners() -> dict[str, type[tfmeta.learners.Learner]]:
     """The learners by their name on the command line: the class name in lower case."""
     module = tfmeta.learners
-    return {n.lower(): getattr(module, n) for n in module.__all__ if n != "Learner"}
+    public = {name: getattr(module, name) for name in module.__all__}
+    return {
+        name.lower(): value
+        for name, value in public.items()
+        if isinstance(value, type) and value is not module.Learner
+    }
 
 
 def check_learner_name() -> None:

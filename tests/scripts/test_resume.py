@@ -122,7 +122,7 @@ def test_a_killed_and_stopped_run_equals_an_unbroken_one(
 
 def check_tensorboard(run: pathlib.Path) -> None:
     """Every number of metrics.jsonl is there, at its step, once."""
-    events = EventAccumulator(str(run / "tensorboard"), {"tensors": 0}).Reload()
+    events = EventAccumulator(str(run / "tensorboard"), {"scalars": 0}).Reload()
     wanted: dict[str, list[int]] = {}
     for row in rows(run):
         for name in row.keys() - {"step"}:
@@ -133,9 +133,8 @@ def check_tensorboard(run: pathlib.Path) -> None:
     }
     if "maml" in (run / "config.json").read_text():
         assert wanted.keys() >= {f"adaptation/step_{i:02d}" for i in range(4)}
-    found = {
-        tag: [e.step for e in events.Tensors(tag)] for tag in events.Tags()["tensors"]
-    }
+    tags = events.Tags()["scalars"]
+    found = {tag: [event.step for event in events.Scalars(tag)] for tag in tags}
     assert found == wanted
 
 

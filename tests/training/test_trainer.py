@@ -168,7 +168,8 @@ def test_callbacks_are_called_as_fit_calls_them(tmp_path):
 
             def note(self, *values, _call=call, **_):
                 index = [v for v in values if isinstance(v, int)]
-                logs = sorted(v for v in values[-1] or ()) if index else []
+                dicts = [v for v in values if isinstance(v, dict)]
+                logs = sorted(dicts[0]) if index and dicts else []
                 calls.append((_call.removeprefix("on_"), *index, *logs))
 
             setattr(Listener, call, note)

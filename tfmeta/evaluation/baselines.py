@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfmeta.evaluation.evaluate import as_learner
-from tfmeta.learners import FromScratch, Learner, NearestNeighbour
+from tfmeta.learners import FromScratch, Learner, NearestNeighbour, as_learner
 
 
 def baselines(model: Any) -> list[Learner]:

@@ -13,7 +13,7 @@ from tfmeta.core.episode import Tensor
 from tfmeta.data import Split
 from tfmeta.data import episodes as episode_dataset
 from tfmeta.evaluation.result import Result
-from tfmeta.learners import Learner
+from tfmeta.learners import Learner, as_learner
 from tfmeta.ops import correct
 
 _TASKS_AT_ONCE = 20
@@ -143,24 +143,3 @@ class Scorer:
             way,
             fn_output_signature=tf.float32,
         )
-
-
-def as_learner(model: Any) -> Learner:
-    """The learner of a `MetaModel`, or the learner itself.
-
-    Args:
-        model: Either of them.
-
-    Returns:
-        The learner.
-
-    Raises:
-        ValueError: If it is neither.
-    """
-    learner = getattr(model, "learner", model)
-    if not isinstance(learner, Learner):
-        raise ValueError(
-            "Needs a tfmeta.MetaModel or a tfmeta.learners.Learner. "
-            f"Received: {type(model).__name__}."
-        )
-    return learner

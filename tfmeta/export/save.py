@@ -14,7 +14,7 @@ from tfmeta.core.example import example_spec
 from tfmeta.export.readme import Facts, write_readme
 from tfmeta.export.signatures import adaptive, fixed, module_of
 from tfmeta.export.version_folder import VersionFolder
-from tfmeta.learners import Learner
+from tfmeta.learners import Learner, as_learner
 
 
 def save(
@@ -62,7 +62,7 @@ def save(
         >>> answer["labels"].numpy().tolist()
         [1]
     """
-    learner = _learner(model)
+    learner = as_learner(model)
     _check_mode(learner, allow_transductive)
     _check_steps(learner, steps)
     example = _example(learner, example_shape)
@@ -144,16 +144,6 @@ def _write(
         tf.saved_model.save(module, str(partial), signatures=signatures)
         write_readme(partial, signatures, facts, folder.served_name)
     return folder.path
-
-
-def _learner(model: Any) -> Learner:
-    learner = getattr(model, "learner", model)
-    if not isinstance(learner, Learner):
-        raise ValueError(
-            "Needs a tfmeta.MetaModel or a tfmeta.learners.Learner. "
-            f"Received: {type(model).__name__}."
-        )
-    return learner
 
 
 def _check_mode(learner: Learner, allow_transductive: bool) -> None:

@@ -207,3 +207,24 @@ class Learner(keras.layers.Layer):
                 for key, value in config.items()
             }
         )
+
+
+def as_learner(model: Any) -> Learner:
+    """The learner of a `MetaModel`, or the learner itself.
+
+    Args:
+        model: Either of them.
+
+    Returns:
+        The learner.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    learner = getattr(model, "learner", model)
+    if not isinstance(learner, Learner):
+        raise ValueError(
+            "Needs a tfmeta.MetaModel or a tfmeta.learners.Learner. "
+            f"Received: {type(model).__name__}."
+        )
+    return learner

@@ -100,12 +100,12 @@ class TensorBoardScalars:
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Writes the scalars."""
         from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
+        # Simple values: of these every reader of TensorBoard drops what is run again.
         summary = Summary()
         for name, value in row.items():
             if isinstance(value, int | float):
-                summary.MergeFrom(scalar_pb(name, value))
+                summary.value.add(tag=name, simple_value=value)
         self._add(step, summary=summary)
         self._writer.flush()
 

@@ -99,7 +99,7 @@ class Trainer:
         }.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1. Received: {value}.")
-        if model.optimizer is None:
+        if getattr(model, "optimizer", None) is None:
             raise ValueError("The model must be compiled: call model.compile first.")
         _check_stream(model, source.train, train, seed)
         _check_stream(model, source.val, validation, VALIDATION_SEED)
