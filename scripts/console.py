@@ -69,8 +69,8 @@ def _parse(argv: list[str]) -> list[str]:
         )
     if len(rest) > 1:
         fail(f"Flags start with --. Received: {' '.join(rest[1:])}.")
-    if not flags.FLAGS["verbosity"].present:  # absl would make it INFO.
-        logging.set_verbosity(logging.WARNING)
+    if not flags.FLAGS["verbosity"].present:  # absl would make it INFO; TFDS talks.
+        logging.set_verbosity(logging.ERROR)
     return rest
 
 

@@ -37,6 +37,7 @@ _FREE = (
     "download",
     "json",
 )
+_UNTRAINED = ("nearestneighbour", "fromscratch")
 _ROWS = 11  # Of the table of accuracy after inner steps, at most.
 
 common_flags.define_data_flags()
@@ -62,13 +63,9 @@ def main() -> dict:
         values = _values_of_run(run)
     else:
         run, trained, values = None, None, common_flags.values()
+        _check_untrained()
     part = getattr(common_flags.load_source(values), FLAGS.part)
     learner = trained or common_flags.make_learner(part.example_shape)
-    if trained is None and learner.net is not None and FLAGS.learner != "fromscratch":
-        raise ValueError(
-            f"--learner={FLAGS.learner} must be trained first: give the --run_dir of "
-            "scripts/train.py, or score --learner=nearestneighbour or fromscratch."
-        )
     results = [_score(learner, part)]
     if FLAGS.baselines:
         results += [_score(baseline, part) for baseline in baselines(learner)]
@@ -81,6 +78,16 @@ def main() -> dict:
     if run is not None:
         write_json(run.results_file, {**summary, "scores": results[0].scores.tolist()})
     return summary
+
+
+def _check_untrained() -> None:
+    """Refuses, before data is read, a learner that must be trained first."""
+    common_flags.check_learner_name()
+    if FLAGS.learner not in _UNTRAINED:
+        raise ValueError(
+            f"--learner={FLAGS.learner} must be trained first: give the --run_dir of "
+            f"scripts/train.py, or score --learner={' or '.join(_UNTRAINED)}."
+        )
 
 
 def _values_of_run(run: RunFolder) -> dict:

@@ -118,8 +118,8 @@ def assert_says(line: str, sentence: str) -> None:
 def test_unknown_learners_are_told_the_known(start, tiny, tmp_path):
     flags = [*tiny, "--learner=x", f"--run_dir={tmp_path}/run"]
     line = start("train", *flags).wait().error()
-    for name in set(learners.__all__) - {"Learner"}:
-        assert name.lower() in line
+    for name in ("FromScratch", "MAML", "NearestNeighbour", "ProtoNet"):
+        assert hasattr(learners, name) and name.lower() in line
 
 
 def test_a_run_needs_a_folder(start, tiny):

@@ -166,11 +166,11 @@ def test_callbacks_are_called_as_fit_calls_them(tmp_path):
         for end in ("begin", "end"):
             call = f"on_{name}_{end}"
 
-            def note(self, *values, _call=call, **_):
-                index = [v for v in values if isinstance(v, int)]
-                dicts = [v for v in values if isinstance(v, dict)]
-                logs = sorted(dicts[0]) if index and dicts else []
-                calls.append((_call.removeprefix("on_"), *index, *logs))
+            def note(self, *values, logs=None, _call=call):
+                given = [*values, logs]
+                index = [v for v in given if isinstance(v, int)]
+                names = [sorted(v) for v in given if isinstance(v, dict) and index]
+                calls.append((_call.removeprefix("on_"), *index, *sum(names, [])))
 
             setattr(Listener, call, note)
     listener = Listener()

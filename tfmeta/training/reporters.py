@@ -85,14 +85,12 @@ class TensorBoardScalars:
 
     def start(self, step: int, steps: int) -> None:
         """Opens the writer; `step` is where the run continues."""
-        from tensorboard.compat.proto import event_pb2
+        from tensorboard.compat.proto.event_pb2 import SessionLog
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        continues = any(self.folder.glob("*tfevents*"))
         self._writer = EventFileWriter(str(self.folder))
-        if continues:  # TensorBoard forgets events from this step on.
-            begin = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._add(step + 1, session_log=begin)
+        # With a second of these TensorBoard forgets events from its step on.
+        self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def advance(self, step: int) -> None:
         """Writes nothing."""
