@@ -40,6 +40,9 @@ flags.DEFINE_integer("tasks", 16, "Tasks in one outer step.", lower_bound=1)
 flags.DEFINE_integer(
     "steps", 2000, "Outer steps in all; a finished run goes on if more.", lower_bound=1
 )
+flags.DEFINE_bool(
+    "augment", False, "Turn, shift and zoom the training images a little."
+)
 flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's (Adam's) rate.", 0)
 flags.DEFINE_integer(
     "halve_every", 0, "Halve the outer rate every so many steps; 0: never.", 0
@@ -100,6 +103,7 @@ def main() -> dict:
         validate_every=FLAGS.validate_every,
         checkpoint_every=FLAGS.checkpoint_every,
         patience=FLAGS.patience,
+        augment=tfmeta.data.small_moves() if FLAGS.augment else None,
         reporters=[console.TrainingProgress()],
     )
     _introduce(source, learner)

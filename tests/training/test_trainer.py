@@ -113,9 +113,13 @@ def test_a_run_stopped_twice_equals_an_unbroken_one(unbroken, tmp_path):
         part.callbacks = [part.callbacks[0], part.callbacks[2], part.callbacks[1]]
         result = part.run({"way": 3})
         assert (result["stopped"], result["new_steps"]) == (number.name, stop)
+        assert part.callbacks[0].min_delta < 0
     end = trainer(tmp_path, callbacks=[plateau()], patience=9)
-    assert end.run({"way": 3})["new_steps"] == 4
+    result = end.run({"way": 3})
+    assert result["new_steps"] == 4
     folder, whole = unbroken
+    scores = [r["val_accuracy"] for r in numbers(folder) if "val_accuracy" in r]
+    assert result["best"] == max(scores) > scores[-1]  # The best was before.
     assert numbers(tmp_path) == numbers(folder)
     assert weights(end) == weights(whole)
     for ours, theirs in zip(end.callbacks, whole.callbacks, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfmeta.data.arrays import from_arrays
+from tfmeta.data.augmentation import small_moves
 from tfmeta.data.class_lists import class_lists
 from tfmeta.data.episodes import episodes
 from tfmeta.data.glyphs import glyphs
@@ -25,5 +26,6 @@ __all__ = [
     "from_tfds",
     "glyphs",
     "load",
+    "small_moves",
     "with_rotations",
 ]

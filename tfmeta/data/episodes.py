@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.data.augmentation import Augmentation
 from tfmeta.data.sampler import EpisodeSampler
 from tfmeta.data.split import Split
 
@@ -21,6 +23,7 @@ def episodes(
     seed: int = 0,
     start: int = 0,
     count: int | None = None,
+    augment: Any = None,
 ) -> tf.data.Dataset:
     """Makes the stream of episodes of a split.
 
@@ -40,6 +43,8 @@ def episodes(
         start: The first episode's number; counts episodes, not batches.
         count: How many episodes; None for a stream without end. The last batch is
             smaller where `tasks` does not divide it.
+        augment: A Keras preprocessing layer of images, such as `small_moves()`, that
+            changes each example anew in every episode; None for images as they are.
 
     Returns:
         A dataset of `({"support_x", "support_y", "query_x"}, query_y)` with shapes
@@ -80,11 +85,13 @@ def episodes(
     # A map over batches, not over episodes: dispatching one costs more than drawing it.
     dataset = dataset.batch(tasks, drop_remainder=whole)
     gather = _gather_from(split)
-    dataset = dataset.map(
-        lambda indices: gather(*sampler.batch_ids(indices)),
-        num_parallel_calls=2,
-        deterministic=True,
-    )
+    change = (lambda x, _: x) if augment is None else _changed_by(augment, seed)
+
+    def draw(indices: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        x, query_y = gather(*sampler.batch_ids(indices))
+        return change(x, indices), query_y
+
+    dataset = dataset.map(draw, num_parallel_calls=2, deterministic=True)
     return dataset.prefetch(2)
 
 
@@ -104,6 +111,32 @@ def _gather_from(split: Split) -> Callable[..., tuple[dict[str, tf.Tensor], tf.T
         return x, query_y
 
     return gather
+
+
+def _changed_by(
+    augment: Any, seed: int
+) -> Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]]:
+    """Returns the function that augments a batch, given its episodes' numbers."""
+    augmentation = Augmentation(augment)
+
+    def change(x: dict[str, tf.Tensor], indices: tf.Tensor) -> dict[str, tf.Tensor]:
+        def one(name: str, place: int) -> tf.Tensor:
+            # Support and query sets draw from keys of their own.
+            stream = tf.fill(tf.shape(indices), tf.constant(2 * seed + place, tf.int64))
+            keys = tf.stack([stream, indices], axis=-1)
+            return tf.map_fn(
+                lambda pair: augmentation(*pair),
+                (x[name], keys),
+                fn_output_signature=tf.TensorSpec(x[name].shape[1:], tf.float32),
+            )
+
+        return {
+            **x,
+            "support_x": one("support_x", 0),
+            "query_x": one("query_x", 1),
+        }
+
+    return change
 
 
 def _scaled(x: tf.Tensor) -> tf.Tensor:

@@ -64,6 +64,8 @@ class Trainer:
         validate_every: Steps between validations.
         checkpoint_every: Steps between checkpoints.
         patience: Validations without a better one before it stops; None: never.
+        augment: Keras layers that change the training images, see
+            `tfmeta.data.episodes`.
         callbacks: Keras callbacks; an epoch is `validate_every` steps and ends with
             its validation. Steps left over at the end are validated, but no epoch.
             The numbers and words a callback keeps (best, patience, ...) continue.
@@ -88,6 +90,7 @@ class Trainer:
         validate_every: int = 500,
         checkpoint_every: int = 500,
         patience: int | None = None,
+        augment: Any = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         reporters: Sequence[Reporter] = (),
     ):
@@ -105,7 +108,7 @@ class Trainer:
         _check_stream(model, source.val, validation, VALIDATION_SEED)
         self.model, self.source, self.run_folder = model, source, run
         self.train, self.validation = train, validation
-        self.steps, self.seed = steps, seed
+        self.steps, self.seed, self.augment = steps, seed, augment
         self.log_every, self.validate_every = log_every, validate_every
         self.checkpoint_every = checkpoint_every
         self.callbacks = list(callbacks)
@@ -303,6 +306,7 @@ class Trainer:
             tasks=self.train.count,
             seed=self.seed,
             start=start,
+            augment=self.augment,
         )
 
     def _variables(self) -> dict[str, list[keras.Variable]]:

@@ -1,0 +1,56 @@
+"""Augmented episodes: little changes, the same whenever an episode is drawn again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfmeta.data import Split, episodes, small_moves
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    draws = np.random.default_rng(0)
+    x = np.zeros((40, 12, 12, 1), np.uint8)
+    x[:, 4:8, 4:8] = draws.integers(100, 256, (40, 4, 4, 1))
+    return Split(
+        "train", x, np.repeat(np.arange(8, dtype=np.int32), 5), tuple("abcdefgh")
+    )
+
+
+def drawn(split: Split, **options) -> list[np.ndarray]:
+    stream = episodes(split, way=3, shot=1, query=2, **options)
+    parts = [(x["support_x"].numpy(), x["query_x"].numpy()) for x, _ in stream]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def test_the_same_episode_is_changed_the_same_way(split: Split) -> None:
+    whole = drawn(split, tasks=3, count=6, augment=small_moves())
+    parts = drawn(split, tasks=2, start=2, count=4, augment=small_moves())
+    for a, b in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(a[2:], b)
+
+
+def test_examples_change_a_little_each_in_its_own_way(split: Split) -> None:
+    plain = drawn(split, tasks=2, count=40)
+    moved = drawn(split, tasks=2, count=40, augment=small_moves())
+    for a, b in zip(plain, moved, strict=True):
+        assert a.shape == b.shape and b.dtype == np.float32
+        assert b.min() >= 0 and b.max() <= 1
+        assert not np.array_equal(a, b)
+        assert 0.5 < b.sum() / a.sum() < 1.5
+        shifts = np.array([centre(image) for image in b.reshape(-1, 12, 12)])
+        assert len(np.unique(shifts.round(4), axis=0)) > 0.9 * len(shifts)
+        assert np.abs(shifts - 5.5).max() < 3
+
+
+def centre(image: np.ndarray) -> np.ndarray:
+    """The centre of an image's mass, in pixels."""
+    places = np.stack(np.meshgrid(range(12), range(12), indexing="ij"), -1)
+    return (places * image[..., None]).sum((0, 1)) / image.sum()
+
+
+def test_another_seed_is_another_change(split: Split) -> None:
+    one = drawn(split, tasks=1, count=2, seed=0, augment=small_moves())
+    other = drawn(split, tasks=1, count=2, seed=1, augment=small_moves())
+    assert not np.array_equal(one[0], other[0])

@@ -1,0 +1,74 @@
+"""Images changed a little, the same way whenever their episode is drawn again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def small_moves(*, turn: float = 0.03, shift: float = 0.08, zoom: float = 0.1) -> Any:
+    """Keras layers that turn, shift and zoom each image a little.
+
+    For characters and other images on an empty (zero) ground. Each example of an
+    episode moves on its own, so the queries differ from their support set as drawings
+    by different hands do.
+
+    Args:
+        turn: The largest turn to either side, in whole turns (0.03 is 11 degrees).
+        shift: The largest shift, as a share of the image's size.
+        zoom: The largest change of size, as a share of it.
+
+    Returns:
+        A Keras layer for `episodes(augment=...)`.
+    """
+    import keras
+
+    ground = {"fill_mode": "constant", "fill_value": 0.0}
+    return keras.Sequential(
+        [
+            keras.layers.RandomRotation(turn, **ground),
+            keras.layers.RandomTranslation(shift, shift, **ground),
+            keras.layers.RandomZoom(zoom, **ground),
+        ]
+    )
+
+
+class Augmentation:
+    """Runs Keras preprocessing layers as a pure function of a key.
+
+    Args:
+        layer: A Keras layer of images, such as one of `keras.layers.Random...` or a
+            `keras.Sequential` of them.
+    """
+
+    def __init__(self, layer: Any):
+        self.layer = layer
+
+    def __call__(self, images: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        """Augments one episode's images.
+
+        Args:
+            images: `(examples, height, width, channels)`, float.
+            key: `(2,)` int64, what the changes are drawn from.
+
+        Returns:
+            Images of the same shape.
+        """
+        import keras
+
+        if not self.layer.built:
+            self.layer.build((None, *images.shape[1:]))
+        states = [
+            (variable, tf.cast(_folded(key, place), variable.dtype))
+            for place, variable in enumerate(self.layer.non_trainable_variables)
+        ]
+        with keras.StatelessScope(state_mapping=states):
+            moved = self.layer(images, training=True)
+        return tf.ensure_shape(moved, images.shape)
+
+
+def _folded(key: tf.Tensor, place: int) -> tf.Tensor:
+    return tf.random.stateless_uniform(
+        (2,), key + place, 0, 2**31 - 1, tf.int32, alg="philox"
+    )
