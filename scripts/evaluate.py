@@ -66,9 +66,9 @@ def main() -> dict:
         _check_untrained()
     part = getattr(common_flags.load_source(values), FLAGS.part)
     learner = trained or common_flags.make_learner(part.example_shape)
-    results = [_score(learner, part)]
+    results = [_score(learner, part, FLAGS.steps, FLAGS.curve)]
     if FLAGS.baselines:
-        results += [_score(baseline, part) for baseline in baselines(learner)]
+        results += [_score(each, part, None, False) for each in baselines(learner)]
     _tell(results, values["dataset"])
     summary = {
         **results[0].summary(),
@@ -107,7 +107,7 @@ def _values_of_run(run: RunFolder) -> dict:
     return values
 
 
-def _score(learner: Learner, part: Split) -> Result:
+def _score(learner: Learner, part: Split, steps: int | None, curve: bool) -> Result:
     return tfmeta.evaluate(
         learner,
         part,
@@ -116,8 +116,8 @@ def _score(learner: Learner, part: Split) -> Result:
         query=FLAGS.query,
         episodes=FLAGS.episodes,
         seed=FLAGS.seed,
-        steps=FLAGS.steps if learner.default_steps is not None else None,
-        curve=FLAGS.curve,
+        steps=steps if learner.default_steps is not None else None,
+        curve=curve,
     )
 
 
