@@ -16,6 +16,7 @@ __all__ = [
     "Examples",
     "MetaModel",
     "__version__",
+    "compare",
     "data",
     "evaluate",
     "evaluation",
@@ -33,6 +34,7 @@ _HOMES = {
     "Episode": "tfmeta.core.episode",
     "Examples": "tfmeta.core.episode",
     "MetaModel": "tfmeta.training.meta_model",
+    "compare": "tfmeta.evaluation",
     "evaluate": "tfmeta.evaluation",
 }
 

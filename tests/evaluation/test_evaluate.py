@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-
 import keras
 import numpy as np
 import pytest
+from evaluation_cases import SIZE, split
 from learner_cases import FEATURES, normed, plain
 
 import tfmeta
-from tfmeta.data import Split, episodes
+from tfmeta.data import episodes
 from tfmeta.evaluation import baselines, evaluate
 from tfmeta.evaluation.evaluate import Scorer
 from tfmeta.layers import BatchNorm
 from tfmeta.learners import MAML, FromScratch, NearestNeighbour, ProtoNet
-
-SIZE = dict(way=3, shot=2, query=4, episodes=7)
-
-
-def split(seed: int = 0, shuffled: bool = False, classes: int = 6) -> Split:
-    """Gaussian classes of 12 examples; shuffled, labels mean nothing."""
-    draws = np.random.default_rng(seed)
-    y = np.repeat(np.arange(classes, dtype="int32"), 12)
-    x = draws.normal(0, 2, (classes, *FEATURES))[y]
-    x = (x + draws.normal(size=x.shape)).astype("float32")
-    if shuffled:
-        x = draws.permutation(x)
-    return Split("test", x, y, tuple(f"class{c}" for c in range(classes)))
 
 
 def test_scores_are_the_share_of_right_answers() -> None:
@@ -58,8 +44,7 @@ def test_the_episodes_are_frozen(monkeypatch) -> None:
     learner = NearestNeighbour()
     first = evaluate(learner, split(), **SIZE).scores
     np.testing.assert_array_equal(evaluate(learner, split(), **SIZE).scores, first)
-    module = "tfmeta.evaluation.evaluate"
-    monkeypatch.setattr(sys.modules[module], "_TASKS_AT_ONCE", 3)
+    monkeypatch.setattr("tfmeta.evaluation.frozen._TASKS_AT_ONCE", 3)
     np.testing.assert_allclose(evaluate(learner, split(), **SIZE).scores, first)
     more = evaluate(learner, split(), **{**SIZE, "episodes": 9}).scores
     np.testing.assert_allclose(more[:7], first)

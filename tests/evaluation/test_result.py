@@ -7,26 +7,9 @@ import math
 
 import numpy as np
 import pytest
+from evaluation_cases import result
 
-from tfmeta.evaluation import Result
 from tfmeta.evaluation.result import half_width
-
-
-def result(**changes) -> Result:
-    fields = dict(
-        learner="ProtoNet",
-        metric="accuracy",
-        scores=np.array([0.2, 0.4, 0.9]),
-        split="test",
-        way=5,
-        shot=1,
-        query=15,
-        seed=1,
-        normalisation="running",
-        steps=None,
-        seconds=1.2345,
-    )
-    return Result(**{**fields, **changes})
 
 
 def test_mean_and_interval() -> None:
@@ -51,3 +34,8 @@ def test_summary_is_json() -> None:
     assert summary["curve"][0]["ci95"] == pytest.approx(1.96 * 0.1 / math.sqrt(3))
     assert "scores" not in summary
     assert result().summary()["curve"] is None
+
+
+def test_of_accuracy_more_is_better_of_an_error_less() -> None:
+    assert result().higher_is_better
+    assert not result(metric="mse", way=None).higher_is_better

@@ -1,7 +1,31 @@
 """Floor 5: how good a learner is, with its uncertainty."""
 
 from tfmeta.evaluation.baselines import baselines
+from tfmeta.evaluation.calibration import answers, calibration, fit_temperature
+from tfmeta.evaluation.compare import Comparison, compare
 from tfmeta.evaluation.evaluate import evaluate
+from tfmeta.evaluation.over_seeds import SeedSummary, over_seeds
+from tfmeta.evaluation.reliability import (
+    Answers,
+    Calibration,
+    best_temperature,
+    reliability,
+)
 from tfmeta.evaluation.result import Result
 
-__all__ = ["Result", "baselines", "evaluate"]
+__all__ = [
+    "Answers",
+    "Calibration",
+    "Comparison",
+    "Result",
+    "SeedSummary",
+    "answers",
+    "baselines",
+    "best_temperature",
+    "calibration",
+    "compare",
+    "evaluate",
+    "fit_temperature",
+    "over_seeds",
+    "reliability",
+]

@@ -6,24 +6,19 @@ import time
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from tfmeta.core import Episode, map_tasks
-from tfmeta.core.episode import Tensor
 from tfmeta.data import Split
-from tfmeta.data import episodes as episode_dataset
+from tfmeta.evaluation.frozen import digest, frozen, metric_of
 from tfmeta.evaluation.result import Result
-from tfmeta.learners import Learner, as_learner
-from tfmeta.ops import correct
-
-_TASKS_AT_ONCE = 20
+from tfmeta.evaluation.scorer import Scorer
+from tfmeta.learners import as_learner
 
 
 def evaluate(
     model: Any,
     split: Split,
     *,
-    way: int,
+    way: int | None = None,
     shot: int,
     query: int | None = 15,
     episodes: int = 600,
@@ -35,12 +30,13 @@ def evaluate(
     """Scores a learner on frozen episodes: the same for every learner and run.
 
     Episode i is a function of the split, the seed and i alone. Way and shot need not
-    be those of training.
+    be those of training. Labels are scored by accuracy, float targets by the mean
+    squared error of an episode's queries.
 
     Args:
         model: A `MetaModel` or a `Learner`.
         split: Which classes, such as `data.test`.
-        way: Classes in an episode.
+        way: Classes in an episode; left out for regression.
         shot: Support examples per class.
         query: Queries per class; None for all that are left.
         episodes: How many.
@@ -57,29 +53,25 @@ def evaluate(
         ValueError: If the learner or the split cannot serve that way or shot.
     """
     learner = as_learner(model)
-    if learner.max_way is not None and way > learner.max_way:
-        raise ValueError(
-            f"way={way} needs a head of {way} outputs, but the net has "
-            f"{learner.max_way}. Lower way, or train a net without a head."
-        )
-    if episodes < 1:
-        raise ValueError(f"episodes must be at least 1. Received: {episodes}.")
     start = time.perf_counter()
-    stream = episode_dataset(
+    stream = frozen(
+        learner,
         split,
         way=way,
         shot=shot,
         query=query,
-        tasks=_TASKS_AT_ONCE if query is not None else 1,
+        episodes=episodes,
         seed=seed,
-        count=episodes,
     )
     scorer = scorer or Scorer(learner, steps=steps, curve=curve)
-    parts = [scorer(x, y).numpy() for x, y in stream]
+    parts, drawn = [], ""
+    for x, y in stream:
+        drawn = drawn or digest(x, y)
+        parts.append(scorer(x, y).numpy())
     scores = np.concatenate(parts, axis=-1)
     return Result(
         learner=type(learner).__name__,
-        metric="accuracy",
+        metric=metric_of(stream),
         scores=scores[-1],
         split=split.name,
         way=way,
@@ -90,56 +82,5 @@ def evaluate(
         steps=scorer.steps,
         seconds=time.perf_counter() - start,
         curve=scores if len(scores) > 1 else None,
+        drawn=drawn,
     )
-
-
-class Scorer:
-    """Scores batches of episodes in one compiled graph.
-
-    Args:
-        learner: Whom.
-        steps: Inner steps; None for the learner's own number.
-        curve: Whether to score after every inner step too, where there are any.
-    """
-
-    def __init__(
-        self, learner: Learner, *, steps: int | None = None, curve: bool = False
-    ):
-        self.learner = learner
-        self.steps: Any = learner.default_steps
-        if self.steps is not None and steps is not None:
-            self.steps = steps
-        self.curve = curve and self.steps is not None
-        self._score = tf.function(self._scores, autograph=False, reduce_retracing=True)
-
-    def __call__(self, x: dict[str, Tensor], y: Tensor) -> Tensor:
-        """The scores of a batch.
-
-        Args:
-            x: `support_x`, `support_y`, `query_x`, each `(tasks, examples, ...)`.
-            y: `(tasks, queries)`.
-
-        Returns:
-            `(1, tasks)`; or `(steps + 1, tasks)` with the curve, the last row being
-            the score after all steps.
-        """
-        return self._score(x, y)
-
-    def _scores(self, x: dict[str, Tensor], y: Tensor) -> Tensor:
-        episode = Episode.from_batch(x, y)
-        if self.curve:
-            scores, _ = map_tasks(lambda task: (self._curve_of_one(task), []), episode)
-            return tf.transpose(scores)
-        adapted = self.learner.adapt_many(episode.support, steps=self.steps)
-        logits = self.learner.predict_many(adapted, episode.query.x)
-        return tf.reduce_mean(correct(logits, y), axis=-1)[None]
-
-    def _curve_of_one(self, episode: Episode) -> Tensor:
-        way = self.learner.trajectory(episode.support, steps=self.steps)
-        return tf.map_fn(
-            lambda adapted: tf.reduce_mean(
-                correct(self.learner.predict(adapted, episode.query.x), episode.query.y)
-            ),
-            way,
-            fn_output_signature=tf.float32,
-        )

@@ -15,7 +15,8 @@ class Result:
 
     Attributes:
         learner: The learner's class name.
-        metric: "accuracy" (in 0..1) or "mse".
+        metric: "accuracy" (in 0..1), or for float targets "mse", the mean squared
+            error in target units squared.
         scores: `(episodes,)`, the metric of each episode.
         split: The class split it was measured on, such as "test".
         way: Classes in an episode; None for regression.
@@ -26,6 +27,8 @@ class Result:
         steps: Inner steps, for learners that take any.
         seconds: How long it took.
         curve: `(steps + 1, episodes)`, the metric after each inner step, or None.
+        drawn: A digest of the first episodes' content: equal where two results are of
+            the same data and episodes.
     """
 
     learner: str
@@ -40,11 +43,17 @@ class Result:
     steps: int | None
     seconds: float
     curve: np.ndarray | None = field(default=None, repr=False)
+    drawn: str = field(default="", repr=False)
 
     @property
     def episodes(self) -> int:
         """How many episodes."""
         return len(self.scores)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of the metric is better: of accuracy it is, of an error not."""
+        return self.metric == "accuracy"
 
     @property
     def mean(self) -> float:

@@ -3,6 +3,7 @@
 from tfmeta.ops.classes import class_means, count_ways, present_classes
 from tfmeta.ops.distances import cosine_similarity, squared_euclidean
 from tfmeta.ops.losses import correct, task_loss
+from tfmeta.ops.scores import task_score
 
 __all__ = [
     "class_means",
@@ -12,4 +13,5 @@ __all__ = [
     "present_classes",
     "squared_euclidean",
     "task_loss",
+    "task_score",
 ]

@@ -1,0 +1,137 @@
+"""Paired differences, by hand and in simulation."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from evaluation_cases import SIZE, result, split
+from learner_cases import plain
+
+import tfmeta
+from tfmeta.evaluation import Comparison, compare, over_seeds
+from tfmeta.evaluation.over_seeds import student_t
+from tfmeta.learners import NearestNeighbour, ProtoNet
+
+
+def test_the_difference_is_taken_episode_by_episode() -> None:
+    a = result(scores=np.array([0.5, 0.7, 0.9, 0.3]))
+    b = result(scores=np.array([0.4, 0.7, 0.7, 0.2]))
+    found = compare(a, b)
+    # Differences 0.1, 0, 0.2, 0.1: mean 0.1, squared deviations 0.02 over 3, n 4.
+    assert found.difference == pytest.approx(0.1)
+    assert found.ci95 == pytest.approx(1.96 * math.sqrt(0.02 / 3) / 2)
+    assert found.better == "a"
+    assert found.verdict == (
+        "A is better: its accuracy is higher by 10.00 ± 8.00 points (4 episodes)."
+    )
+    assert compare(b, a).better == "b" and compare(b, a).difference < 0
+    # Alone, the interval of either is as wide as 25 points.
+    assert min(a.ci95, b.ci95) > 2.5 * found.ci95
+    summary = json.loads(json.dumps(found.summary()))
+    assert summary["better"] == "a" and summary["a"]["mean"] == a.mean
+
+
+def test_of_errors_the_lower_is_better() -> None:
+    a, b = (
+        result(metric="mse", way=None, scores=np.array(scores))
+        for scores in ([1.0, 2.0, 3.0], [2.5, 3.0, 4.5])
+    )
+    found = compare(a, b)
+    assert (found.better, found.a.higher_is_better) == ("a", False)
+    # Differences -1.5, -1 and -1.5: deviations 1/6, 1/3 and 1/6.
+    assert found.verdict == (
+        "A is better: its mse is lower by 1.33 ± 0.33 (3 episodes)."
+    )
+
+
+@pytest.mark.parametrize("scores", [[0.2, 0.4, 0.9], [0.4, 0.1, 1.0], [0.1, 0.7, 1.0]])
+def test_what_cannot_be_told_is_not(scores) -> None:
+    found = compare(result(), result(scores=np.array(scores)))
+    assert found.better is None
+    assert found.verdict.startswith("No difference can be told with 3 episodes: A - B")
+    one = [result(scores=np.array([score])) for score in (0.1, 0.9)]
+    assert compare(*one).better is None
+
+
+def test_the_interval_holds_the_truth_in_95_of_100() -> None:
+    """Scores of right answers among 75, on tasks that are hard for both or neither."""
+    draws = np.random.default_rng(0)
+    trials, episodes, queries, gain = 2000, 200, 75, 0.02
+    shape = (trials, episodes)
+    skill = draws.beta(8, 2, shape) * (1 - gain)
+    a = draws.binomial(queries, skill + gain, shape) / queries
+    b = draws.binomial(queries, skill, shape) / queries
+    held = alone = 0
+    for scores in zip(a, b, strict=True):
+        found = Comparison(*(result(scores=each) for each in scores))
+        held += abs(found.difference - gain) <= found.ci95
+        alone += abs(found.difference - gain) <= found.a.ci95
+    # Three standard errors of a share of 0.95 are 0.015.
+    assert held / trials == pytest.approx(0.95, abs=0.015)
+    assert alone / trials > 0.99  # One model's own interval is far too wide.
+
+
+def test_models_are_scored_on_the_same_episodes() -> None:
+    nearest, protonet = NearestNeighbour(), ProtoNet(plain())
+    found = tfmeta.compare(nearest, tfmeta.MetaModel(protonet), split(), **SIZE)
+    again = tfmeta.compare(
+        tfmeta.evaluate(nearest, split(), **SIZE), protonet, split(), **SIZE
+    )
+    assert (found.a.learner, found.b.learner) == ("NearestNeighbour", "ProtoNet")
+    assert found.difference == again.difference and found.a.episodes == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (dict(seed=2), "differ in seed 1 and 2. Evaluate both"),
+        (dict(scores=np.zeros(2)), "episodes 3 and 2"),
+        (dict(way=None, metric="mse"), "metric accuracy and mse, way 5 and None"),
+        (dict(split="val", query=None), "split test and val, query 15 and None"),
+        (dict(drawn="other"), "differ in data"),
+    ],
+)
+def test_results_of_other_episodes_are_refused(changes, sentence) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        compare(result(), result(**changes))
+    with pytest.raises(ValueError, match=sentence):
+        over_seeds([result(), result(), result(**changes)])
+
+
+def test_data_of_the_same_name_are_told_apart() -> None:
+    a, b = (
+        tfmeta.evaluate(NearestNeighbour(), split(seed), **SIZE) for seed in range(2)
+    )
+    with pytest.raises(ValueError, match="differ in data"):
+        compare(a, b)
+
+
+def test_a_model_needs_a_split() -> None:
+    with pytest.raises(ValueError, match="Received: NearestNeighbour without a split"):
+        compare(result(), NearestNeighbour())
+
+
+def test_over_seeds() -> None:
+    runs = [result(scores=np.array([m, m + 0.2])) for m in (0.5, 0.6, 0.4)]
+    found = over_seeds(runs)
+    # Means 0.6, 0.7, 0.5: standard deviation 0.1; t of 2 degrees of freedom 4.3027.
+    assert (found.runs, found.metric) == (3, "accuracy")
+    assert found.mean == pytest.approx(0.6)
+    assert found.ci95 == pytest.approx(4.30265 * 0.1 / math.sqrt(3), rel=1e-5)
+    summary = json.loads(json.dumps(found.summary()))
+    assert summary["means"] == pytest.approx([0.6, 0.7, 0.5])
+    alone = over_seeds(runs[:1])
+    assert math.isnan(alone.ci95) and alone.summary()["ci95"] is None
+    with pytest.raises(ValueError, match="at least"):
+        over_seeds([])
+
+
+# From a table of Student's t, two-sided 95 %.
+@pytest.mark.parametrize(
+    ("freedom", "t"), [(1, 12.7062), (2, 4.30265), (4, 2.77645), (30, 2.04227)]
+)
+def test_student_t(freedom, t) -> None:
+    assert student_t(freedom) == pytest.approx(t, rel=1e-5)

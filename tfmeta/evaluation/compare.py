@@ -1,0 +1,146 @@
+"""Which of two is better on the same episodes, and whether that can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfmeta.data import Split
+from tfmeta.evaluation.evaluate import evaluate
+from tfmeta.evaluation.result import Result, half_width
+
+# What two results must share for their scores to be of the same episodes.
+_SHARED = ("metric", "split", "way", "shot", "query", "seed", "episodes")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two results on the same episodes, and their difference.
+
+    The difference is taken episode by episode. What makes an episode hard is hard for
+    both and cancels out, so it is known better than from two separate intervals.
+
+    Attributes:
+        a: The one result.
+        b: The other.
+    """
+
+    a: Result
+    b: Result
+
+    @property
+    def difference(self) -> float:
+        """The mean over episodes of A's score less B's, in units of the metric."""
+        return float(np.mean(self.a.scores - self.b.scores))
+
+    @property
+    def ci95(self) -> float:
+        """Half the width of the difference's 95 % confidence interval."""
+        return half_width(self.a.scores - self.b.scores)
+
+    @property
+    def better(self) -> str | None:
+        """Which, "a" or "b"; None where the difference's interval holds zero."""
+        if not abs(self.difference) > self.ci95:
+            return None
+        return "a" if (self.difference > 0) == self.a.higher_is_better else "b"
+
+    @property
+    def verdict(self) -> str:
+        """The answer as a sentence."""
+        metric, count = self.a.metric, f"{self.a.episodes} episodes"
+        if self.better is None:
+            size = _size(self.difference, self.ci95, metric)
+            return f"No difference can be told with {count}: A - B is {size}."
+        size = _size(abs(self.difference), self.ci95, metric)
+        how = "higher" if self.a.higher_is_better else "lower"
+        best = self.better.upper()
+        return f"{best} is better: its {metric} is {how} by {size} ({count})."
+
+    def summary(self) -> dict[str, Any]:
+        """All but the single scores, as plain numbers for JSON."""
+        return {
+            "a": self.a.summary(),
+            "b": self.b.summary(),
+            "difference": self.difference,
+            "ci95": self.ci95,
+            "better": self.better,
+            "verdict": self.verdict,
+        }
+
+
+def compare(a: Any, b: Any, split: Split | None = None, **options: Any) -> Comparison:
+    """Compares two results, or two models, on the same frozen episodes.
+
+    Args:
+        a: A `Result`, or a `MetaModel` or `Learner` to evaluate.
+        b: The same.
+        split: Which classes, where there is a model to evaluate.
+        **options: For `evaluate`, such as `way`, `shot` and `episodes`.
+
+    Returns:
+        The `Comparison`: `difference`, `ci95`, `better`, `verdict`.
+
+    Raises:
+        ValueError: If the two were not scored on the same episodes, or a model comes
+            without a split.
+
+    Example:
+        >>> from tfmeta.learners import NearestNeighbour
+        >>> x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+        >>> names = ("a", "b", "c", "d")
+        >>> split = Split("test", x, np.repeat(np.arange(4), 10), names)
+        >>> one = NearestNeighbour()
+        >>> found = compare(one, one, split, way=3, shot=1, query=5, episodes=10)
+        >>> found.verdict.partition(":")[0]
+        'No difference can be told with 10 episodes'
+    """
+    results = [_result(each, split, options) for each in (a, b)]
+    check_same_episodes(results)
+    return Comparison(*results)
+
+
+def _size(difference: float, ci95: float, metric: str) -> str:
+    if metric == "accuracy":
+        return f"{100 * difference:.2f} ± {100 * ci95:.2f} points"
+    return f"{difference:.3g} ± {ci95:.2g}"
+
+
+def _result(each: Any, split: Split | None, options: dict[str, Any]) -> Result:
+    if isinstance(each, Result):
+        return each
+    if split is None:
+        raise ValueError(
+            "compare takes two results of tfmeta.evaluate; or two models, and then "
+            "needs a split to score them on, such as data.test. Received: "
+            f"{type(each).__name__} without a split."
+        )
+    return evaluate(each, split, **options)
+
+
+def check_same_episodes(results: Sequence[Result]) -> None:
+    """Refuses results whose scores are not of the same episodes, one by one.
+
+    Args:
+        results: One or more.
+
+    Raises:
+        ValueError: If they differ in what was asked for, or in the data drawn from.
+    """
+    first = results[0]
+    for other in results[1:]:
+        differ = [
+            f"{name} {getattr(first, name)} and {getattr(other, name)}"
+            for name in _SHARED
+            if getattr(first, name) != getattr(other, name)
+        ]
+        if not differ and first.drawn != other.drawn:
+            differ = ["data"]
+        if differ:
+            raise ValueError(
+                "Only results on the same episodes can be compared, but these differ "
+                f"in {', '.join(differ)}. Evaluate both with the same data and options."
+            )
