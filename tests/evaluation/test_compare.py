@@ -101,6 +101,11 @@ def test_results_of_other_episodes_are_refused(changes, sentence) -> None:
         over_seeds([result(), result(), result(**changes)])
 
 
+def test_a_learner_that_diverged_is_named() -> None:
+    with pytest.raises(ValueError, match="MAML diverged.* on 1 of 3 episodes"):
+        compare(result(), result(learner="MAML", scores=np.array([1, np.nan, 2])))
+
+
 def test_data_of_the_same_name_are_told_apart() -> None:
     a, b = (
         tfmeta.evaluate(NearestNeighbour(), split(seed), **SIZE) for seed in range(2)

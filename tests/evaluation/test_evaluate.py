@@ -5,10 +5,12 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from evaluation_cases import SIZE, split
-from learner_cases import FEATURES, normed, plain
+from learner_cases import CASES, FEATURES, batch, drawn, normed, plain
 
 import tfmeta
+from tfmeta.core import Examples
 from tfmeta.data import episodes
 from tfmeta.evaluation import baselines, evaluate
 from tfmeta.evaluation.evaluate import Scorer
@@ -120,3 +122,72 @@ def test_baselines_of_nets_that_cannot_take_the_supports_statistics(layers) -> N
     scratch = baselines(ProtoNet(net))[1]
     assert scratch.normalisation == "running"
     assert evaluate(scratch, split(), **SIZE, steps=1).episodes == 7
+
+
+@pytest.fixture(scope="module")
+def sinusoid() -> tfmeta.data.Source:
+    return tfmeta.data.load("sinusoid")
+
+
+def regressor(**options) -> MAML:
+    net = keras.Sequential([keras.Input((1,)), keras.layers.Dense(8, "tanh")])
+    net.add(keras.layers.Dense(1))
+    return MAML(drawn(net), inner_lr=0.02, **options)
+
+
+def test_float_targets_are_scored_by_the_mean_squared_error(sinusoid) -> None:
+    learner = regressor(eval_steps=3)
+    options = dict(shot=5, query=4, episodes=23)
+    found = evaluate(learner, sinusoid.test, **options, curve=True)
+    assert (found.metric, found.way, found.shot, found.query) == ("mse", None, 5, 4)
+    assert found.curve.shape == (4, 23) and not found.higher_is_better
+    stream = episodes(sinusoid.test, shot=5, query=4, tasks=23, seed=1, count=23)
+    x, y = next(iter(stream))
+    for task in range(23):
+        support, query = (x[f"{name}_x"][task].numpy() for name in ("support", "query"))
+        adapted = learner.adapt(Examples(support, x["support_y"][task]), steps=3)
+        for row, answer in (
+            (0, learner.net(query).numpy()),
+            (3, learner.predict(adapted, query).numpy()),
+        ):
+            errors = [
+                (a - b) ** 2 for a, b in zip(answer, y[task].numpy(), strict=True)
+            ]
+            assert found.curve[row, task] == pytest.approx(sum(errors)[0] / 4, rel=1e-4)
+    np.testing.assert_array_equal(found.scores, found.curve[-1])
+    again = evaluate(learner, sinusoid.test, **options)
+    np.testing.assert_allclose(again.scores, found.scores, rtol=1e-5)
+
+
+def test_baselines_of_a_regressor(sinusoid) -> None:
+    (scratch,) = baselines(regressor(), metric="mse")
+    assert type(scratch) is FromScratch
+    found = evaluate(scratch, sinusoid.test, shot=5, query=10, episodes=40)
+    assert 1 < found.mean < 20  # It does not diverge.
+    assert baselines(ProtoNet(plain()), metric="mse") == []
+    assert baselines(NearestNeighbour(), metric="mse") == []
+
+
+@pytest.mark.parametrize("curve", [False, True])
+@pytest.mark.parametrize("targets", [False, True])
+def test_padded_queries_are_not_scored(curve, targets) -> None:
+    case = next(
+        c for c in CASES if c.name == ("maml_regression" if targets else "maml")
+    )
+    whole = batch(case, tasks=3)
+    inputs = dict(support_x=whole.support.x, support_y=whole.support.y)
+    scorer = Scorer(case.make(), curve=curve)
+    counts = [6, 2, 3]
+    expected = [
+        scorer(
+            {**{k: v[t : t + 1] for k, v in inputs.items()},
+             "query_x": whole.query.x[t : t + 1, :n]},
+            whole.query.y[t : t + 1, :n],
+        )[:, 0]
+        for t, n in enumerate(counts)
+    ]  # fmt: skip
+    x = {**inputs, "query_x": whole.query.x, "query_count": tf.constant(counts)}
+    found = scorer(x, whole.query.y)
+    np.testing.assert_allclose(found, np.stack(expected, axis=1), rtol=1e-5)
+    assert np.any(np.abs(found - scorer({**inputs, "query_x": whole.query.x},
+                                        whole.query.y)) > 1e-3)  # fmt: skip

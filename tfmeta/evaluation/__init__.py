@@ -5,6 +5,7 @@ from tfmeta.evaluation.calibration import answers, calibration, fit_temperature
 from tfmeta.evaluation.compare import Comparison, compare
 from tfmeta.evaluation.evaluate import evaluate
 from tfmeta.evaluation.over_seeds import SeedSummary, over_seeds
+from tfmeta.evaluation.regression_picture import regression_picture
 from tfmeta.evaluation.reliability import (
     Answers,
     Calibration,
@@ -27,5 +28,6 @@ __all__ = [
     "evaluate",
     "fit_temperature",
     "over_seeds",
+    "regression_picture",
     "reliability",
 ]

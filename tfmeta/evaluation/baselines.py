@@ -6,6 +6,9 @@ from typing import Any
 
 from tfmeta.learners import FromScratch, Learner, NearestNeighbour, as_learner
 
+# Squared errors have steeper slopes than cross-entropies: larger steps diverge.
+_RATES = {"accuracy": 0.1, "mse": 0.01}
+
 
 def baselines(model: Any, *, metric: str = "accuracy") -> list[Learner]:
     """The learners without meta-training to print beside a result.
@@ -22,10 +25,11 @@ def baselines(model: Any, *, metric: str = "accuracy") -> list[Learner]:
     learners: list[Learner] = [NearestNeighbour()] if metric == "accuracy" else []
     if net is None:
         return learners
+    rate = _RATES[metric]
     try:
-        scratch = FromScratch(net)
+        scratch = FromScratch(net, learning_rate=rate)
     except ValueError:  # Dropout or foreign statistics: not by the support set's own.
-        scratch = FromScratch(net, normalisation="running")
+        scratch = FromScratch(net, learning_rate=rate, normalisation="running")
     if metric == "accuracy" or scratch.max_way is not None:
         learners.append(scratch)
     return learners

@@ -85,8 +85,8 @@ def compare(a: Any, b: Any, split: Split | None = None, **options: Any) -> Compa
         The `Comparison`: `difference`, `ci95`, `better`, `verdict`.
 
     Raises:
-        ValueError: If the two were not scored on the same episodes, or a model comes
-            without a split.
+        ValueError: If the two were not scored on the same episodes, if one diverged,
+            or if a model comes without a split.
 
     Example:
         >>> from tfmeta.learners import NearestNeighbour
@@ -99,7 +99,7 @@ def compare(a: Any, b: Any, split: Split | None = None, **options: Any) -> Compa
         'No difference can be told with 10 episodes'
     """
     results = [_result(each, split, options) for each in (a, b)]
-    check_same_episodes(results)
+    check_comparable(results)
     return Comparison(*results)
 
 
@@ -121,15 +121,24 @@ def _result(each: Any, split: Split | None, options: dict[str, Any]) -> Result:
     return evaluate(each, split, **options)
 
 
-def check_same_episodes(results: Sequence[Result]) -> None:
-    """Refuses results whose scores are not of the same episodes, one by one.
+def check_comparable(results: Sequence[Result]) -> None:
+    """Refuses results that are not numbers, or not of the same episodes one by one.
 
     Args:
         results: One or more.
 
     Raises:
-        ValueError: If they differ in what was asked for, or in the data drawn from.
+        ValueError: If they differ in what was asked for, or in the data drawn from, or
+            a learner diverged.
     """
+    for each in results:
+        bad = int(np.sum(~np.isfinite(each.scores)))
+        if bad:
+            raise ValueError(
+                f"{each.learner} diverged: its {each.metric} is no number on {bad} of "
+                f"{each.episodes} episodes, so it cannot be compared. Lower its inner "
+                "step size or its number of steps."
+            )
     first = results[0]
     for other in results[1:]:
         differ = [

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.evaluation.compare import check_same_episodes
+from tfmeta.evaluation.compare import check_comparable
 from tfmeta.evaluation.result import Result
 
 
@@ -71,11 +71,12 @@ def over_seeds(results: Sequence[Result]) -> SeedSummary:
         Mean and 95 % confidence interval over runs.
 
     Raises:
-        ValueError: If there are none, or they are not of the same episodes.
+        ValueError: If there are none, they are not of the same episodes, or one is no
+            number.
     """
     if not results:
         raise ValueError("over_seeds needs the result of a run at least. Received: [].")
-    check_same_episodes(results)
+    check_comparable(results)
     return SeedSummary(results[0].metric, np.array([r.mean for r in results]))
 
 

@@ -68,23 +68,22 @@ class Scorer:
         return self.learner.predict_many(adapted, episode.query.x)
 
     def _scores(self, x: dict[str, Tensor], y: Tensor) -> Tensor:
-        if self.curve:
-            episode = Episode.from_batch(x, y)
-            scores, _ = map_tasks(lambda task: (self._curve_of_one(task), []), episode)
-            return tf.transpose(scores)
         counts = x.get("query_count", tf.fill(tf.shape(y)[:1], tf.shape(y)[1]))
+        if self.curve:
+            tasks = Episode.from_batch(x, y), counts
+            scores, _ = map_tasks(lambda task: (self._curve_of_one(*task), []), tasks)
+            return tf.transpose(scores)
         return tf.map_fn(
             lambda task: task_score(task[0][: task[2]], task[1][: task[2]]),
             (self._answers(x), y, counts),
             fn_output_signature=tf.float32,
         )[None]
 
-    def _curve_of_one(self, episode: Episode) -> Tensor:
-        way = self.learner.trajectory(episode.support, steps=self.steps)
+    def _curve_of_one(self, episode: Episode, count: Tensor) -> Tensor:
+        query_x, query_y = (part[:count] for part in episode.query)
+        path = self.learner.trajectory(episode.support, steps=self.steps)
         return tf.map_fn(
-            lambda adapted: task_score(
-                self.learner.predict(adapted, episode.query.x), episode.query.y
-            ),
-            way,
+            lambda adapted: task_score(self.learner.predict(adapted, query_x), query_y),
+            path,
             fn_output_signature=tf.float32,
         )
