@@ -6,9 +6,12 @@ from tfmeta.data.arrays import from_arrays
 from tfmeta.data.augmentation import small_moves
 from tfmeta.data.class_lists import class_lists
 from tfmeta.data.episodes import episodes
+from tfmeta.data.families import harmonic, lines, sinusoid
+from tfmeta.data.functions import FunctionSplit, from_function
 from tfmeta.data.glyphs import glyphs
 from tfmeta.data.load import load
 from tfmeta.data.npz import from_npz
+from tfmeta.data.part import Part
 from tfmeta.data.rotations import with_rotations
 from tfmeta.data.sampler import EpisodeSampler
 from tfmeta.data.source import Source
@@ -17,15 +20,21 @@ from tfmeta.data.tfds_source import from_tfds
 
 __all__ = [
     "EpisodeSampler",
+    "FunctionSplit",
+    "Part",
     "Source",
     "Split",
     "class_lists",
     "episodes",
     "from_arrays",
+    "from_function",
     "from_npz",
     "from_tfds",
     "glyphs",
+    "harmonic",
+    "lines",
     "load",
+    "sinusoid",
     "small_moves",
     "with_rotations",
 ]

@@ -9,21 +9,21 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.data.augmentation import Augmentation
-from tfmeta.data.sampler import EpisodeSampler
-from tfmeta.data.split import Split
+from tfmeta.data.part import Batch, Part, Range
 
 
 def episodes(
-    split: Split,
+    split: Part,
     *,
-    way: int,
-    shot: int,
+    way: Range | None = None,
+    shot: Range,
     query: int | None = 15,
     tasks: int = 1,
     seed: int = 0,
     start: int = 0,
     count: int | None = None,
     augment: Any = None,
+    unequal_shots: bool = False,
 ) -> tf.data.Dataset:
     """Makes the stream of episodes of a split.
 
@@ -33,11 +33,17 @@ def episodes(
     never sees `y`, the query labels. An episode lists its examples label by label,
     which no learner may rely on; which class has which label is random.
 
+    Way and shot may be inclusive ranges. They are drawn once for a batch, from the
+    number of its first episode: such a stream is the same for the same `tasks` only,
+    and goes on only from a whole batch.
+
     Args:
         split: Where to draw from.
-        way: Classes an episode.
-        shot: Support examples a class.
-        query: Query examples a class; None takes all that the support leaves.
+        way: Classes an episode, or a range such as `(5, 20)`; None where tasks are
+            functions.
+        shot: Support examples a class (or of a function), or a range.
+        query: Query examples a class (or of a function); None takes all that the
+            support leaves.
         tasks: Episodes a batch.
         seed: Another seed, other episodes.
         start: The first episode's number; counts episodes, not batches.
@@ -45,19 +51,24 @@ def episodes(
             smaller where `tasks` does not divide it.
         augment: A Keras preprocessing layer of images, such as `small_moves()`, that
             changes each example anew in every episode; None for images as they are.
+        unequal_shots: Whether each class of an episode (or each function) draws its
+            own shot from the range.
 
     Returns:
         A dataset of `({"support_x", "support_y", "query_x"}, query_y)` with shapes
         `(tasks, way * shot, *example_shape)`, `(tasks, way * shot)`,
         `(tasks, way * query, *example_shape)` and `(tasks, way * query)`. Labels are
         int32 in `0..way-1`. uint8 examples become float32 in [0, 1], others stay as
-        they are.
+        they are. Of functions all four are float32 `(tasks, shot, 1)` or
+        `(tasks, query, 1)`. With unequal shots support sets are padded at their ends,
+        and "support_count" and "query_count", `(tasks,)` int32, say what is real.
 
     Raises:
         ValueError: Where the split has no such episodes, or where a batch of several
             would not be rectangular.
 
     Example:
+        >>> from tfmeta.data import Split
         >>> x = np.zeros((40, 2, 2, 1), np.uint8)
         >>> names = ("a", "b", "c", "d")
         >>> split = Split("train", x, np.repeat(np.arange(4), 10), names)
@@ -67,50 +78,57 @@ def episodes(
         (5, 3, 2, 2, 1) (5, 6)
         (5, 3, 2, 2, 1) (5, 6)
     """
+    sampler = split.sampler(
+        way=way, shot=shot, query=query, seed=seed, unequal_shots=unequal_shots
+    )
+    if tasks > 1 and not sampler.static:
+        raise ValueError(
+            f"query=None with tasks={tasks} needs classes of one size, but those of "
+            f"split {split.name!r} differ. Use tasks=1 or a number for query."
+        )
+    if augment is not None and len(split.example_shape) != 3:
+        raise ValueError(
+            "augment changes images (height, width, channels), but the examples of "
+            f"{split.name!r} have shape {split.example_shape}. Leave it out."
+        )
+    change = (lambda x, _: x) if augment is None else _changed_by(augment, seed)
+
+    def draw(indices: tf.Tensor) -> Batch:
+        x, query_y = sampler.batch(indices)
+        return change(x, indices), query_y
+
+    return batches(draw, tasks=tasks, start=start, count=count)
+
+
+def batches(
+    draw: Callable[[tf.Tensor], Batch], *, tasks: int, start: int, count: int | None
+) -> tf.data.Dataset:
+    """Makes a stream of batches from a function that draws one.
+
+    Args:
+        draw: From the episodes' numbers, int64 `(tasks,)`, to the Keras pair.
+        tasks: Episodes a batch.
+        start: The first episode's number.
+        count: How many episodes; None for a stream without end.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
     for name, value, least in (("tasks", tasks, 1), ("start", start, 0)):
         if value < least:
             raise ValueError(f"{name} must be at least {least}. Received: {value}.")
     if count is not None and count < 1:
         raise ValueError(f"count must be at least 1, or None. Received: {count}.")
-    sampler = EpisodeSampler(split, way=way, shot=shot, query=query, seed=seed)
-    if tasks > 1 and not sampler.static:
-        raise ValueError(
-            f"query=None with tasks={tasks} needs classes of one size, but split "
-            f"{split.name!r} has classes of {split.counts.min()} to "
-            f"{split.counts.max()} examples. Use tasks=1 or a number for query."
-        )
     stop = np.iinfo(np.int64).max if count is None else start + count
     whole = count is None or count % tasks == 0
     dataset = tf.data.Dataset.range(start, stop)
     # A map over batches, not over episodes: dispatching one costs more than drawing it.
     dataset = dataset.batch(tasks, drop_remainder=whole)
-    gather = _gather_from(split)
-    change = (lambda x, _: x) if augment is None else _changed_by(augment, seed)
-
-    def draw(indices: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        x, query_y = gather(*sampler.batch_ids(indices))
-        return change(x, indices), query_y
-
     dataset = dataset.map(draw, num_parallel_calls=2, deterministic=True)
     return dataset.prefetch(2)
-
-
-def _gather_from(split: Split) -> Callable[..., tuple[dict[str, tf.Tensor], tf.Tensor]]:
-    """Returns the function that turns a batch of ids into a batch of episodes."""
-    with tf.device("CPU:0"):  # captured by the graph, not a constant inside it
-        examples = tf.convert_to_tensor(split.x)
-
-    def gather(
-        support: tf.Tensor, support_y: tf.Tensor, query: tf.Tensor, query_y: tf.Tensor
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        x = {
-            "support_x": _scaled(tf.gather(examples, support)),
-            "support_y": support_y,
-            "query_x": _scaled(tf.gather(examples, query)),
-        }
-        return x, query_y
-
-    return gather
 
 
 def _changed_by(
@@ -137,8 +155,3 @@ def _changed_by(
         }
 
     return change
-
-
-def _scaled(x: tf.Tensor) -> tf.Tensor:
-    """Returns uint8 as float32 in [0, 1], anything else as it is."""
-    return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfmeta.data.arrays import from_arrays
 from tfmeta.data.class_lists import PARTS, ClassSplit
+from tfmeta.data.families import FAMILIES
 from tfmeta.data.glyphs import glyphs
 from tfmeta.data.images import fit_source
 from tfmeta.data.npz import from_npz
@@ -31,7 +32,8 @@ def load(
 
     Args:
         name: "glyphs" (characters drawn by a program, nothing to download),
-            "tfds:NAME" (see `from_tfds`) or "npz:PATH" (see `from_npz`).
+            "tfds:NAME" (see `from_tfds`) or "npz:PATH" (see `from_npz`); for
+            regression "sinusoid", "harmonic" or "lines".
         data_dir: Where TFDS keeps its data; None for its default. A relative path
             after "npz:" is looked for here too.
         download: Whether TFDS may download what is missing.
@@ -45,18 +47,19 @@ def load(
             evaluation must use the same one, or test classes would have been trained.
 
     Returns:
-        The three class-disjoint splits.
+        The three class-disjoint splits; of functions, three streams of them.
 
     Raises:
         ValueError: Where there is no such source, or it is not as it must be.
 
     Example:
-        >>> load("imagenet")
-        Traceback (most recent call last):
-        ...
-        ValueError: There is no source 'imagenet'. Use glyphs, tfds:NAME or npz:PATH.
+        >>> load("sinusoid").train.example_shape
+        (1,)
     """
     kind, colon, rest = name.partition(":")
+    if name in FAMILIES:
+        _refuse(name, split or rotations or image_size or channels)
+        return FAMILIES[name]()
     if kind == "tfds" and rest:
         return from_tfds(
             rest,
@@ -75,13 +78,23 @@ def load(
         source = source if split is None else _split_anew(source, split, seed)
     else:
         raise ValueError(
-            f"There is no source {name!r}. Use glyphs, tfds:NAME or npz:PATH."
+            f"There is no source {name!r}. Use glyphs, tfds:NAME or npz:PATH; for "
+            f"regression {', '.join(FAMILIES)}."
         )
     source = fit_source(source, size=image_size, channels=channels)
     if not rotations:
         return source
     parts = (with_rotations(getattr(source, part)) for part in PARTS)
     return Source(source.name, *parts)
+
+
+def _refuse(name: str, options: object) -> None:
+    """Refuses what can be asked of classes of images only."""
+    if options:
+        raise ValueError(
+            f"{name!r} is a family of functions: it has no classes and no images. "
+            "Leave out split, rotations, image_size and channels."
+        )
 
 
 def _found(path: str, data_dir: str | pathlib.Path | None) -> pathlib.Path:

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data.split import Split
+from tfmeta.data.gather import Gather
+from tfmeta.data.part import Batch
+from tfmeta.data.stable_hash import stable_hash
 
 _NAMED = 5  # how many classes an error names before it says "and n more"
+
+
+class Classes(Protocol):
+    """What a sampler needs to know of a `Split`, which see."""
+
+    @property
+    def name(self) -> str:
+        """Part of what seeds the episodes."""
+
+    @property
+    def x(self) -> np.ndarray:
+        """The examples."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """A name for each class."""
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+
+    @property
+    def counts(self) -> np.ndarray:
+        """The number of examples of each class."""
+
+    @property
+    def starts(self) -> np.ndarray:
+        """The first example id of each class."""
 
 
 class EpisodeSampler:
@@ -34,6 +64,7 @@ class EpisodeSampler:
         ValueError: Where the split has too few classes or too few examples in one.
 
     Example:
+        >>> from tfmeta.data import Split
         >>> x = np.zeros((40, 2, 2, 1), np.uint8)
         >>> y = np.repeat(np.arange(4), 10)
         >>> split = Split("train", x, y, ("a", "b", "c", "d"))
@@ -45,7 +76,7 @@ class EpisodeSampler:
 
     def __init__(
         self,
-        split: Split,
+        split: Classes,
         *,
         way: int,
         shot: int,
@@ -56,7 +87,7 @@ class EpisodeSampler:
         self.split = split
         self.way = way
         self.shot = shot
-        self._stream = _stable_hash(f"{split.name}/{int(seed)}")
+        self.stream = stable_hash(f"{split.name}/{int(seed)}")
         self._counts = np.asarray(split.counts, np.int32)
         self._starts = np.asarray(split.starts, np.int32)
         self._widest = int(self._counts.max())
@@ -64,11 +95,16 @@ class EpisodeSampler:
         if query is None and self.equal_sizes:
             query = self._widest - shot
         self.query = query
+        self.examples = Gather(split.x)
 
     @property
     def static(self) -> bool:
         """Whether every episode has the same number of query examples."""
         return self.query is not None
+
+    def batch(self, indices: tf.Tensor) -> Batch:
+        """Draws several episodes with their examples; see `Sampler.batch`."""
+        return self.examples.batch(*self.batch_ids(indices))
 
     def ids(
         self, index: int | tf.Tensor
@@ -100,13 +136,7 @@ class EpisodeSampler:
         Returns:
             What `ids` returns, each with a leading task axis.
         """
-        indices = tf.cast(indices, tf.int64)
-        class_keys, example_keys = tf.map_fn(
-            self._keys, indices, fn_output_signature=(tf.int32, tf.int32)
-        )
-        # A class's place among the chosen is its label.
-        classes = tf.math.top_k(class_keys, self.way).indices
-        ids = self._draw_examples(example_keys, classes)
+        ids, classes = self._draw(indices)
         support, query = tf.split(ids, [self.shot, ids.shape[2] - self.shot], axis=2)
         support, query = self._flat(support), self._flat(query)
         labels = np.arange(self.way, dtype=np.int32)
@@ -118,6 +148,28 @@ class EpisodeSampler:
             query = tf.boolean_mask(query, real)[tf.newaxis]
             query_y = tf.boolean_mask(query_y, real)[tf.newaxis]
         return support, support_y, query, query_y
+
+    def rows(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws several episodes as rows, a class each: its support, then its queries.
+
+        Args:
+            indices: The episodes' numbers, integers `(tasks,)`.
+
+        Returns:
+            Example ids and labels, int32 `(tasks, way, shot + query)`.
+        """
+        ids, _ = self._draw(indices)
+        return ids, tf.zeros_like(ids) + tf.range(self.way)[:, tf.newaxis]
+
+    def _draw(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns example ids `(tasks, way, shot + query)`, classes `(tasks, way)`."""
+        indices = tf.cast(indices, tf.int64)
+        class_keys, example_keys = tf.map_fn(
+            self._keys, indices, fn_output_signature=(tf.int32, tf.int32)
+        )
+        # A class's place among the chosen is its label.
+        classes = tf.math.top_k(class_keys, self.way).indices
+        return self._draw_examples(example_keys, classes), classes
 
     def _flat(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns `(tasks, way * n)` for `(tasks, way, n)`."""
@@ -144,7 +196,7 @@ class EpisodeSampler:
         # One draw for both: dispatching it costs as much as the numbers themselves.
         keys = tf.random.stateless_uniform(
             (classes + self.way * self._widest,),
-            seed=tf.stack([tf.constant(self._stream, tf.int64), index]),
+            seed=tf.stack([tf.constant(self.stream, tf.int64), index]),
             minval=None,
             maxval=None,
             dtype=tf.int32,
@@ -154,13 +206,7 @@ class EpisodeSampler:
         return keys, tf.reshape(rows, (self.way, self._widest))
 
 
-def _stable_hash(text: str) -> int:
-    """Returns a signed 64-bit hash; Python's own differs between processes."""
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
-
-
-def _check(split: Split, *, way: int, shot: int, query: int | None) -> None:
+def _check(split: Classes, *, way: int, shot: int, query: int | None) -> None:
     """Raises the first reason why `split` has no such episodes."""
     for name, value, least in (("way", way, 1), ("shot", shot, 1), ("query", query, 1)):
         if name == "query" and value is None:

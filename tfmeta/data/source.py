@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Generic, TypeVar
 
-from tfmeta.data.split import Split
+from tfmeta.data.part import Part
+
+PartT = TypeVar("PartT", bound=Part)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Source:
-    """Three splits of one data set that share no class.
+class Source(Generic[PartT]):
+    """Three parts of one data set that share no class.
 
     Meta-training, meta-validation and meta-test draw their tasks from different
     classes; that no class is in two splits is checked by name here. A split may have
-    no classes at all (a source that is only for testing).
+    no classes at all (a source that is only for testing). Where tasks are functions,
+    the three draw from one family, each from a stream of its own.
 
     Args:
         name: The source's name, such as "glyphs" or "tfds:omniglot".
@@ -26,6 +30,7 @@ class Source:
 
     Example:
         >>> import numpy as np
+        >>> from tfmeta.data import Split
         >>> def one(split):
         ...     return Split(split, np.zeros((2, 4)), np.int32([0, 0]), (split + "/a",))
         >>> Source("toy", one("train"), one("val"), one("test")).test.num_classes
@@ -33,9 +38,9 @@ class Source:
     """
 
     name: str
-    train: Split
-    val: Split
-    test: Split
+    train: PartT
+    val: PartT
+    test: PartT
 
     def __post_init__(self) -> None:
         owner: dict[str, str] = {}
@@ -46,15 +51,15 @@ class Source:
                     f"The {field} split of source {self.name!r} must be named "
                     f"{field!r}. Received: {split.name!r}."
                 )
-            if (split.example_shape, split.x.dtype) != (
+            if (split.example_shape, split.dtype) != (
                 self.train.example_shape,
-                self.train.x.dtype,
+                self.train.dtype,
             ):
                 raise ValueError(
                     f"The splits of source {self.name!r} must have examples of one "
                     f"shape and dtype. Received: {self.train.example_shape} "
-                    f"{self.train.x.dtype} in 'train', {split.example_shape} "
-                    f"{split.x.dtype} in {field!r}."
+                    f"{self.train.dtype} in 'train', {split.example_shape} "
+                    f"{split.dtype} in {field!r}."
                 )
             for name in split.class_names:
                 if name in owner:

@@ -7,6 +7,10 @@ import functools
 
 import numpy as np
 
+from tfmeta.data.part import Range, Sampler
+from tfmeta.data.sampler import EpisodeSampler
+from tfmeta.data.variable_sampler import bounds, varied
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
@@ -111,3 +115,46 @@ class Split:
     def example_shape(self) -> tuple[int, ...]:
         """The shape of one example, `(H, W, C)` for images."""
         return tuple(self.x.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the examples, uint8 for images."""
+        return self.x.dtype
+
+    def sampler(
+        self,
+        *,
+        way: Range | None,
+        shot: Range,
+        query: int | None = 15,
+        seed: int = 0,
+        unequal_shots: bool = False,
+    ) -> Sampler:
+        """Makes what draws its episodes; the arguments are those of `episodes`.
+
+        Args:
+            way: Classes an episode, or a range.
+            shot: Support examples a class, or a range.
+            query: Query examples a class; None takes all that the support leaves.
+            seed: Another seed, other episodes.
+            unequal_shots: Whether each class of an episode draws its own shot.
+
+        Returns:
+            The sampler.
+
+        Raises:
+            ValueError: Where the split has no such episodes.
+        """
+        if way is None:
+            raise ValueError(
+                f"Split {self.name!r} has classes, so way must say how many an episode "
+                "is made of. Received: way=None."
+            )
+        most = EpisodeSampler(
+            self,
+            way=bounds("way", way)[1],
+            shot=bounds("shot", shot)[1],
+            query=query,
+            seed=seed,
+        )
+        return varied(most, way=way, shot=shot, unequal_shots=unequal_shots)
