@@ -13,8 +13,19 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Episode, Examples
+from tfmeta.inner import Adam, LearnedRates
 from tfmeta.layers import BatchNorm
-from tfmeta.learners import MAML, FromScratch, Learner, NearestNeighbour, ProtoNet
+from tfmeta.learners import (
+    MAML,
+    FineTune,
+    FromScratch,
+    Learner,
+    LinearProbe,
+    MatchingNet,
+    NearestNeighbour,
+    ProtoNet,
+    Reptile,
+)
 from tfmeta.nets import conv4, mlp
 
 FEATURES, IMAGE = (4,), (8, 8, 1)
@@ -28,9 +39,11 @@ class Case:
         name: Of the row.
         make: Makes it, with the same weights each time.
         gradient: Its meta-gradient: "exact", "stopped" (inner gradients count as
-            constants) or "none" (it has nothing to train).
+            constants), "displacement" (weights before minus after) or "none" (it has
+            nothing to train).
         any_way: Whether it serves any number of classes; else `MAX_WAY`.
         permutes: Whether renaming the classes renames the answers and no more.
+        orderless: Whether the order of the support set is of no effect.
         targets: Whether it learns float targets in place of labels.
         shape: Of one example.
         learns: Whether the suite has it learn the blobs.
@@ -42,6 +55,7 @@ class Case:
     gradient: str = "exact"
     any_way: bool = False
     permutes: bool = False
+    orderless: bool = True
     targets: bool = False
     shape: tuple[int, ...] = FEATURES
     learns: bool = True
@@ -157,6 +171,60 @@ CASES = [
         learns=False,
         compiles=False,
     ),
+    Case(
+        "anil",
+        lambda: MAML(normed(MAX_WAY), inner_steps=2, adapt_only="head"),
+    ),
+    Case(
+        "anil_7_steps",
+        lambda: MAML(normed(MAX_WAY), inner_steps=7, adapt_only=["head"]),
+        learns=False,
+        compiles=False,
+    ),
+    Case(
+        "meta_sgd",
+        lambda: MAML(normed(MAX_WAY), rule=LearnedRates(initial=0.3)),
+    ),
+    Case(
+        "meta_sgd_7_steps",
+        lambda: MAML(normed(MAX_WAY), inner_steps=7, rule=LearnedRates(initial=0.1)),
+        learns=False,
+        compiles=False,
+    ),
+    Case(
+        "meta_sgd_prototypes",
+        lambda: MAML(normed(), rule=LearnedRates(initial=0.1)),
+        any_way=True,
+        permutes=True,
+        compiles=False,
+    ),
+    Case(
+        "maml_adam",
+        lambda: MAML(
+            normed(MAX_WAY), inner_steps=2, rule=Adam(learning_rate=0.05, epsilon=1e-2)
+        ),
+        learns=False,
+        compiles=False,
+    ),
+    Case(
+        "reptile",
+        lambda: Reptile(
+            normed(MAX_WAY), inner_steps=5, inner_lr=0.02, eval_steps=None, batch_size=6
+        ),
+        gradient="displacement",
+        orderless=False,
+    ),
+    Case(
+        "reptile_regression",
+        lambda: Reptile(
+            plain(1), inner_steps=7, inner_lr=0.02, eval_steps=None, batch_size=3
+        ),
+        gradient="displacement",
+        orderless=False,
+        targets=True,
+        learns=False,
+        compiles=False,
+    ),
     Case("protonet", lambda: ProtoNet(normed()), any_way=True, permutes=True),
     Case(
         "protonet_support",
@@ -178,6 +246,42 @@ CASES = [
         permutes=True,
         shape=IMAGE,
         learns=False,
+    ),
+    Case("matching_net", lambda: MatchingNet(normed()), any_way=True, permutes=True),
+    Case(
+        "matching_net_full_context",
+        lambda: MatchingNet(normed(), full_context=True, reads=2),
+        any_way=True,
+        permutes=True,
+        orderless=False,
+        learns=False,
+        compiles=False,
+    ),
+    Case(
+        "fine_tune",
+        lambda: FineTune(normed(), train_steps=6, learning_rate=0.05),
+        gradient="none",
+        any_way=True,
+        permutes=True,
+        learns=False,
+        compiles=False,
+    ),
+    Case(
+        "fine_tune_regression",
+        lambda: FineTune(plain(1), train_steps=6),
+        gradient="none",
+        targets=True,
+        learns=False,
+        compiles=False,
+    ),
+    Case(
+        "linear_probe",
+        lambda: LinearProbe(normed(), train_steps=6),
+        gradient="none",
+        any_way=True,
+        permutes=True,
+        learns=False,
+        compiles=False,
     ),
     Case(
         "nearest_neighbour",

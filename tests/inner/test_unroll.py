@@ -62,7 +62,7 @@ class Problem:
         self.variables = [self.shift, *self.rule.trainable_variables]
         self.all = [*self.start, *self.variables]
 
-    def objective(self, params):
+    def objective(self, params, index):
         w, b = params
         return tf.reduce_sum(tf.tanh(w * b - self.shift.value) ** 2) + 0.1 * b**4
 
@@ -216,7 +216,7 @@ def test_first_order_steps_have_the_identity_as_derivative() -> None:
         with tf.GradientTape() as tape:
             tape.watch(start)
             (end,) = descend(
-                lambda params: tf.reduce_sum((params[0] - target) ** 2),
+                lambda params, _: tf.reduce_sum((params[0] - target) ** 2),
                 [start],
                 GradientDescent(learning_rate=0.1),
                 steps=steps,

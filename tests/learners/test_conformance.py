@@ -122,7 +122,7 @@ def test_renaming_the_classes_renames_the_answers(case: Case) -> None:
     close(answers(learner, renamed)[:, names], answers(learner, task))
 
 
-@rows()
+@rows(lambda case: case.orderless)
 def test_the_order_of_the_support_set_is_of_no_effect(case: Case) -> None:
     learner, task = case.make(), episode(case)
     order = [3, 6, 0, 5, 2, 1, 4]
@@ -226,6 +226,46 @@ def test_task_maps_agree(case: Case) -> None:
         results.append(step(tasks))
     for result in results[1:]:
         close(result, results[0], 1e-5)
+
+
+@rows(lambda case: case.gradient == "displacement")
+@pytest.mark.usefixtures("float64")
+def test_displacement_is_what_minibatch_adam_moves(case: Case) -> None:
+    learner, task = case.make(), episode(case, dtype="float64")
+    net, size = learner.net, learner.batch_size
+    labels = task.support.y.numpy()
+    zeros = [tf.zeros_like(v.value) for v in net.non_trainable_variables]
+    turn = [(labels[:i] == y).sum() for i, y in enumerate(labels)]
+    if case.targets:
+        turn = [0] * len(labels)
+    order = sorted(range(len(labels)), key=lambda i: (turn[i], i))
+    absent = np.setdiff1d(np.arange(MAX_WAY), labels)
+
+    def loss(params, rows):
+        x, y = tf.gather(task.support.x, rows), tf.gather(task.support.y, rows)
+        outputs, _ = net.stateless_call(params, zeros, x, training=True)
+        if case.targets:
+            return tf.reduce_mean((outputs - y) ** 2)
+        outputs -= 1e30 * tf.reduce_sum(tf.one_hot(absent, MAX_WAY, dtype="float64"), 0)
+        return tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(y, outputs)
+        )
+
+    start = [v.numpy() for v in net.trainable_variables]
+    params, squares = list(start), [np.zeros_like(v) for v in start]
+    for step in range(learner.inner_steps):
+        rows = [order[(step * size + i) % len(order)] for i in range(size)]
+        tensors = [tf.constant(p) for p in params]
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = loss(tensors, rows)
+        for i, g in enumerate(tape.gradient(value, tensors)):
+            squares[i] = 0.999 * squares[i] + 0.001 * g.numpy() ** 2
+            root = np.sqrt(squares[i] / (1 - 0.999 ** (step + 1)) + 1e-16)
+            params[i] = params[i] - learner.inner_lr * g.numpy() / root
+    _, _, gradients = learner.meta_gradients(task)
+    for found, before, after in zip(gradients, start, params, strict=True):
+        np.testing.assert_allclose(found, before - after, rtol=1e-7, atol=1e-9)
 
 
 @rows()

@@ -13,7 +13,7 @@ from tfmeta.inner.unroll import trajectory, unroll
 
 
 def descend(
-    objective: Callable[[list[Tensor]], Tensor],
+    objective: Callable[[list[Tensor], Tensor], Tensor],
     params: list[Tensor],
     rule: UpdateRule,
     *,
@@ -26,8 +26,8 @@ def descend(
     """Takes inner steps down an objective.
 
     Args:
-        objective: Of the parameters, to a scalar. Tensors it reads beside them and
-            `variables` count as constants.
+        objective: Of the parameters and the step's number, to a scalar. Tensors it
+            reads beside them and `variables` count as constants.
         params: Where to start.
         rule: How a gradient becomes a step.
         steps: How many, at least 0.
@@ -46,7 +46,7 @@ def descend(
         params, state = carry
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
-            loss = objective(params)
+            loss = objective(params, index)
         grads = tape.gradient(
             loss, params, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )

@@ -1,16 +1,25 @@
 """Floor 4: the methods, one file each."""
 
-from tfmeta.learners.base import Learner, as_learner
+from tfmeta.learners.base import GradientLearner, Learner, as_learner
+from tfmeta.learners.fine_tune import FineTune
 from tfmeta.learners.from_scratch import FromScratch
+from tfmeta.learners.linear_probe import LinearProbe
 from tfmeta.learners.maml import MAML
+from tfmeta.learners.matching_net import MatchingNet
 from tfmeta.learners.nearest_neighbour import NearestNeighbour
 from tfmeta.learners.protonet import ProtoNet
+from tfmeta.learners.reptile import Reptile
 
 __all__ = [
     "MAML",
+    "FineTune",
     "FromScratch",
+    "GradientLearner",
     "Learner",
+    "LinearProbe",
+    "MatchingNet",
     "NearestNeighbour",
     "ProtoNet",
+    "Reptile",
     "as_learner",
 ]

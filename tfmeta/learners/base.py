@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,6 +11,8 @@ import tensorflow as tf
 from tfmeta.core.episode import Episode, Examples, Nest, Tensor
 from tfmeta.core.normalised_net import NormalisedNet
 from tfmeta.core.task_map import map_tasks
+from tfmeta.inner import UpdateRule
+from tfmeta.inner.fast_weights import FastWeights, natural_head
 from tfmeta.ops import task_loss
 
 
@@ -145,14 +148,27 @@ class Learner(keras.layers.Layer):
             the mode keeps none).
         """
         adapted = self.adapt(episode.support, training=True, seed=seed)
-        predictions = self.predict(adapted, episode.query.x, training=True, seed=seed)
+        return self.query_loss(adapted, episode.query, seed=seed)
+
+    def query_loss(
+        self, adapted: Nest, query: Examples, *, seed: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Nest]]:
+        """The loss of one task's queries, in training, once it is adapted.
+
+        Args:
+            adapted: What `adapt` returned with `training`.
+            query: The queries and their labels or targets.
+            seed: Scalar integer for what is random inside, or None.
+
+        Returns:
+            What `loss` returns.
+        """
+        predictions = self.predict(adapted, query.x, training=True, seed=seed)
         state = []
         if self._normalised is not None and self.normalisation == "running":
             state = self._normalised.new_statistics(adapted["state"])
-        return task_loss(predictions, episode.query.y), {
-            "predictions": predictions,
-            "state": state,
-        }
+        outputs = {"predictions": predictions, "state": state}
+        return task_loss(predictions, query.y), outputs
 
     def meta_gradients(
         self, episode: Episode, *, seed: Tensor | None = None
@@ -207,6 +223,120 @@ class Learner(keras.layers.Layer):
                 for key, value in config.items()
             }
         )
+
+
+class GradientLearner(Learner):
+    """A learner that adapts copies of its net's weights by gradient steps; abstract.
+
+    It has the two verbs; a learner made from it says how the steps go, and what, if
+    anything, is meta-trained.
+
+    Args:
+        net: A built Keras net.
+        rule: How a gradient becomes a step.
+        inner_steps: Inner steps in training.
+        eval_steps: Inner steps outside training; None for `inner_steps`.
+        first_order: Whether the steps' gradients count as constants.
+        head: "net", "prototypes" or "zeros", see `FastWeights`; None: "net" if the
+            net ends in a linear Dense layer, else "prototypes".
+        fast: For each of the net's trainable variables, whether it adapts; None for
+            all. A made head always does.
+        batch_size: Support examples a step looks at; None for all.
+        normalisation: See `NormalisedNet`.
+        **kwargs: For `keras.layers.Layer`, such as `name`.
+
+    Raises:
+        ValueError: If a number is out of range.
+
+    Attributes:
+        meta_trained: Whether meta-training it is its method; of the class.
+    """
+
+    meta_trained = True
+
+    def __init__(
+        self,
+        net: keras.Model,
+        *,
+        rule: UpdateRule,
+        inner_steps: int,
+        eval_steps: int | None = None,
+        first_order: bool = True,
+        head: str | None = None,
+        fast: Sequence[bool] | None = None,
+        batch_size: int | None = None,
+        normalisation: str = "support",
+        **kwargs: Any,
+    ):
+        super().__init__(net, normalisation=normalisation, **kwargs)
+        for name, value, least in (
+            ("inner_steps", inner_steps, 0),
+            ("eval_steps", eval_steps, 0),
+            ("batch_size", batch_size, 1),
+        ):
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}. Received: {value}.")
+        self.inner_steps, self.eval_steps = inner_steps, eval_steps
+        self.rule = rule
+        self.head = head or natural_head(net)
+        self._weights = FastWeights(
+            self._normalised,
+            rule,
+            head=self.head,
+            first_order=first_order,
+            fast=fast,
+            batch_size=batch_size,
+        )
+        if not rule.built:
+            rule.build(self._weights.shapes)
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """What meta-training moves: nothing in a learner that takes its net as is."""
+        return super().trainable_variables if self.meta_trained else []
+
+    @property
+    def default_steps(self) -> int:
+        """Inner steps outside training."""
+        return self.inner_steps if self.eval_steps is None else self.eval_steps
+
+    @property
+    def max_way(self) -> int | None:
+        """The most classes it can serve; None for any number."""
+        return self.net.output_shape[-1] if self.head == "net" else None
+
+    def adapt(
+        self,
+        support: Examples,
+        *,
+        training: bool = False,
+        steps: int | None = None,
+        seed: Tensor | None = None,
+    ) -> Nest:
+        """Takes inner steps on the support loss; see `Learner.adapt`.
+
+        Returns:
+            `params`, the adapted weights; `state`, the normalisation statistics for
+            the queries; for labels also `present` `(way,)` bool.
+        """
+        if steps is None:
+            steps = self.inner_steps if training else self.default_steps
+        return self._weights.adapt(support, steps=steps, training=training, seed=seed)
+
+    def predict(
+        self,
+        adapted: Nest,
+        x: Tensor,
+        *,
+        training: bool = False,
+        seed: Tensor | None = None,
+    ) -> Tensor:
+        """Runs the adapted net; see `Learner.predict`."""
+        return self._weights.predict(adapted, x, training=training, seed=seed)
+
+    def trajectory(self, support: Examples, *, steps: int) -> Nest:
+        """What `adapt` gives after 0, 1, ... steps; see `Learner.trajectory`."""
+        return self._weights.trajectory(support, steps=steps)
 
 
 def as_learner(model: Any) -> Learner:

@@ -6,15 +6,13 @@ from typing import Any
 
 import keras
 
-from tfmeta.core.episode import Examples, Nest, Tensor
 from tfmeta.inner import GradientDescent
-from tfmeta.inner.fast_weights import FastWeights, natural_head
-from tfmeta.learners.base import Learner
+from tfmeta.learners.base import GradientLearner
 from tfmeta.nets import fresh
 
 
 @keras.saving.register_keras_serializable("tfmeta")
-class FromScratch(Learner):
+class FromScratch(GradientLearner):
     """Trains a randomly initialised net on the support set, and nothing else.
 
     What a net of the same architecture reaches without having seen another task; a
@@ -35,6 +33,8 @@ class FromScratch(Learner):
             together.
     """
 
+    meta_trained = False
+
     def __init__(
         self,
         net: keras.Model,
@@ -52,57 +52,15 @@ class FromScratch(Learner):
             )
         copy = fresh(net, seed=draw)
         copy.trainable = True  # Frozen layers too: their weights were drawn anew.
-        super().__init__(copy, normalisation=normalisation, **kwargs)
+        super().__init__(
+            copy,
+            rule=GradientDescent(learning_rate=learning_rate),
+            inner_steps=train_steps,
+            normalisation=normalisation,
+            **kwargs,
+        )
         self.train_steps, self.learning_rate = train_steps, learning_rate
         self.draw = draw
-        self._weights = FastWeights(
-            self._normalised,
-            GradientDescent(learning_rate=learning_rate),
-            head=natural_head(net),
-            first_order=True,
-        )
-
-    @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        """None: meta-training it would make it another method."""
-        return []
-
-    @property
-    def default_steps(self) -> int:
-        """Inner steps outside training."""
-        return self.train_steps
-
-    @property
-    def max_way(self) -> int | None:
-        """The most classes it can serve; None for any number."""
-        return self.net.output_shape[-1] if self._weights.head == "net" else None
-
-    def adapt(
-        self,
-        support: Examples,
-        *,
-        training: bool = False,
-        steps: int | None = None,
-        seed: Tensor | None = None,
-    ) -> Nest:
-        """Trains on the support set; see `Learner.adapt`."""
-        steps = self.default_steps if steps is None else steps
-        return self._weights.adapt(support, steps=steps, training=training, seed=seed)
-
-    def predict(
-        self,
-        adapted: Nest,
-        x: Tensor,
-        *,
-        training: bool = False,
-        seed: Tensor | None = None,
-    ) -> Tensor:
-        """Runs the trained net; see `Learner.predict`."""
-        return self._weights.predict(adapted, x, training=training, seed=seed)
-
-    def trajectory(self, support: Examples, *, steps: int) -> Nest:
-        """What `adapt` gives after 0, 1, ... steps; see `Learner.trajectory`."""
-        return self._weights.trajectory(support, steps=steps)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this learner again."""

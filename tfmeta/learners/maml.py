@@ -6,15 +6,14 @@ from typing import Any
 
 import keras
 
-from tfmeta.core.episode import Examples, Nest, Tensor
 from tfmeta.inner import GradientDescent, UpdateRule
-from tfmeta.inner.fast_weights import FastWeights, natural_head
+from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt
 from tfmeta.layers import check_exact
-from tfmeta.learners.base import Learner
+from tfmeta.learners.base import GradientLearner
 
 
 @keras.saving.register_keras_serializable("tfmeta")
-class MAML(Learner):
+class MAML(GradientLearner):
     """Meta-learns weights from which a few gradient steps solve a new task.
 
     `adapt` takes gradient steps on the support loss from the net's weights. Training
@@ -29,9 +28,11 @@ class MAML(Learner):
         net: A built Keras net. At second order it must be made of exact layers.
         inner_steps: Inner steps in training.
         inner_lr: The inner step size, if no `rule` is given.
-        rule: Another rule for the inner steps.
+        rule: Another rule for the inner steps; `LearnedRates()` makes it Meta-SGD.
         eval_steps: Inner steps outside training; None for `inner_steps`.
         first_order: Whether to drop the second derivatives (FOMAML).
+        adapt_only: Which weights adapt: a prefix of their paths, such as "head" (ANIL),
+            several, or a function of a path; None for all.
         head: "net", "prototypes", or None: "net" if the net ends in a Dense layer.
         normalisation: "support" (a query's answer depends on no other query), "task"
             (transductive, as in the paper's code) or "running".
@@ -43,7 +44,9 @@ class MAML(Learner):
 
     Reference:
         C. Finn, P. Abbeel, S. Levine, "Model-Agnostic Meta-Learning for Fast
-        Adaptation of Deep Networks", ICML 2017.
+        Adaptation of Deep Networks", ICML 2017. For `adapt_only="head"`: A. Raghu,
+        M. Raghu, S. Bengio, O. Vinyals, "Rapid Learning or Feature Reuse? Towards
+        Understanding the Effectiveness of MAML", ICLR 2020.
         Differs from the paper: by default queries are normalised by the support set's
         statistics; `normalisation="task"` is the paper's code.
     """
@@ -57,69 +60,31 @@ class MAML(Learner):
         rule: UpdateRule | None = None,
         eval_steps: int | None = None,
         first_order: bool = False,
+        adapt_only: AdaptOnly | None = None,
         head: str | None = None,
         normalisation: str = "support",
         **kwargs: Any,
     ):
-        super().__init__(net, normalisation=normalisation, **kwargs)
-        for name, value in (("inner_steps", inner_steps), ("eval_steps", eval_steps)):
-            if value is not None and value < 0:
-                raise ValueError(f"{name} must be at least 0. Received: {value}.")
         if not first_order:
             check_exact(net)
-        self.inner_steps, self.inner_lr = inner_steps, inner_lr
-        self.eval_steps = eval_steps
-        self.first_order = first_order
-        self.rule = rule or GradientDescent(learning_rate=inner_lr)
-        self.head = head or natural_head(net)
-        self._weights = FastWeights(
-            self._normalised, self.rule, head=self.head, first_order=first_order
+        fast = chosen_to_adapt(net, adapt_only)
+        super().__init__(
+            net,
+            rule=rule or GradientDescent(learning_rate=inner_lr),
+            inner_steps=inner_steps,
+            eval_steps=eval_steps,
+            first_order=first_order,
+            head=head,
+            fast=fast,
+            normalisation=normalisation,
+            **kwargs,
         )
-        if not self.rule.built:
-            self.rule.build(self._weights.shapes)
-
-    @property
-    def default_steps(self) -> int:
-        """Inner steps outside training."""
-        return self.inner_steps if self.eval_steps is None else self.eval_steps
-
-    @property
-    def max_way(self) -> int | None:
-        """The most classes it can serve; None for any number."""
-        return self.net.output_shape[-1] if self.head == "net" else None
-
-    def adapt(
-        self,
-        support: Examples,
-        *,
-        training: bool = False,
-        steps: int | None = None,
-        seed: Tensor | None = None,
-    ) -> Nest:
-        """Takes inner steps on the support loss; see `Learner.adapt`."""
-        return self._weights.adapt(
-            support, steps=self._steps(training, steps), training=training, seed=seed
-        )
-
-    def predict(
-        self,
-        adapted: Nest,
-        x: Tensor,
-        *,
-        training: bool = False,
-        seed: Tensor | None = None,
-    ) -> Tensor:
-        """Runs the adapted net; see `Learner.predict`."""
-        return self._weights.predict(adapted, x, training=training, seed=seed)
-
-    def trajectory(self, support: Examples, *, steps: int) -> Nest:
-        """What `adapt` gives after 0, 1, ... steps; see `Learner.trajectory`."""
-        return self._weights.trajectory(support, steps=steps)
-
-    def _steps(self, training: bool, steps: int | None) -> int:
-        if steps is not None:
-            return steps
-        return self.inner_steps if training else self.default_steps
+        self.inner_lr, self.first_order = inner_lr, first_order
+        self.adapt_only = adapt_only
+        if callable(adapt_only):  # Kept as paths, which can be written down.
+            self.adapt_only = [
+                v.path for v, f in zip(net.trainable_variables, fast, strict=True) if f
+            ]
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this learner again."""
@@ -130,5 +95,6 @@ class MAML(Learner):
             "rule": keras.saving.serialize_keras_object(self.rule),
             "eval_steps": self.eval_steps,
             "first_order": self.first_order,
+            "adapt_only": self.adapt_only,
             "head": self.head,
         }

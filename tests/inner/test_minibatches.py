@@ -1,0 +1,27 @@
+"""Minibatches against counting by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.core import Examples
+from tfmeta.inner.minibatches import minibatch, spread_order
+
+
+def test_classes_come_in_turn() -> None:
+    labels = tf.constant([2, 2, 0, 2, 1, 0])
+    # First ones: 2 (at 0), 0 (2), 1 (4); second: 2 (1), 0 (5); third: 2 (3).
+    np.testing.assert_array_equal(spread_order(labels), [0, 2, 4, 1, 5, 3])
+    np.testing.assert_array_equal(spread_order(tf.zeros((3, 1))), [0, 1, 2])
+
+
+def test_minibatches_go_round() -> None:
+    support = Examples(tf.range(5) * 10, tf.range(5))
+    order = tf.constant([4, 2, 0, 1, 3])
+    for step, expected in enumerate([[40, 20], [0, 10], [30, 40], [20, 0]]):
+        batch = minibatch(support, order, tf.constant(step), 2)
+        np.testing.assert_array_equal(batch.x, expected)
+        np.testing.assert_array_equal(batch.x, batch.y * 10)
+    whole = minibatch(support, order, tf.constant(3), 9)
+    np.testing.assert_array_equal(sorted(whole.y.numpy()), range(5))

@@ -1,0 +1,88 @@
+"""Adam as an inner rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmeta.core.episode import Nest, Tensor
+from tfmeta.inner.base import UpdateRule
+
+
+@keras.saving.register_keras_serializable("tfmeta")
+class Adam(UpdateRule):
+    """Adam, its moments starting from zero in every task.
+
+    It may be differentiated through: no weight's derivative is infinite where its
+    gradient is zero.
+
+    Args:
+        learning_rate: The step size, above zero.
+        beta_1: Of the mean of gradients; 0 (as in Reptile) for none.
+        beta_2: Of the mean of squared gradients.
+        epsilon: Least size of a gradient's root mean square.
+
+    Raises:
+        ValueError: If a number is out of range.
+
+    Reference:
+        D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
+        Differs from the paper: epsilon is added under the root, as a square.
+    """
+
+    def __init__(
+        self,
+        *,
+        learning_rate: float = 1e-3,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if not (learning_rate > 0 and epsilon > 0 and 0 <= beta_1 < 1 > beta_2 >= 0):
+            raise ValueError(
+                "learning_rate and epsilon must be above 0, beta_1 and beta_2 in "
+                f"0..1, below 1. Received: learning_rate={learning_rate}, "
+                f"beta_1={beta_1}, beta_2={beta_2}, epsilon={epsilon}."
+            )
+        self.learning_rate = learning_rate
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+
+    def init(self, params: list[Tensor]) -> Nest:
+        """The moments before the first step, all zero."""
+        return (
+            [tf.zeros_like(p) for p in params],
+            [tf.zeros_like(p) for p in params],
+        )
+
+    def update(
+        self, grads: list[Tensor], state: Nest, params: list[Tensor], step: Tensor
+    ) -> tuple[list[Tensor], Nest]:
+        """Takes one step; see `UpdateRule.update`."""
+
+        def moved(p, m, v):
+            count = tf.cast(step + 1, p.dtype)
+            m = m / (1 - tf.constant(self.beta_1, p.dtype) ** count)
+            v = v / (1 - tf.constant(self.beta_2, p.dtype) ** count)
+            return p - self.learning_rate * m * tf.math.rsqrt(v + self.epsilon**2)
+
+        def mean(old, new, beta):
+            return [beta * o + (1 - beta) * n for o, n in zip(old, new, strict=True)]
+
+        first = mean(state[0], grads, self.beta_1)
+        second = mean(state[1], [g * g for g in grads], self.beta_2)
+        params = [moved(*each) for each in zip(params, first, second, strict=True)]
+        return params, (first, second)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this rule again."""
+        return {
+            **super().get_config(),
+            "learning_rate": self.learning_rate,
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }

@@ -1,0 +1,46 @@
+"""Minibatches of a support set, in a fixed order."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfmeta.core.episode import Examples, Tensor
+
+
+def spread_order(y: Tensor) -> Tensor:
+    """An order in which every stretch has the classes in turn.
+
+    First comes the first example of each class, then the second of each, and so on;
+    float targets stay in their order.
+
+    Args:
+        y: `(examples,)` int32 labels, or `(examples, ...)` float targets.
+
+    Returns:
+        `(examples,)` int32, positions in `y`.
+    """
+    positions = tf.range(tf.shape(y)[0])
+    if not y.dtype.is_integer:
+        return positions
+    earlier = positions[:, None] > positions[None, :]
+    same = tf.equal(y[:, None], y[None, :])
+    rank = tf.reduce_sum(tf.cast(earlier & same, tf.int32), axis=1)
+    return tf.argsort(rank, stable=True)
+
+
+def minibatch(support: Examples, order: Tensor, index: Tensor, size: int) -> Examples:
+    """The minibatch of a step; after the last example the first comes again.
+
+    Args:
+        support: `x` `(examples, ...)`, `y` `(examples, ...)`.
+        order: `(examples,)`, what `spread_order` returned.
+        index: Scalar int32, the step's number from 0.
+        size: Examples in a minibatch; fewer where there are not so many.
+
+    Returns:
+        The examples.
+    """
+    count = tf.shape(order)[0]
+    taken = tf.minimum(size, count)
+    rows = tf.gather(order, (index * taken + tf.range(taken)) % count)
+    return Examples(tf.gather(support.x, rows), tf.gather(support.y, rows))

@@ -1,0 +1,94 @@
+"""Embeddings that know the whole support set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmeta.core.episode import Tensor
+
+
+@keras.saving.register_keras_serializable("tfmeta")
+class FullContext(keras.layers.Layer):
+    """Embeds support examples in the light of each other, and queries in theirs.
+
+    A bidirectional LSTM runs over the support embeddings; a second LSTM reads the
+    result by attention, a few times for each query. Both add to the embedding they
+    are given.
+
+    Args:
+        features: Size of an embedding.
+        reads: How often a query reads the support set.
+        draw: The seed of the initial weights.
+        **kwargs: For `keras.layers.Layer`, such as `name`.
+
+    Reference:
+        O. Vinyals et al., "Matching Networks for One Shot Learning", NeurIPS 2016,
+        appendix A.
+        Differs from the paper: does not.
+    """
+
+    def __init__(self, features: int, *, reads: int = 5, draw: int = 0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.features, self.reads, self.draw = features, reads, draw
+        self.forwards = self._lstm(0, return_sequences=True)
+        self.backwards = self._lstm(2, return_sequences=True, go_backwards=True)
+        self.reader = self._lstm(4).cell
+        for layer in (self.forwards, self.backwards):
+            layer.build((1, None, features))
+        self.reader.build((None, 2 * features))
+        self.built = True
+
+    def _lstm(self, place: int, **options: Any) -> keras.layers.LSTM:
+        return keras.layers.LSTM(
+            self.features,
+            kernel_initializer=keras.initializers.GlorotUniform(self.draw + place),
+            recurrent_initializer=keras.initializers.Orthogonal(
+                seed=self.draw + place + 1
+            ),
+            dtype=self.dtype_policy,
+            **options,
+        )
+
+    def support(self, z: Tensor) -> Tensor:
+        """Embeds the support set.
+
+        Args:
+            z: `(examples, features)`; their order matters.
+
+        Returns:
+            `(examples, features)`.
+        """
+        ahead = self.forwards(z[None])[0]
+        back = tf.reverse(self.backwards(z[None])[0], axis=[0])
+        return z + ahead + back
+
+    def query(self, z: Tensor, support: Tensor) -> Tensor:
+        """Embeds queries.
+
+        Args:
+            z: `(queries, features)`.
+            support: `(examples, features)`, what `support` returned.
+
+        Returns:
+            `(queries, features)`.
+        """
+        hidden = read = cell = tf.zeros_like(z)
+        for _ in range(self.reads):
+            inputs = tf.concat([z, read], axis=-1)
+            out, (_, cell) = self.reader(inputs, [hidden, cell])
+            hidden = out + z
+            attention = tf.nn.softmax(tf.matmul(hidden, support, transpose_b=True))
+            read = tf.matmul(attention, support)
+        return hidden
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
+        return {
+            **super().get_config(),
+            "features": self.features,
+            "reads": self.reads,
+            "draw": self.draw,
+        }
