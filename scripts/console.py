@@ -24,6 +24,7 @@ _NAMES = {
     "loss": ("loss", "loss"),
     "accuracy": ("accuracy", "acc"),
     "val_accuracy": ("validation accuracy", "val"),
+    "val_mse": ("validation mse", "val mse"),
     "tasks_per_s": ("tasks/s", "tasks/s"),
 }
 
@@ -81,6 +82,7 @@ def _help() -> str:
     for title, module in (
         ("This script's flags", sys.argv[0]),
         ("Data, episodes, net and method", "common_flags"),
+        ("What is scored", "scoring"),
         ("Output", "console"),
     ):
         if modules.get(module):
@@ -120,6 +122,13 @@ def say(message: str) -> None:
 def percent(mean: float, ci95: float) -> str:
     """An accuracy with its interval, such as "97.31 ± 0.24 %"."""
     return f"{100 * mean:.2f} ± {100 * ci95:.2f} %"
+
+
+def measure(metric: str, mean: float, ci95: float) -> str:
+    """A metric with its interval: accuracy in percent, an error in its own units."""
+    if metric == "accuracy":
+        return percent(mean, ci95)
+    return f"{mean:.4g} ± {ci95:.2g}"
 
 
 def table(title: str, columns: list[str], rows: list[list[str]]) -> None:

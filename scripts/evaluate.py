@@ -14,11 +14,19 @@ import quiet_tensorflow  # noqa: F401
 import common_flags
 import console
 import numpy as np
+import scoring
 from absl import flags
 
-import tfmeta
-from tfmeta.data import Split
-from tfmeta.evaluation import Result, baselines
+from tfmeta.data import Part
+from tfmeta.evaluation import (
+    Calibration,
+    Result,
+    answers,
+    baselines,
+    fit_temperature,
+    regression_picture,
+    reliability,
+)
 from tfmeta.learners import Learner
 from tfmeta.training import RunFolder
 from tfmeta.training.run_folder import write_json
@@ -41,18 +49,22 @@ _UNTRAINED = ("nearestneighbour", "fromscratch")
 _ROWS = 11  # Of the table of accuracy after inner steps, at most.
 
 common_flags.define_data_flags()
-common_flags.define_episode_flags()
+scoring.define_scoring_flags()
 common_flags.define_learner_flags()
 flags.DEFINE_string("run_dir", None, "The run to score, as scripts/train.py left it.")
-flags.DEFINE_enum("which", "best", ["best", "last"], "Which of its checkpoints.")
-flags.DEFINE_enum("part", "test", ["test", "val", "train"], "Whose classes.")
-flags.DEFINE_integer("episodes", 600, "How many episodes.", lower_bound=2)
-flags.DEFINE_integer("seed", 1, "Which episodes.", lower_bound=0)
-flags.DEFINE_integer(
-    "steps", None, "Inner steps; left out: the learner's own.", lower_bound=0
-)
 flags.DEFINE_bool("baselines", False, "Score learners without meta-training too.")
 flags.DEFINE_bool("curve", True, "Score after every inner step, where there are any.")
+flags.DEFINE_bool(
+    "calibration",
+    False,
+    "Measure how far probabilities can be believed, before and after dividing logits "
+    "by a temperature that is fitted on the validation classes.",
+)
+flags.DEFINE_string(
+    "picture",
+    None,
+    "Regression: draw a few tasks, and the answers after inner steps, into this PNG.",
+)
 
 
 def main() -> dict:
@@ -64,20 +76,41 @@ def main() -> dict:
     else:
         run, trained, values = None, None, common_flags.values()
         _check_untrained()
-    part = getattr(common_flags.load_source(values), FLAGS.part)
-    learner = trained or common_flags.make_learner(part.example_shape)
-    results = [_score(learner, part, FLAGS.steps, FLAGS.curve)]
+    _check_calibration()
+    source = common_flags.load_source(values)
+    part = getattr(source, FLAGS.part)
+    learner = trained or common_flags.make_learner(
+        part.example_shape, outputs=None if part.class_names else 1
+    )
+    steps = scoring.steps_of(learner)
+    if FLAGS.picture:
+        regression_picture(
+            learner, part, FLAGS.picture, shot=FLAGS.shot, seed=FLAGS.seed
+        )
+        console.say(f"Drew {FLAGS.picture}")
+    results = [scoring.score(learner, part, steps=steps, curve=FLAGS.curve)]
     if FLAGS.baselines:
-        results += [_score(each, part, None, False) for each in baselines(learner)]
+        others = baselines(learner, metric=results[0].metric)
+        results += [scoring.score(each, part) for each in others]
     _tell(results, values["dataset"])
     summary = {
         **results[0].summary(),
         "source": values["dataset"],
         "baselines": [result.summary() for result in results[1:]],
     }
+    if FLAGS.calibration:
+        summary["calibration"] = _calibration(learner, source.val, part)
     if run is not None:
         write_json(run.results_file, {**summary, "scores": results[0].scores.tolist()})
     return summary
+
+
+def _check_calibration() -> None:
+    if FLAGS.calibration and FLAGS.part == "val":
+        raise ValueError(
+            "--calibration fits the temperature on the validation classes, so it must "
+            "be judged on others. Leave out --part=val, or --calibration."
+        )
 
 
 def _check_untrained() -> None:
@@ -107,36 +140,12 @@ def _values_of_run(run: RunFolder) -> dict:
     return values
 
 
-def _score(learner: Learner, part: Split, steps: int | None, curve: bool) -> Result:
-    return tfmeta.evaluate(
-        learner,
-        part,
-        way=FLAGS.way,
-        shot=FLAGS.shot,
-        query=FLAGS.query,
-        episodes=FLAGS.episodes,
-        seed=FLAGS.seed,
-        steps=steps if learner.default_steps is not None else None,
-        curve=curve,
-    )
-
-
 def _tell(results: list[Result], source: str) -> None:
     first = results[0]
     console.table(
-        f"{source} {first.split}, {first.way}-way {first.shot}-shot, {first.query} "
-        f"queries per class, {first.episodes} episodes of seed {first.seed}",
-        ["learner", first.metric, "inner steps", "normalisation", "seconds"],
-        [
-            [
-                result.learner,
-                console.percent(result.mean, result.ci95),
-                "-" if result.steps is None else str(result.steps),
-                result.normalisation,
-                f"{result.seconds:.1f}",
-            ]
-            for result in results
-        ],
+        scoring.title(first, source),
+        scoring.columns(first),
+        [scoring.row(result.learner, result) for result in results],
     )
     if first.curve is not None:
         points = first.summary()["curve"]
@@ -147,11 +156,53 @@ def _tell(results: list[Result], source: str) -> None:
             [
                 [
                     str(points[i]["step"]),
-                    console.percent(points[i]["mean"], points[i]["ci95"]),
+                    console.measure(first.metric, points[i]["mean"], points[i]["ci95"]),
                 ]
                 for i in shown
             ],
         )
+
+
+def _calibration(learner: Learner, val: Part, part: Part) -> dict:
+    """Fits on validation classes, judges on others, and says it."""
+    steps = scoring.steps_of(learner)
+    temperature = fit_temperature(learner, val, **scoring.episodes_of(val), steps=steps)
+    given = answers(learner, part, **scoring.episodes_of(part), steps=steps)
+    before, after = reliability(given), reliability(given, temperature=temperature)
+    console.table(
+        f"Calibration on {before.queries} queries; the temperature was fitted on "
+        "validation classes",
+        ["temperature", "expected calibration error", "nats a query"],
+        [
+            [f"{c.temperature:.3f}", f"{100 * c.ece:.2f} %", f"{c.nll:.4f}"]
+            for c in (before, after)
+        ],
+    )
+    console.table(
+        "How sure, and how often right: before | after",
+        ["confidence", *["queries", "sure", "right"] * 2],
+        _reliability_rows(before, after),
+    )
+    return {"before": before.summary(), "after": after.summary()}
+
+
+def _reliability_rows(before: Calibration, after: Calibration) -> list[list[str]]:
+    return [
+        [
+            f"{100 * bins[0].low:.0f} to {100 * bins[0].high:.0f} %",
+            *(
+                text
+                for b in bins
+                for text in (
+                    str(b.count),
+                    f"{100 * b.confidence:.1f} %" if b.count else "-",
+                    f"{100 * b.accuracy:.1f} %" if b.count else "-",
+                )
+            ),
+        ]
+        for bins in zip(before.table, after.table, strict=True)
+        if any(b.count for b in bins)
+    ]
 
 
 if __name__ == "__main__":

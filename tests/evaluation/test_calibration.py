@@ -7,9 +7,12 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from evaluation_cases import SIZE, split
 from learner_cases import normed, plain
 
+import tfmeta
+from tfmeta.data import episodes
 from tfmeta.evaluation import (
     Answers,
     answers,
@@ -140,3 +143,32 @@ def test_answers_are_those_that_evaluate_scores(learner) -> None:
     measured = calibration(learner, split(), temperature=temperature, bins=5, **SIZE)
     assert measured == reliability(found, temperature=temperature, bins=5)
     assert measured.queries == 84 and len(measured.table) == 5
+
+
+def test_padded_queries_are_no_answers(monkeypatch) -> None:
+    """Tasks of 6 real queries among 12, beside those of all 12."""
+
+    def half(*args, **options):
+        def cut(x, y):
+            tasks = len(y)
+            six = tf.range(tasks) % 2 * 6 + 6
+            padding = tf.sequence_mask(six, 12)[..., None]
+            queries = tf.where(padding, x["query_x"], np.nan)
+            counts = dict(support_count=tf.fill([tasks], 6), query_count=six)
+            return {**x, "query_x": queries, **counts}, y
+
+        return episodes(*args, **options).map(cut)
+
+    learner = ProtoNet(plain())
+    whole = answers(learner, split(), **SIZE)
+    monkeypatch.setattr("tfmeta.evaluation.frozen.episode_dataset", half)
+    found = answers(learner, split(), **SIZE)
+    kept = np.arange(7 * 12) // 12 % 2 * 6 + 6 > np.arange(7 * 12) % 12
+    np.testing.assert_allclose(found.logits, whole.logits[kept], rtol=1e-4)
+    np.testing.assert_array_equal(found.labels, whole.labels[kept])
+
+
+def test_targets_have_no_calibration() -> None:
+    test = tfmeta.data.load("sinusoid").test
+    with pytest.raises(ValueError, match="float targets"):
+        calibration(FromScratch(plain(1)), test, shot=5)

@@ -170,24 +170,25 @@ def test_baselines_of_a_regressor(sinusoid) -> None:
 
 @pytest.mark.parametrize("curve", [False, True])
 @pytest.mark.parametrize("targets", [False, True])
-def test_padded_queries_are_not_scored(curve, targets) -> None:
-    case = next(
-        c for c in CASES if c.name == ("maml_regression" if targets else "maml")
-    )
+def test_padding_is_neither_learned_from_nor_scored(curve, targets) -> None:
+    name = "maml_regression" if targets else "maml"
+    case = next(case for case in CASES if case.name == name)
     whole = batch(case, tasks=3)
-    inputs = dict(support_x=whole.support.x, support_y=whole.support.y)
     scorer = Scorer(case.make(), curve=curve)
-    counts = [6, 2, 3]
+    known, asked = [7, 4, 5], [2, 6, 3]
+    support = [
+        [part[t : t + 1, : known[t]] for part in whole.support] for t in range(3)
+    ]
+    query = [[part[t : t + 1, : asked[t]] for part in whole.query] for t in range(3)]
     expected = [
-        scorer(
-            {**{k: v[t : t + 1] for k, v in inputs.items()},
-             "query_x": whole.query.x[t : t + 1, :n]},
-            whole.query.y[t : t + 1, :n],
-        )[:, 0]
-        for t, n in enumerate(counts)
-    ]  # fmt: skip
-    x = {**inputs, "query_x": whole.query.x, "query_count": tf.constant(counts)}
-    found = scorer(x, whole.query.y)
-    np.testing.assert_allclose(found, np.stack(expected, axis=1), rtol=1e-5)
-    assert np.any(np.abs(found - scorer({**inputs, "query_x": whole.query.x},
-                                        whole.query.y)) > 1e-3)  # fmt: skip
+        scorer(dict(support_x=sx, support_y=sy, query_x=qx), qy)[:, 0]
+        for (sx, sy), (qx, qy) in zip(support, query, strict=True)
+    ]
+    x = dict(
+        support_x=whole.support.x, support_y=whole.support.y, query_x=whole.query.x
+    )
+    counts = dict(support_count=tf.constant(known), query_count=tf.constant(asked))
+    found = scorer({**x, **counts}, whole.query.y)
+    np.testing.assert_allclose(found, np.stack(expected, axis=1), rtol=1e-4)
+    everything = scorer(x, whole.query.y)
+    assert np.any(np.abs(found - everything) > 1e-3)

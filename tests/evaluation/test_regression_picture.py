@@ -18,10 +18,8 @@ def regressor() -> MAML:
 
 
 def test_it_shows_function_points_and_answers(tmp_path, monkeypatch) -> None:
-    from matplotlib.figure import Figure
-
-    shown = []
-    save = Figure.savefig
+    Figure = pytest.importorskip("matplotlib.figure").Figure
+    shown, save = [], Figure.savefig
     monkeypatch.setattr(
         Figure, "savefig", lambda f, *a, **k: (shown.append(f), save(f, *a, **k))
     )

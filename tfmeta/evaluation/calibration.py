@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmeta.data import Split
+from tfmeta.data import Part
 from tfmeta.evaluation.frozen import frozen, metric_of
 from tfmeta.evaluation.reliability import (
     Answers,
@@ -20,7 +20,7 @@ from tfmeta.learners import as_learner
 
 def calibration(
     model: Any,
-    split: Split,
+    split: Part,
     *,
     temperature: float = 1.0,
     bins: int = 15,
@@ -45,7 +45,7 @@ def calibration(
     return reliability(found, temperature=temperature, bins=bins)
 
 
-def fit_temperature(model: Any, split: Split, **options: Any) -> float:
+def fit_temperature(model: Any, split: Part, **options: Any) -> float:
     """The one number that logits are best divided by, for the likeliest true classes.
 
     It changes no answer, only how sure it is. It holds for the way, shot and steps it
@@ -67,7 +67,7 @@ def fit_temperature(model: Any, split: Split, **options: Any) -> float:
 
 def answers(
     model: Any,
-    split: Split,
+    split: Part,
     *,
     way: int | None = None,
     shot: int,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmeta.data import Split
+from tfmeta.data import Part
 from tfmeta.evaluation.evaluate import evaluate
 from tfmeta.evaluation.result import Result, half_width
 
@@ -72,7 +72,7 @@ class Comparison:
         }
 
 
-def compare(a: Any, b: Any, split: Split | None = None, **options: Any) -> Comparison:
+def compare(a: Any, b: Any, split: Part | None = None, **options: Any) -> Comparison:
     """Compares two results, or two models, on the same frozen episodes.
 
     Args:
@@ -109,7 +109,7 @@ def _size(difference: float, ci95: float, metric: str) -> str:
     return f"{difference:.3g} ± {ci95:.2g}"
 
 
-def _result(each: Any, split: Split | None, options: dict[str, Any]) -> Result:
+def _result(each: Any, split: Part | None, options: dict[str, Any]) -> Result:
     if isinstance(each, Result):
         return each
     if split is None:

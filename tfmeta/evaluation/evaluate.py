@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmeta.data import Split
+from tfmeta.data import Part
 from tfmeta.evaluation.frozen import digest, frozen, metric_of
 from tfmeta.evaluation.result import Result
 from tfmeta.evaluation.scorer import Scorer
@@ -16,7 +16,7 @@ from tfmeta.learners import as_learner
 
 def evaluate(
     model: Any,
-    split: Split,
+    split: Part,
     *,
     way: int | None = None,
     shot: int,

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfmeta.core.episode import Tensor
-from tfmeta.data import Split
+from tfmeta.data import Part
 from tfmeta.data import episodes as episode_dataset
 from tfmeta.learners import Learner
 
@@ -17,7 +17,7 @@ _TASKS_AT_ONCE = 20
 
 def frozen(
     learner: Learner,
-    split: Split,
+    split: Part,
     *,
     way: int | None,
     shot: int,

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Episode, map_tasks
-from tfmeta.data import Split
+from tfmeta.data import Part
 from tfmeta.evaluation.frozen import frozen
 from tfmeta.learners import Learner, as_learner
 
@@ -22,7 +22,7 @@ _SHADES = "viridis_r"  # Answers grow darker step by step.
 
 def regression_picture(
     model: Any,
-    split: Split,
+    split: Part,
     path: str | os.PathLike[str],
     *,
     shot: int = 5,

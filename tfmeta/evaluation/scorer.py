@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfmeta.core import Episode, map_tasks
+from tfmeta.core import Episode, Examples, map_tasks, padded
 from tfmeta.core.episode import Tensor
 from tfmeta.learners import Learner
 from tfmeta.ops import task_score
@@ -63,27 +63,42 @@ class Scorer:
         return self._answer(x)
 
     def _answers(self, x: dict[str, Tensor]) -> Tensor:
-        episode = Episode.from_batch(x, None)
-        adapted = self.learner.adapt_many(episode.support, steps=self.steps)
-        return self.learner.predict_many(adapted, episode.query.x)
+        episode, counts = Episode.from_batch(x, None), Episode.counts(x)
+        support, query_x = episode.support, episode.query.x
+        if counts is None:
+            adapted = self.learner.adapt_many(support, steps=self.steps)
+            return self.learner.predict_many(adapted, query_x)
+
+        def one(task: tuple[Examples, Tensor]) -> tuple[Tensor, list]:
+            adapted = self.learner.adapt(task[0], steps=self.steps)
+            answers = self.learner.predict(adapted, task[1])
+            return padded(answers, tf.shape(query_x)[1]), []
+
+        return map_tasks(
+            one, (support, query_x), counts=(counts.support, counts.query.x)
+        )[0]
 
     def _scores(self, x: dict[str, Tensor], y: Tensor) -> Tensor:
-        counts = x.get("query_count", tf.fill(tf.shape(y)[:1], tf.shape(y)[1]))
         if self.curve:
-            tasks = Episode.from_batch(x, y), counts
-            scores, _ = map_tasks(lambda task: (self._curve_of_one(*task), []), tasks)
+            scores, _ = map_tasks(
+                lambda task: (self._curve_of_one(task), []),
+                Episode.from_batch(x, y),
+                counts=Episode.counts(x),
+            )
             return tf.transpose(scores)
+        counts = x.get("query_count", tf.fill(tf.shape(y)[:1], tf.shape(y)[1]))
         return tf.map_fn(
             lambda task: task_score(task[0][: task[2]], task[1][: task[2]]),
             (self._answers(x), y, counts),
             fn_output_signature=tf.float32,
         )[None]
 
-    def _curve_of_one(self, episode: Episode, count: Tensor) -> Tensor:
-        query_x, query_y = (part[:count] for part in episode.query)
+    def _curve_of_one(self, episode: Episode) -> Tensor:
         path = self.learner.trajectory(episode.support, steps=self.steps)
         return tf.map_fn(
-            lambda adapted: task_score(self.learner.predict(adapted, query_x), query_y),
+            lambda adapted: task_score(
+                self.learner.predict(adapted, episode.query.x), episode.query.y
+            ),
             path,
             fn_output_signature=tf.float32,
         )

@@ -1,0 +1,78 @@
+"""The flags that say which episodes are scored, and how scores are shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import common_flags
+import console
+from absl import flags
+
+import tfmeta
+from tfmeta.data import Part
+from tfmeta.evaluation import Result
+from tfmeta.learners import Learner
+
+FLAGS = flags.FLAGS
+
+
+def define_scoring_flags() -> None:
+    """Which checkpoint is scored on which episodes."""
+    common_flags.define_episode_flags()
+    flags.DEFINE_enum("which", "best", ["best", "last"], "Which checkpoint of a run.")
+    flags.DEFINE_enum("part", "test", ["test", "val", "train"], "Whose classes.")
+    flags.DEFINE_integer("episodes", 600, "How many episodes.", lower_bound=2)
+    flags.DEFINE_integer("seed", 1, "Which episodes.", lower_bound=0)
+    flags.DEFINE_integer(
+        "steps", None, "Inner steps; left out: the learner's own.", lower_bound=0
+    )
+
+
+def episodes_of(part: Part) -> dict[str, Any]:
+    """What FLAGS say of episodes, as `tfmeta.evaluate` takes it."""
+    return {
+        # Tasks without classes have no way; who asks for one is told so.
+        "way": FLAGS.way if part.class_names or FLAGS["way"].present else None,
+        "shot": FLAGS.shot,
+        "query": FLAGS.query,
+        "episodes": FLAGS.episodes,
+        "seed": FLAGS.seed,
+    }
+
+
+def steps_of(learner: Learner) -> int | None:
+    """`--steps`, for a learner that takes any."""
+    return FLAGS.steps if learner.default_steps is not None else None
+
+
+def score(learner: Learner, part: Part, **options: Any) -> Result:
+    """Scores a learner on the episodes that FLAGS name."""
+    return tfmeta.evaluate(learner, part, **episodes_of(part), **options)
+
+
+def title(result: Result, source: str) -> str:
+    """What was asked for, in a line."""
+    if result.way is None:
+        asked = f"{result.shot} examples a task, {result.query} queries"
+    else:
+        asked = f"{result.way}-way {result.shot}-shot, {result.query} queries per class"
+    return (
+        f"{source} {result.split}, {asked}, {result.episodes} episodes of seed "
+        f"{result.seed}"
+    )
+
+
+def row(name: str, result: Result) -> list[str]:
+    """A result as a row under `columns`."""
+    return [
+        name,
+        console.measure(result.metric, result.mean, result.ci95),
+        "-" if result.steps is None else str(result.steps),
+        result.normalisation,
+        f"{result.seconds:.1f}",
+    ]
+
+
+def columns(result: Result) -> list[str]:
+    """The heads over rows of `row`."""
+    return ["learner", result.metric, "inner steps", "normalisation", "seconds"]

@@ -1,0 +1,135 @@
+"""What evaluate and compare print, write and refuse, on runs that took no training."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+
+import pytest
+
+from tfmeta import MetaModel
+from tfmeta.learners import MAML, Learner, ProtoNet
+from tfmeta.nets import conv4, fresh, mlp
+from tfmeta.training import RunFolder
+from tfmeta.training.checkpoint import save_checkpoint
+
+ASKED = ("--way=3", "--query=2", "--episodes=8")
+
+
+def make_run(path: pathlib.Path, learner: Learner, dataset: str, **flags) -> str:
+    """A run folder as after training; its flag --run_dir."""
+    run = RunFolder(path)
+    run.make()
+    none = dict.fromkeys(("data_dir", "split", "image_size", "channels"))
+    data = dict(dataset=dataset, download=False, rotations=False, data_seed=0)
+    model = MetaModel(learner, task_map="loop")
+    run.write_config({**none, **data, **flags}, model)
+    save_checkpoint(run.last, {"learner": learner.variables}, {"step": 1})
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def runs(npz, tmp_path_factory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("runs")
+
+    def protonet(seed: int) -> ProtoNet:
+        net = conv4(filters=4, strided=True, input_shape=(8, 8, 1))
+        return ProtoNet(fresh(net, seed=seed))
+
+    net = mlp(outputs=1, units=(8,), input_shape=(1,))
+    images = f"npz:{npz}"
+    return {
+        "a": make_run(folder / "a", protonet(0), images),
+        "b": make_run(folder / "b", protonet(1), images),
+        "other": make_run(folder / "other", protonet(0), images, data_seed=1),
+        "sine": make_run(
+            folder / "sine", MAML(fresh(net, seed=0), inner_lr=0.01), "sinusoid"
+        ),
+    }
+
+
+def last_line(ended) -> dict:
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    drawn = [line for line in ended.out.splitlines() if line[:1] in "┏┃│└"]
+    assert drawn and max(map(len, drawn)) <= 80
+    return json.loads(ended.out.splitlines()[-1])
+
+
+def test_calibration_is_fitted_on_validation_classes(start, runs) -> None:
+    flags = [f"--run_dir={runs['a']}", *ASKED, "--calibration", "--json"]
+    ended = start("evaluate", *flags).wait()
+    found = last_line(ended)["calibration"]
+    before, after = found["before"], found["after"]
+    assert before["temperature"] == 1 and after["temperature"] != 1
+    assert before["queries"] == 8 * 6 == sum(b["count"] for b in before["table"])
+    assert f"{100 * before['ece']:.2f} %" in ended.out
+    assert "93 to 100 %" in ended.out or "33 to 40 %" in ended.out
+    kept = json.loads((pathlib.Path(runs["a"]) / "results.json").read_text())
+    assert kept["calibration"] == found and len(kept["scores"]) == 8
+
+
+def test_regression_is_scored_in_its_own_units_and_drawn(start, runs, tmp_path) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "sine.png"
+    flags = ["--shot=5", "--query=4", "--episodes=8", f"--picture={picture}"]
+    run = f"--run_dir={runs['sine']}"
+    ended = start("evaluate", run, *flags, "--baselines", "--json").wait()
+    found = last_line(ended)
+    assert (found["metric"], found["way"]) == ("mse", None)
+    assert [b["learner"] for b in found["baselines"]] == ["FromScratch"]
+    assert "5 examples a task, 4 queries, 8 episodes" in ended.out
+    assert f"{found['mean']:.4g} ± " in ended.out and "%" not in ended.out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_two_runs_are_compared_in_pairs(start, runs) -> None:
+    flags = [f"--run_dir={runs['a']}", *ASKED, "--json"]
+    ended = start("compare", *flags, f"--against={runs['b']}").wait()
+    found = last_line(ended)
+    assert found["difference"] == pytest.approx(found["a"]["mean"] - found["b"]["mean"])
+    assert found["verdict"] in ended.out and "A - B, paired" in ended.out
+    assert found["ci95"] > 0 and found["a"]["episodes"] == 8
+    itself = start("compare", *flags, f"--against={runs['a']}").wait()
+    found = last_line(itself)
+    assert (found["difference"], found["ci95"], found["better"]) == (0, 0, None)
+
+
+def test_a_run_is_compared_with_a_baseline(start, runs) -> None:
+    flags = [f"--run_dir={runs['a']}", *ASKED, "--part=val", "--json"]
+    found = last_line(start("compare", *flags, "--against=nearestneighbour").wait())
+    assert (found["a"]["learner"], found["b"]["learner"], found["a"]["split"]) == (
+        "ProtoNet",
+        "NearestNeighbour",
+        "val",
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "flags", "sentence"),
+    [
+        ("compare", ["--against={other}"], "data_seed was 0 in A and 1 in B"),
+        ("compare", ["--against={sine}"], "dataset was npz:.* in A and sinusoid in B"),
+        ("compare", ["--against=none"], "none holds no trained run"),
+        ("compare", [], "--against must be given"),
+        ("compare", ["--against={b}", "--way=6"], "split 'test' has 5"),
+        ("evaluate", ["--calibration", "--part=val"], "judged on others"),
+        ("evaluate", ["--picture=a.png"], "functions of one number"),
+    ],
+)
+def test_refusals(start, runs, script, flags, sentence) -> None:
+    flags = [flag.format(**runs) for flag in flags]
+    line = start(script, f"--run_dir={runs['a']}", *ASKED, *flags).wait().error()
+    assert re.search(sentence, line), line
+
+
+def test_a_baseline_that_does_not_fit_is_refused(start, runs) -> None:
+    flags = [f"--run_dir={runs['sine']}", "--shot=5", "--against=nearestneighbour"]
+    line = start("compare", *flags, "--episodes=4").wait().error()
+    assert "or fromscratch" in line
+
+
+def test_help_of_compare_shows_the_shared_flags(start) -> None:
+    helped = start("compare", "--help").wait()
+    for flag in ("--against", "--part=test|val|train", "--way", "--[no]json"):
+        assert f"  {flag}\n" in helped.out
