@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmeta.core import STRATEGIES, Examples, map_tasks
+from tfmeta.core import STRATEGIES, Examples, map_tasks, padded
 
 
 def tasks(n: int = 3) -> Examples:
@@ -92,3 +92,29 @@ def test_no_tensor_is_tasks_times_what_is_summed(strategy: str) -> None:
 def test_unknown_strategy() -> None:
     with pytest.raises(ValueError, match="loop, compiled.*Received: 'vmap'"):
         map_tasks(one, tasks(), strategy="vmap")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_padding_reaches_no_task(strategy: str) -> None:
+    x, y = (t.numpy() for t in tasks())
+    sizes = [4, 1, 2]
+    for i, size in enumerate(sizes):
+        x[i, size:], y[i, size:] = np.nan, 10**6
+    n = tf.constant(sizes)
+
+    def of_task(task):
+        examples, number = task
+        doubled = padded(2 * examples.x, 4)
+        return (doubled, tf.shape(examples.y)[0]), number * tf.reduce_sum(examples.x, 0)
+
+    run = tf.function(map_tasks, autograph=False)
+    (doubled, found), total = run(
+        of_task,
+        (Examples(tf.constant(x), tf.constant(y)), tf.constant([1.0, 2, 3], x.dtype)),
+        strategy=strategy,
+        counts=(Examples(n, n), None),
+    )
+    np.testing.assert_array_equal(found, sizes)
+    np.testing.assert_allclose(doubled, np.nan_to_num(2 * x))
+    each = [(i + 1) * x[i, :size].sum(0) for i, size in enumerate(sizes)]
+    np.testing.assert_allclose(total, sum(each))

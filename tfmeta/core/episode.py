@@ -56,3 +56,27 @@ class Episode(NamedTuple):
                 f"missing: {missing}."
             )
         return cls(Examples(x["support_x"], x["support_y"]), Examples(x["query_x"], y))
+
+    @staticmethod
+    def counts(x: dict[str, Tensor]) -> Episode | None:
+        """Reads how much of a batch is real, where its tasks differ in size.
+
+        Args:
+            x: A Keras example; `support_count` and `query_count`, `(tasks,)` int32, say
+                how many of each task's examples are real. Padding comes after them.
+
+        Returns:
+            For each tensor of the batch as `Episode` its count; None where all is real.
+
+        Raises:
+            ValueError: If only one of the two counts is there.
+        """
+        support, query = x.get("support_count"), x.get("query_count")
+        if support is None and query is None:
+            return None
+        if support is None or query is None:
+            raise ValueError(
+                "A padded batch needs both support_count and query_count. Received: "
+                f"{sorted(x)}."
+            )
+        return Episode(Examples(support, support), Examples(query, query))

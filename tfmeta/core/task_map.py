@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfmeta.core.episode import Nest
+from tfmeta.core.episode import Nest, Tensor
 
 STRATEGIES = ("loop", "compiled")
 
@@ -18,6 +18,7 @@ def map_tasks(
     *,
     shared: Nest = None,
     strategy: str = "loop",
+    counts: Nest = None,
 ) -> tuple[Nest, Nest]:
     """Maps a function over the leading axis and sums what is to be summed.
 
@@ -34,6 +35,10 @@ def map_tasks(
             by themselves wait for each other.
         strategy: "loop" runs the function's graph task by task; "compiled" compiles
             the function with XLA and loops over that. They differ in speed only.
+        counts: Where tasks are padded to one size, a nest like `tasks` of the numbers
+            of real rows, `(tasks,)` integers, or None for a tensor without padding.
+            The function sees real rows only; compiled, it is compiled anew for each
+            size. Values to be stacked it must bring to one shape, see `padded`.
 
     Returns:
         The stacked values, `(tasks, ...)`, and the sums.
@@ -46,7 +51,11 @@ def map_tasks(
             f"task_map must be one of {', '.join(STRATEGIES)}. Received: {strategy!r}."
         )
     flat = [tf.convert_to_tensor(t) for t in tf.nest.flatten(tasks)]
-    specs = [tf.TensorSpec(t.shape[1:], t.dtype) for t in flat]
+    limits = [None] * len(flat) if counts is None else tf.nest.flatten(counts)
+    specs = [
+        tf.TensorSpec(t.shape[1:] if n is None else (None, *t.shape[2:]), t.dtype)
+        for t, n in zip(flat, limits, strict=True)
+    ]
 
     constants = [] if shared is None else tf.nest.flatten(shared)
     specs += [tf.TensorSpec(c.shape, c.dtype) for c in constants]
@@ -59,7 +68,28 @@ def map_tasks(
 
     graph = tf.function(one, jit_compile=strategy == "compiled", autograph=False)
     num_tasks = tf.shape(flat[0])[0]
-    return _loop(graph.get_concrete_function(*specs), flat, constants, num_tasks)
+
+    def task(i):
+        return [
+            tf.gather(t, i) if n is None else tf.gather(t, i)[: n[i]]
+            for t, n in zip(flat, limits, strict=True)
+        ]
+
+    return _loop(graph.get_concrete_function(*specs), task, constants, num_tasks)
+
+
+def padded(values: Tensor, rows: Tensor | int) -> Tensor:
+    """Adds rows of zeros at the end.
+
+    Args:
+        values: `(examples, ...)`, at most `rows` of them.
+        rows: How many there shall be.
+
+    Returns:
+        `(rows, ...)`.
+    """
+    missing = [[0, rows - tf.shape(values)[0]], *[[0, 0]] * (values.shape.rank - 1)]
+    return tf.pad(values, missing)
 
 
 def one_thread_a_task() -> None:
@@ -76,7 +106,10 @@ def one_thread_a_task() -> None:
 
 
 def _loop(
-    one, flat: list[tf.Tensor], constants: list[tf.Tensor], num_tasks: tf.Tensor
+    one,
+    task: Callable[[Tensor], list[Tensor]],
+    constants: list[tf.Tensor],
+    num_tasks: tf.Tensor,
 ) -> tuple[Nest, Nest]:
     value_specs, sum_specs = one.structured_outputs
     arrays = [
@@ -86,7 +119,7 @@ def _loop(
     sums = [tf.zeros(s.shape, s.dtype) for s in tf.nest.flatten(sum_specs)]
 
     def body(i, arrays, sums):
-        values, addends = one(*[tf.gather(t, i) for t in flat], *constants)
+        values, addends = one(*task(i), *constants)
         arrays = [
             a.write(i, v) for a, v in zip(arrays, tf.nest.flatten(values), strict=True)
         ]
