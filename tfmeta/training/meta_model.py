@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core import STRATEGIES, Episode, map_tasks
+from tfmeta.core import STRATEGIES, Episode, map_tasks, padded
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.learners import Learner
 from tfmeta.ops import task_loss
@@ -32,7 +33,7 @@ class MetaModel(keras.Model):
         learner: The method.
         task_map: How a step goes through its tasks, see `tfmeta.core.map_tasks`; or
             "auto", which times the ways once, on the first batch, and keeps the
-            fastest.
+            fastest ("loop" where tasks differ in size).
         seed: Of what is random inside a training step, such as dropout.
         **kwargs: For `keras.Model`, such as `name`.
 
@@ -103,21 +104,27 @@ class MetaModel(keras.Model):
         """Adapts to each task's support set and answers its queries.
 
         Args:
-            inputs: `support_x`, `support_y`, `query_x`, each `(tasks, examples, ...)`.
+            inputs: `support_x`, `support_y`, `query_x`, each `(tasks, examples, ...)`;
+                where tasks differ in size, also `support_count` and `query_count`.
             training: Ignored: the learner answers as it does when served.
 
         Returns:
-            Logits `(tasks, queries, way)`, or values.
+            Logits `(tasks, queries, way)`, or values; zeros for padding.
         """
-        episode = Episode.from_batch(inputs, None)
+        episode, counts = Episode.from_batch(inputs, None), Episode.counts(inputs)
+        if counts is not None:
+            return self._answers(episode, counts)
         adapted = self.learner.adapt_many(episode.support)
         return self.learner.predict_many(adapted, episode.query.x)
 
-    def meta_gradients(self, episode: Episode) -> tuple[Tensor, Nest, list[Tensor]]:
+    def meta_gradients(
+        self, episode: Episode, counts: Episode | None = None
+    ) -> tuple[Tensor, Nest, list[Tensor]]:
         """The batch's losses, outputs and mean meta-gradient.
 
         Args:
             episode: A batch; every tensor has a leading task axis.
+            counts: Where tasks are padded to one size, what `Episode.counts` read.
 
         Returns:
             The losses `(tasks,)`; the outputs: `predictions` `(tasks, queries, way)`
@@ -132,6 +139,7 @@ class MetaModel(keras.Model):
 
         variables = self.learner.variables
         values = [tf.convert_to_tensor(v.value) for v in variables]
+        finish = _finish(episode.query.x, counts)
 
         def one(task, values):
             episode, seed = task
@@ -140,11 +148,16 @@ class MetaModel(keras.Model):
                 loss, outputs, gradients = self.learner.meta_gradients(
                     episode, seed=seed
                 )
-            return (loss, outputs["predictions"]), (gradients, outputs["state"])
+            predictions = finish(outputs["predictions"])
+            return (loss, predictions), (gradients, outputs["state"])
 
         strategy = "loop" if self.task_map == AUTO else self.task_map
         (losses, predictions), sums = map_tasks(
-            one, (episode, seeds), shared=values, strategy=strategy
+            one,
+            (episode, seeds),
+            shared=values,
+            strategy=strategy,
+            counts=None if counts is None else (counts, None),
         )
         gradients, state = tf.nest.map_structure(
             lambda total: total / tf.cast(num_tasks, total.dtype), sums
@@ -161,12 +174,13 @@ class MetaModel(keras.Model):
             `task_losses` `(tasks,)`, `gradient_norm`, and the running metrics.
         """
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        losses, outputs, gradients = self.meta_gradients(Episode.from_batch(x, y))
+        episode, counts = Episode.from_batch(x, y), Episode.counts(x)
+        losses, outputs, gradients = self.meta_gradients(episode, counts)
         gradients = self._with_regularisers(gradients)
         self.optimizer.apply(gradients, self.learner.trainable_variables)
         self._assign_state(outputs["state"])
         self._loss_tracker.update_state(losses)
-        logs = self.compute_metrics(x, y, outputs["predictions"])
+        logs = self._query_metrics(x, y, outputs["predictions"], counts)
         norm = tf.linalg.global_norm(gradients)
         return {**logs, "gradient_norm": norm, "task_losses": losses}
 
@@ -179,9 +193,17 @@ class MetaModel(keras.Model):
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """Scores a batch without learning from it; `loss` is the queries' mean."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        predictions = self(x)
-        self._loss_tracker.update_state(task_loss(predictions, y))
-        return self.compute_metrics(x, y, predictions)
+        predictions, counts = self(x), Episode.counts(x)
+        if counts is None:
+            losses = task_loss(predictions, y)
+        else:
+            losses, _ = map_tasks(
+                lambda task: (task_loss(*task), []),
+                (predictions, y),
+                counts=(counts.query.y, counts.query.y),
+            )
+        self._loss_tracker.update_state(losses)
+        return self._query_metrics(x, y, predictions, counts)
 
     def fit(self, x: Any = None, **kwargs: Any) -> keras.callbacks.History:
         """Meta-trains; as `keras.Model.fit`, on a dataset of episodes.
@@ -194,8 +216,8 @@ class MetaModel(keras.Model):
         Returns:
             The history.
         """
-        if self.task_map == AUTO and isinstance(x, tf.data.Dataset):
-            self.choose_task_map(next(iter(x)))
+        if isinstance(x, tf.data.Dataset):
+            self.choose_task_map(x)
         kwargs.setdefault("shuffle", False)
         return super().fit(x, **kwargs)
 
@@ -203,15 +225,22 @@ class MetaModel(keras.Model):
         """Times the task maps on one batch, if it is "auto", and keeps the fastest.
 
         Nothing is learned from the batch. A way that cannot be compiled for this
-        learner is passed over.
+        learner is passed over; where tasks differ in size none is compiled, as that
+        would be done anew for each size.
 
         Args:
-            data: `(x, y)` as `tfmeta.data.episodes` yields.
+            data: What `tfmeta.data.episodes` returned, or a batch `(x, y)` of it.
 
         Returns:
             The choice, which is now `task_map`.
         """
-        if self.task_map == AUTO:
+        if self.task_map != AUTO:
+            return self.task_map
+        stream = isinstance(data, tf.data.Dataset)
+        if not _of_one_size((data.element_spec if stream else data)[0]):
+            self.task_map = "loop"
+        else:
+            data = next(iter(data)) if stream else data
             seconds = {name: self._seconds(name, data) for name in STRATEGIES}
             self.task_map = min(seconds, key=seconds.__getitem__)
         return self.task_map
@@ -263,6 +292,30 @@ class MetaModel(keras.Model):
         learner = keras.saving.deserialize_keras_object(config["learner"])
         return cls(**{**config, "learner": learner})
 
+    def _answers(self, episode: Episode, counts: Episode) -> Tensor:
+        """Answers the queries of padded tasks."""
+        finish = _finish(episode.query.x, counts)
+
+        def one(task):
+            support, x = task
+            return finish(self.learner.predict(self.learner.adapt(support), x)), []
+
+        predictions, _ = map_tasks(
+            one,
+            (episode.support, episode.query.x),
+            counts=(counts.support, counts.query.x),
+        )
+        return predictions
+
+    def _query_metrics(
+        self, x: Any, y: Tensor, predictions: Tensor, counts: Episode | None
+    ) -> dict[str, Tensor]:
+        """The running metrics, updated by real queries."""
+        if counts is not None:
+            real = tf.sequence_mask(counts.query.y, tf.shape(y)[1])
+            y, predictions = (tf.boolean_mask(t, real) for t in (y, predictions))
+        return self.compute_metrics(x, y, predictions)
+
     def _with_regularisers(self, gradients: list[Tensor]) -> list[Tensor]:
         """Adds the gradients of the weights' regularisers, once a step."""
         with tf.GradientTape() as tape:
@@ -281,3 +334,16 @@ class MetaModel(keras.Model):
         if state:
             for variable, value in zip(self.learner.statistics, state, strict=True):
                 variable.assign(value)
+
+
+def _finish(query_x: Tensor, counts: Episode | None) -> Callable[[Tensor], Tensor]:
+    """What is done to a task's predictions so that those of all tasks stack."""
+    if counts is None:
+        return lambda predictions: predictions
+    rows = query_x.shape[1] or tf.shape(query_x)[1]
+    return lambda predictions: padded(predictions, rows)
+
+
+def _of_one_size(x: dict[str, Any]) -> bool:
+    """Whether all tasks have one shape."""
+    return "support_count" not in x and all(None not in t.shape[1:] for t in x.values())
