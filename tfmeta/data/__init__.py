@@ -7,6 +7,7 @@ from tfmeta.data.augmentation import small_moves
 from tfmeta.data.class_lists import class_lists
 from tfmeta.data.episodes import episodes
 from tfmeta.data.families import harmonic, lines, sinusoid
+from tfmeta.data.folder import from_folder
 from tfmeta.data.functions import FunctionSplit, from_function
 from tfmeta.data.glyphs import glyphs
 from tfmeta.data.load import load
@@ -14,6 +15,7 @@ from tfmeta.data.npz import from_npz
 from tfmeta.data.part import Part
 from tfmeta.data.rotations import with_rotations
 from tfmeta.data.sampler import EpisodeSampler
+from tfmeta.data.saved_episodes import frozen_episodes, save_episodes
 from tfmeta.data.source import Source
 from tfmeta.data.split import Split
 from tfmeta.data.tfds_source import from_tfds
@@ -27,13 +29,16 @@ __all__ = [
     "class_lists",
     "episodes",
     "from_arrays",
+    "from_folder",
     "from_function",
     "from_npz",
     "from_tfds",
+    "frozen_episodes",
     "glyphs",
     "harmonic",
     "lines",
     "load",
+    "save_episodes",
     "sinusoid",
     "small_moves",
     "with_rotations",
