@@ -16,16 +16,45 @@ FLAGS = flags.FLAGS
 _OTHERS = frozenset(FLAGS)  # Those of TensorFlow and absl.
 
 
+# The arguments that flags give each learner; "" for those make_learner reads itself.
+_TRAINED_ON_SUPPORT = {"eval_steps": "train_steps", "inner_lr": "learning_rate"}
+_ARGUMENTS = {
+    "maml": {
+        "inner_steps": "inner_steps",
+        "inner_lr": "inner_lr",
+        "eval_steps": "eval_steps",
+        "first_order": "first_order",
+        "adapt_only": "adapt_only",
+        "learned_rates": "",
+        "prototype_head": "",
+    },
+    "reptile": {
+        "inner_steps": "inner_steps",
+        "inner_lr": "inner_lr",
+        "eval_steps": "eval_steps",
+        "inner_batch": "batch_size",
+    },
+    "protonet": {"distance": "distance"},
+    "matchingnet": {"full_context": "full_context"},
+    "finetune": _TRAINED_ON_SUPPORT,
+    "fromscratch": _TRAINED_ON_SUPPORT,
+    "linearprobe": _TRAINED_ON_SUPPORT,
+}
+_HEADED = ("maml", "reptile", "fromscratch")
+
+
 def define_data_flags() -> None:
     """Where tasks come from."""
     flags.DEFINE_string(
         "dataset",
         "glyphs",
-        "Where the classes come from: glyphs (drawn by a program, nothing to "
-        "download), tfds:NAME (such as tfds:omniglot) or npz:PATH.",
+        "Where tasks come from: glyphs (drawn by a program, nothing to download), "
+        "tfds:NAME (such as tfds:omniglot), folder:PATH (your pictures, a folder a "
+        "class) or npz:PATH; for regression sinusoid, "
+        "harmonic or lines, functions without --way.",
     )
     flags.DEFINE_string(
-        "data_dir", None, "Where TFDS keeps its data; npz:PATH is looked for here too."
+        "data_dir", None, "Where TFDS keeps its data; PATHs are looked for here too."
     )
     flags.DEFINE_bool("download", False, "Let TFDS download what is missing.")
     flags.DEFINE_string(
@@ -48,12 +77,46 @@ def define_data_flags() -> None:
         "image_size", None, "Resize images to this height and width, in pixels."
     )
     flags.DEFINE_integer("channels", None, "Turn images into 1 (grey) or 3 (colour).")
+    flags.DEFINE_bool(
+        "skip_broken",
+        False,
+        "folder: leave out pictures that cannot be read, with a warning.",
+    )
 
 
-def define_episode_flags() -> None:
-    """What an episode is made of."""
-    flags.DEFINE_integer("way", 5, "Classes in an episode (a task).", lower_bound=1)
-    flags.DEFINE_integer("shot", 1, "Support examples per class.", lower_bound=1)
+class _RangeParser(flags.ArgumentParser):
+    """Reads 5 as a number and 5:20 as the inclusive range [5, 20]."""
+
+    syntactic_help = "a number, or a range such as 5:20"
+
+    def parse(self, argument: Any) -> int | list[int]:
+        ends = [int(end) for end in str(argument).split(":") if end.isdecimal()]
+        written = ":".join(map(str, ends))
+        if written != str(argument) or len(ends) > 2 or not 1 <= ends[0] <= ends[-1]:
+            raise ValueError(f"must be {self.syntactic_help}, from 1 on")
+        return ends if len(ends) == 2 else ends[0]
+
+
+def ends_of(value: int | list[int] | None) -> tuple[Any, Any]:
+    """The lower and the upper end of a flag that may be a range."""
+    return (value[0], value[1]) if isinstance(value, list) else (value, value)
+
+
+def define_episode_flags(*, ranges: bool = False) -> None:
+    """What an episode is made of.
+
+    Args:
+        ranges: Whether way and shot may be ranges, drawn anew for every batch.
+    """
+    way, shot = "Classes in an episode (a task)", "Support examples per class"
+    if ranges:
+        drawn = "; a range such as {} is drawn from for every step."
+        parser = _RangeParser()
+        flags.DEFINE(parser, "way", 5, way + drawn.format("5:20"))
+        flags.DEFINE(parser, "shot", 1, shot + drawn.format("1:10"))
+    else:
+        flags.DEFINE_integer("way", 5, f"{way}.", lower_bound=1)
+        flags.DEFINE_integer("shot", 1, f"{shot}.", lower_bound=1)
     flags.DEFINE_integer(
         "query", 15, "Queries (what is asked) per class.", lower_bound=1
     )
@@ -78,19 +141,32 @@ def define_learner_flags() -> None:
     )
     flags.DEFINE_integer(
         "inner_steps",
-        1,
-        "maml: gradient steps with which it adapts to a task in training.",
+        None,
+        "maml, reptile: gradient steps with which it adapts to a task in training.",
         lower_bound=0,
     )
     flags.DEFINE_integer(
         "eval_steps",
         None,
-        "maml: such steps when validated, evaluated and served; left out: as many as "
-        "in training.",
+        "Such steps when validated, evaluated and served; for maml left out: as many "
+        "as in training. For finetune, linearprobe and fromscratch: all there are.",
         lower_bound=0,
     )
-    flags.DEFINE_float("inner_lr", 0.4, "maml: size of such a step.", lower_bound=0)
+    flags.DEFINE_float(
+        "inner_lr", None, "Size of such a step; left out: the learner's own.", 0
+    )
+    flags.DEFINE_integer(
+        "inner_batch", None, "reptile: support examples a step looks at.", 1
+    )
     flags.DEFINE_bool("first_order", False, "maml: drop second derivatives: faster.")
+    flags.DEFINE_string(
+        "adapt_only",
+        None,
+        "maml: adapt only weights whose path begins so; head makes it ANIL.",
+    )
+    flags.DEFINE_bool(
+        "learned_rates", False, "maml: learn a rate for every weight: Meta-SGD."
+    )
     flags.DEFINE_bool(
         "prototype_head",
         False,
@@ -101,6 +177,9 @@ def define_learner_flags() -> None:
         "euclidean",
         ["euclidean", "cosine"],
         "protonet: how an embedding is compared with a class mean.",
+    )
+    flags.DEFINE_bool(
+        "full_context", False, "matchingnet: embed in the light of the support set."
     )
 
 
@@ -137,7 +216,7 @@ def learners() -> dict[str, type[tfmeta.learners.Learner]]:
     return {
         name.lower(): value
         for name, value in public.items()
-        if isinstance(value, type) and value is not module.Learner
+        if isinstance(value, type) and value.__module__ != module.Learner.__module__
     }
 
 
@@ -165,15 +244,21 @@ def load_source(values: dict[str, Any]) -> Source:
     """
     options = ("data_dir", "download", "split", "rotations", "image_size", "channels")
     return tfmeta.data.load(
-        values["dataset"], seed=values["data_seed"], **{k: values[k] for k in options}
+        values["dataset"],
+        seed=values["data_seed"],
+        skip_broken=values.get("skip_broken", False),  # Older runs do not know it.
+        **{k: values[k] for k in options},
     )
 
 
-def make_learner(example_shape: tuple[int, ...]) -> tfmeta.learners.Learner:
+def make_learner(
+    example_shape: tuple[int, ...], *, outputs: int | None = None
+) -> tfmeta.learners.Learner:
     """The learner that FLAGS name, around a net with weights from `--seed`.
 
     Args:
         example_shape: The shape of one input.
+        outputs: Of a net with a head; None for as many as `--way` asks for.
 
     Returns:
         A new learner.
@@ -183,23 +268,38 @@ def make_learner(example_shape: tuple[int, ...]) -> tfmeta.learners.Learner:
     """
     check_learner_name()
     name = FLAGS.learner
-    options: dict[str, Any] = {}
+    options = _options(name)
     if name == "nearestneighbour":
-        return learners()[name]()
+        return learners()[name](**options)
     if FLAGS.normalisation:
         options["normalisation"] = FLAGS.normalisation
-    headed = name == "fromscratch" or (name == "maml" and not FLAGS.prototype_head)
-    if name == "maml":
-        options |= {
-            "inner_steps": FLAGS.inner_steps,
-            "inner_lr": FLAGS.inner_lr,
-            "eval_steps": FLAGS.eval_steps,
-            "first_order": FLAGS.first_order,
-        }
-    if name == "protonet":
-        options["distance"] = FLAGS.distance
-    net = make_net(example_shape, FLAGS.way if headed else None)
+    if name == "maml" and FLAGS.learned_rates:
+        rate = {} if FLAGS.inner_lr is None else {"initial": FLAGS.inner_lr}
+        options["rule"] = tfmeta.inner.LearnedRates(**rate)
+    if name == "matchingnet":
+        options["draw"] = FLAGS.seed
+    way = ends_of(FLAGS.way)[1] if outputs is None else outputs
+    headed = name in _HEADED and not FLAGS.prototype_head
+    net = make_net(example_shape, way if headed else None)
     return learners()[name](net, **options)
+
+
+def _options(name: str) -> dict[str, Any]:
+    """A learner's arguments that flags were given for.
+
+    Raises:
+        ValueError: If a flag was given that is another learner's.
+    """
+    own = _ARGUMENTS.get(name, {})
+    for flag in {f for arguments in _ARGUMENTS.values() for f in arguments} - set(own):
+        if FLAGS[flag].present and FLAGS[flag].value != FLAGS[flag].default:
+            owners = sorted(n for n, flags in _ARGUMENTS.items() if flag in flags)
+            raise ValueError(
+                f"--{flag} is of {', '.join(owners)}; --learner={name} has no such "
+                "setting. Leave it out."
+            )
+    given = {argument: FLAGS[flag].value for flag, argument in own.items()}
+    return {k: v for k, v in given.items() if k and v is not None}
 
 
 def make_net(example_shape: tuple[int, ...], way: int | None) -> keras.Model:

@@ -2,7 +2,17 @@
 
 from tfmeta.training.adapted_classifier import AdaptedClassifier
 from tfmeta.training.meta_model import MetaModel
+from tfmeta.training.pretrain import PretrainModel, pretrain
 from tfmeta.training.run_folder import RunFolder
-from tfmeta.training.trainer import Stream, Trainer
+from tfmeta.training.stream import Stream
+from tfmeta.training.trainer import Trainer
 
-__all__ = ["AdaptedClassifier", "MetaModel", "RunFolder", "Stream", "Trainer"]
+__all__ = [
+    "AdaptedClassifier",
+    "MetaModel",
+    "PretrainModel",
+    "RunFolder",
+    "Stream",
+    "Trainer",
+    "pretrain",
+]

@@ -1,4 +1,4 @@
-"""Where a run's numbers go: a JSON line, a TensorBoard scalar."""
+"""Where a run's numbers go: a JSON line, TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias
+
+Flags: TypeAlias = dict[str, Any] | None
 
 
-class Reporter(Protocol):
-    """Whoever wants to hear of a run's progress."""
+class Reporter:
+    """Whoever wants to hear of a run's progress; does nothing by itself."""
 
-    def start(self, step: int, steps: int) -> None:
-        """Is told the steps already done and the steps to be done in all."""
+    def start(self, step: int, steps: int, flags: Flags = None) -> None:
+        """Is told the steps already done, those to be done in all, and the flags."""
 
     def advance(self, step: int) -> None:
         """Is told that one more step is done."""
 
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Is given the numbers since the last report, or of a validation."""
+
+    def picture(self, step: int, name: str, png: bytes) -> None:
+        """Is given a picture of a validation."""
 
     def stopping(self, reason: str) -> None:
         """Is told that the run was asked to stop, and will after this step."""
@@ -28,7 +33,7 @@ class Reporter(Protocol):
         """Is told that the run has ended or stops."""
 
 
-class MetricsFile:
+class MetricsFile(Reporter):
     """Appends every report to a file, one JSON object a line.
 
     Args:
@@ -39,7 +44,7 @@ class MetricsFile:
         self.path = path
         self._file: Any = None
 
-    def start(self, step: int, steps: int) -> None:
+    def start(self, step: int, steps: int, flags: Flags = None) -> None:
         """Drops the lines of steps that are about to be run again."""
         kept = []
         if self.path.exists():
@@ -54,26 +59,22 @@ class MetricsFile:
         os.replace(partial, self.path)
         self._file = self.path.open("a")
 
-    def advance(self, step: int) -> None:
-        """Writes nothing."""
-
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Writes a line at once."""
         self._file.write(json.dumps({"step": step, **row}) + "\n")
         self._file.flush()
-
-    def stopping(self, reason: str) -> None:
-        """Writes nothing."""
 
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
 
 
-class TensorBoardScalars:
-    """Writes every number of a report as a TensorBoard scalar.
+class TensorBoardScalars(Reporter):
+    """Writes scalars, pictures and the run's flags for TensorBoard.
 
-    A continued run hides what the earlier one wrote beyond the checkpoint.
+    Every number of a report is a scalar; the flags are the hyper-parameters of its
+    HParams page. A continued run hides what the earlier one wrote beyond the
+    checkpoint.
 
     Args:
         folder: TensorBoard's log folder.
@@ -83,17 +84,22 @@ class TensorBoardScalars:
         self.folder = folder
         self._writer: Any = None
 
-    def start(self, step: int, steps: int) -> None:
+    def start(self, step: int, steps: int, flags: Flags = None) -> None:
         """Opens the writer; `step` is where the run continues."""
         from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.plugins.hparams import summary_v2 as hparams
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self._writer = EventFileWriter(str(self.folder))
         # With a second of these TensorBoard forgets events from its step on.
         self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
-
-    def advance(self, step: int) -> None:
-        """Writes nothing."""
+        if step == 0:
+            told = {k: v for k, v in (flags or {}).items() if v is not None}
+            plain = {
+                k: v if isinstance(v, str | int | float) else str(v)
+                for k, v in told.items()
+            }
+            self._add(step, summary=hparams.hparams_pb(plain))
 
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Writes the scalars."""
@@ -107,8 +113,12 @@ class TensorBoardScalars:
         self._add(step, summary=summary)
         self._writer.flush()
 
-    def stopping(self, reason: str) -> None:
-        """Writes nothing."""
+    def picture(self, step: int, name: str, png: bytes) -> None:
+        """Writes the picture."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        image = Summary.Image(encoded_image_string=png)
+        self._add(step, summary=Summary(value=[Summary.Value(tag=name, image=image)]))
 
     def close(self) -> None:
         """Closes the writer."""

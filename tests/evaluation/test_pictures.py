@@ -1,0 +1,62 @@
+"""Pictures are written, and refused where there is nothing to draw."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfmeta import evaluate
+from tfmeta.data import Split
+from tfmeta.evaluation.curve_picture import curve_picture
+from tfmeta.evaluation.episode_picture import episode_picture
+from tfmeta.learners import FromScratch, NearestNeighbour
+from tfmeta.nets import mlp
+
+
+def split(channels: int = 1) -> Split:
+    """Noise: answers are right by chance."""
+    draws = np.random.default_rng(0)
+    x = draws.integers(0, 256, (60, 6, 6, channels), np.uint8)
+    names = tuple("abcdef")
+    return Split("test", x, np.repeat(np.arange(6, dtype="int32"), 10), names)
+
+
+def colours(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_episode_has_a_green_or_red_title_for_each_answer(channels: int) -> None:
+    file = io.BytesIO()
+    episode_picture(NearestNeighbour(), split(channels), file, way=3, shot=2, query=4)
+    shown = colours(file.getvalue()).astype(int)
+    for colour in ([0x1A, 0x7F, 0x37], [0xCF, 0x22, 0x2E]):
+        # Noise is answered now rightly, now wrongly; thin letters are blurred.
+        assert np.abs(shown - colour).sum(-1).min() < 60
+
+
+def test_an_episode_of_no_images_is_refused(tmp_path) -> None:
+    flat = Split("test", np.zeros((4, 3)), np.int32([0, 0, 1, 1]), ("a", "b"))
+    with pytest.raises(ValueError, match="needs images"):
+        episode_picture(NearestNeighbour(), flat, tmp_path / "x.png", way=2, shot=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_curve_is_drawn(tmp_path) -> None:
+    net = mlp(outputs=3, units=(4,), input_shape=(6, 6, 1))
+    result = evaluate(
+        FromScratch(net), split(), way=3, shot=1, query=2, episodes=5, curve=True
+    )
+    curve_picture(result, tmp_path / "curve.png")
+    with Image.open(tmp_path / "curve.png") as picture:
+        assert picture.size == (704, 440)
+
+
+def test_no_curve_is_refused(tmp_path) -> None:
+    options = {"way": 3, "shot": 1, "query": 2, "episodes": 5}
+    result = evaluate(NearestNeighbour(), split(), **options)
+    with pytest.raises(ValueError, match="needs its curve"):
+        curve_picture(result, tmp_path / "curve.png")

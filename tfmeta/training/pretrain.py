@@ -1,0 +1,130 @@
+"""Training a net on all meta-train classes together, without episodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmeta.core.episode import Tensor
+from tfmeta.data import Split
+from tfmeta.data.examples import examples
+from tfmeta.learners import Learner, LinearProbe
+
+
+class PretrainModel(keras.Model):
+    """Trains the net of a learner as a classifier of many classes.
+
+    It puts a linear layer of as many outputs as there are classes on the net. The
+    layer is left behind: `learner` has the net alone. It goes through `fit` on
+    `tfmeta.data.examples`, and through `tfmeta.training.Trainer`.
+
+    Args:
+        learner: A learner around the net to train, such as `LinearProbe(net)`.
+        classes: How many classes.
+        seed: Of the linear layer's first weights.
+        **kwargs: For `keras.Model`, such as `name`.
+    """
+
+    def __init__(self, learner: Learner, classes: int, *, seed: int = 0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.learner = learner
+        self.classifier = keras.layers.Dense(
+            classes,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+            name="classifier",
+        )
+        self.classifier.build(learner.net.output_shape)
+        self.built = True
+
+    @property
+    def trained(self) -> list[keras.Variable]:
+        """What the optimizer moves: the net's weights and the classifier's."""
+        return [
+            *self.learner.net.trainable_variables,
+            *self.classifier.trainable_variables,
+        ]
+
+    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
+        """Sets the optimizer; the loss is cross-entropy, the metric accuracy."""
+        super().compile(
+            optimizer=optimizer,
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            jit_compile=False,
+            **kwargs,
+        )
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Logits `(examples, classes)` of examples `(examples, ...)`."""
+        return self.classifier(self.learner.net(inputs, training=training))
+
+    def meta_step(self, data: Any) -> dict[str, Tensor]:
+        """One step on a batch of examples.
+
+        Args:
+            data: `(x, y)` as `tfmeta.data.examples` yields.
+
+        Returns:
+            `task_losses` `(1,)`, the mean loss; `gradient_norm`; the running metrics.
+        """
+        x, y = data
+        variables = self.trained
+        with tf.GradientTape() as tape:
+            logits = self(x, training=True)
+            loss = self.compute_loss(x, y, logits)
+        gradients = tape.gradient(loss, [v.value for v in variables])
+        self.optimizer.apply(gradients, variables)
+        self._loss_tracker.update_state(loss)
+        logs = self.compute_metrics(x, y, logits)
+        norm = tf.linalg.global_norm(gradients)
+        return {**logs, "gradient_norm": norm, "task_losses": loss[None]}
+
+    def train_step(self, data: Any) -> dict[str, Tensor]:
+        """One step, as `fit` wants it; see `meta_step`."""
+        logs = self.meta_step(data)
+        logs.pop("task_losses")
+        return logs
+
+
+def pretrain(
+    net: keras.Model,
+    split: Split,
+    *,
+    steps: int = 5000,
+    batch_size: int = 64,
+    optimizer: Any = "adam",
+    seed: int = 0,
+    augment: Any = None,
+    **kwargs: Any,
+) -> keras.callbacks.History:
+    """Trains a net to tell all classes of a split apart, with plain `fit`.
+
+    `FineTune` and `LinearProbe` take the net afterwards: the baselines of transfer
+    learning that a meta-learner is compared with.
+
+    Args:
+        net: A built Keras net that embeds: `(examples, ...)` to
+            `(examples, features)`. It is trained in place.
+        split: Such as `data.train`.
+        steps: Optimizer steps.
+        batch_size: Examples in a step.
+        optimizer: A Keras optimizer or its name.
+        seed: Of the batches and of the classifier's first weights.
+        augment: A Keras preprocessing layer of images, or None.
+        **kwargs: For `keras.Model.fit`: `callbacks`, `verbose`, ...
+
+    Returns:
+        The history.
+
+    Raises:
+        ValueError: If a number is below 1.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1. Received: {steps}.")
+    model = PretrainModel(LinearProbe(net), split.num_classes, seed=seed)
+    model.compile(optimizer)
+    batches = examples(split, batch_size=batch_size, seed=seed, augment=augment)
+    kwargs.setdefault("shuffle", False)
+    return model.fit(batches, steps_per_epoch=steps, epochs=1, **kwargs)
