@@ -5,59 +5,43 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data import EpisodeSampler, Source, Split, episodes
+from tfmeta.data import Source
 from tfmeta.evaluation import Result, evaluate
-from tfmeta.evaluation.evaluate import Scorer
+from tfmeta.evaluation.scorer import Scorer
 from tfmeta.training.checkpoint import load_checkpoint, save_checkpoint
-from tfmeta.training.meta_model import AUTO, MetaModel
+from tfmeta.training.meta_model import MetaModel
 from tfmeta.training.reporters import MetricsFile, Reporter, TensorBoardScalars
 from tfmeta.training.run_folder import RunFolder
 from tfmeta.training.stop_signals import StopSignals
+from tfmeta.training.stream import Stream
 
 VALIDATION_SEED = 0
 # Keras turns its sign when a callback first compares, in each process.
 _NOT_KEPT = ("min_delta",)
 
 
-@dataclass(frozen=True)
-class Stream:
-    """The shape of a stream of episodes.
-
-    Attributes:
-        way: Classes in an episode.
-        shot: Support examples per class.
-        query: Queries per class.
-        count: Tasks in an outer step, or episodes in a validation.
-    """
-
-    way: int
-    shot: int
-    query: int
-    count: int
-
-
 class Trainer:
     """Meta-trains a compiled model in a run folder.
 
     Every `validate_every` steps it scores frozen episodes of the validation classes
-    and keeps the best weights; every `checkpoint_every` steps, and when asked to stop
-    by SIGTERM or Ctrl-C, it writes down all that training depends on. Run again on
-    the same folder it continues, and reaches the same losses and weights, bit for
-    bit, as if it had never been stopped. `steps` may grow meanwhile.
+    (by accuracy; functions by the mean squared error) and keeps the best weights;
+    every `checkpoint_every` steps, and when asked to stop by SIGTERM or Ctrl-C, it
+    writes down all that training depends on. Run again on the same folder it
+    continues, and reaches the same losses and weights, bit for bit, as if it had never
+    been stopped. `steps` may grow meanwhile.
 
     Args:
         model: A compiled `MetaModel`.
         source: Where tasks come from.
         run: The run's folder.
         train: Training episodes; `count` is the tasks of one step.
-        validation: Validation episodes; `count` is how many.
+        validation: Validation episodes, of one way and shot; `count` is how many.
         steps: Outer steps in all.
         seed: Of the training episodes.
         log_every: Steps between reports.
@@ -104,17 +88,21 @@ class Trainer:
                 raise ValueError(f"{name} must be at least 1. Received: {value}.")
         if getattr(model, "optimizer", None) is None:
             raise ValueError("The model must be compiled: call model.compile first.")
-        _check_stream(model, source.train, train, seed)
-        _check_stream(model, source.val, validation, VALIDATION_SEED)
+        train.check(source.train, model.learner, seed=seed)
+        validation.check(source.val, model.learner, seed=VALIDATION_SEED)
+        validation.single()
         self.model, self.source, self.run_folder = model, source, run
         self.train, self.validation = train, validation
         self.steps, self.seed, self.augment = steps, seed, augment
         self.log_every, self.validate_every = log_every, validate_every
         self.checkpoint_every = checkpoint_every
         self.callbacks = list(callbacks)
+        monitor, mode = "val_accuracy", "max"
+        if not source.val.class_names:
+            monitor, mode = "val_mse", "min"
         if patience is not None:
             self.callbacks.append(
-                keras.callbacks.EarlyStopping("val_accuracy", patience=patience)
+                keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience)
             )
         self.reporters: list[Reporter] = [
             MetricsFile(run.metrics_file),
@@ -122,7 +110,7 @@ class Trainer:
             *reporters,
         ]
         self._step = self._began = 0
-        self._best = -math.inf
+        self._best = math.inf if mode == "min" else -math.inf
         self._trained_seconds = 0.0
         self._signals = StopSignals(self._tell_stopping)
         self._scorer = Scorer(model.learner, curve=True)
@@ -136,8 +124,8 @@ class Trainer:
 
         Returns:
             `step`, `new_steps` (those of this start; 0 if the run was over already),
-            `best` (validation accuracy), `seconds` of training over all starts, and
-            `stopped`: None, "early", or the name of the signal.
+            `best` (validation accuracy, or error), `seconds` of training over all
+            starts, and `stopped`: None, "early", or the name of the signal.
 
         Raises:
             FloatingPointError: If a loss or a gradient is not finite; it names the
@@ -172,10 +160,14 @@ class Trainer:
         return state
 
     def _train(self, flags: dict[str, Any], state: dict[str, Any]) -> None:
-        batches = self._episodes(self._step * self.train.count)
+        batches = self.train.episodes(
+            self.source.train,
+            seed=self.seed,
+            start=self._step * self.train.count,
+            augment=self.augment,
+        )
         self.model.task_map = self.run_folder.task_map(flags) or self.model.task_map
-        if self.model.task_map == AUTO:
-            self.model.choose_task_map(next(iter(batches)))
+        self.model.choose_task_map(batches)
         step_function = tf.function(self.model.meta_step, autograph=False)
         step_function.get_concrete_function(batches.element_spec)
         self.model.reset_metrics()
@@ -272,9 +264,7 @@ class Trainer:
         result = evaluate(
             self.model,
             self.source.val,
-            way=self.validation.way,
-            shot=self.validation.shot,
-            query=self.validation.query,
+            **self.validation.single(),
             episodes=self.validation.count,
             seed=VALIDATION_SEED,
             scorer=self._scorer,
@@ -286,7 +276,10 @@ class Trainer:
             **_curve_row(result),
         }
         self._report(row)
-        if result.mean > self._best:
+        better = result.mean > self._best
+        if not result.higher_is_better:
+            better = result.mean < self._best
+        if better:
             self._best = result.mean
             self._save(self.run_folder.best)
         callbacks.on_test_end(row)
@@ -296,18 +289,6 @@ class Trainer:
     def _report(self, row: dict[str, Any]) -> None:
         for reporter in self.reporters:
             reporter.report(self._step, row)
-
-    def _episodes(self, start: int) -> tf.data.Dataset:
-        return episodes(
-            self.source.train,
-            way=self.train.way,
-            shot=self.train.shot,
-            query=self.train.query,
-            tasks=self.train.count,
-            seed=self.seed,
-            start=start,
-            augment=self.augment,
-        )
 
     def _variables(self) -> dict[str, list[keras.Variable]]:
         return {
@@ -349,21 +330,6 @@ class Trainer:
     def _tell_stopping(self, name: str) -> None:
         for reporter in self.reporters:
             reporter.stopping(name)
-
-
-def _check_stream(model: MetaModel, split: Split, stream: Stream, seed: int) -> None:
-    """Raises where there are no such episodes, or the learner cannot serve them."""
-    if stream.count < 1:
-        raise ValueError(f"A stream's count must be at least 1. Got: {stream.count}.")
-    EpisodeSampler(
-        split, way=stream.way, shot=stream.shot, query=stream.query, seed=seed
-    )
-    most = model.learner.max_way
-    if most is not None and stream.way > most:
-        raise ValueError(
-            f"way={stream.way} on split {split.name!r} needs a head of as many "
-            f"outputs, but the net has {most}. Lower way, or use a net without a head."
-        )
 
 
 def _curve_row(result: Result) -> dict[str, float]:
