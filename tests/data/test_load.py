@@ -39,9 +39,9 @@ def test_glyphs_are_shared_out_anew(glyphs):
     )
 
 
-@pytest.mark.parametrize("name", ["imagenet", "", "npz:", "tfds:", "glyphs:2", "csv:x"])
+@pytest.mark.parametrize("name", ["imagenet", "", "npz:", "tfds:", "folder:", "csv:x"])
 def test_unknown_sources_are_refused(name):
-    with pytest.raises(ValueError, match="no source .* glyphs, tfds:NAME or npz:PATH"):
+    with pytest.raises(ValueError, match="no source .* tfds:NAME, folder:PATH or npz"):
         load(name)
 
 

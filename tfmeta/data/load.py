@@ -9,6 +9,7 @@ import numpy as np
 from tfmeta.data.arrays import from_arrays
 from tfmeta.data.class_lists import PARTS, ClassSplit
 from tfmeta.data.families import FAMILIES
+from tfmeta.data.folder import from_folder
 from tfmeta.data.glyphs import glyphs
 from tfmeta.data.images import fit_source
 from tfmeta.data.npz import from_npz
@@ -27,15 +28,17 @@ def load(
     image_size: int | None = None,
     channels: int | None = None,
     seed: int = 0,
+    skip_broken: bool = False,
 ) -> Source:
     """Loads a source by its name.
 
     Args:
         name: "glyphs" (characters drawn by a program, nothing to download),
-            "tfds:NAME" (see `from_tfds`) or "npz:PATH" (see `from_npz`); for
-            regression "sinusoid", "harmonic" or "lines".
+            "tfds:NAME" (see `from_tfds`), "folder:PATH" (your own pictures, see
+            `from_folder`) or "npz:PATH" (see `from_npz`); for regression "sinusoid",
+            "harmonic" or "lines".
         data_dir: Where TFDS keeps its data; None for its default. A relative path
-            after "npz:" is looked for here too.
+            after "npz:" or "folder:" is looked for here too.
         download: Whether TFDS may download what is missing.
         split: Which classes are for train, val and test: three fractions, lists of
             names, the name of a shipped list or the path of a JSON file, see
@@ -45,6 +48,7 @@ def load(
         channels: 1 or 3; None for the source's own.
         seed: Which classes fractions take, and which glyphs are drawn. Training and
             evaluation must use the same one, or test classes would have been trained.
+        skip_broken: Whether pictures of a folder that cannot be read are left out.
 
     Returns:
         The three class-disjoint splits; of functions, three streams of them.
@@ -71,6 +75,16 @@ def load(
             channels=channels,
             seed=seed,
         )
+    if kind == "folder" and rest:
+        return from_folder(
+            _found(rest, data_dir),
+            split=split,
+            rotations=rotations,
+            image_size=image_size,
+            channels=channels,
+            seed=seed,
+            skip_broken=skip_broken,
+        )
     if kind == "npz" and rest:
         source = from_npz(_found(rest, data_dir), split=split, seed=seed)
     elif kind == "glyphs" and not colon:
@@ -78,8 +92,8 @@ def load(
         source = source if split is None else _split_anew(source, split, seed)
     else:
         raise ValueError(
-            f"There is no source {name!r}. Use glyphs, tfds:NAME or npz:PATH; for "
-            f"regression {', '.join(FAMILIES)}."
+            f"There is no source {name!r}. Use glyphs, tfds:NAME, folder:PATH or "
+            f"npz:PATH; for regression {', '.join(FAMILIES)}."
         )
     source = fit_source(source, size=image_size, channels=channels)
     if not rotations:
@@ -101,7 +115,7 @@ def _found(path: str, data_dir: str | pathlib.Path | None) -> pathlib.Path:
     """Returns the path, under `data_dir` where only that exists."""
     here = pathlib.Path(path).expanduser()
     there = pathlib.Path(data_dir or ".").expanduser() / here
-    return there if there.is_file() and not here.is_file() else here
+    return there if there.exists() and not here.exists() else here
 
 
 def _split_anew(source: Source, split: ClassSplit, seed: int) -> Source:
