@@ -17,7 +17,7 @@ import numpy as np
 import scoring
 from absl import flags
 
-from tfmeta.data import Part
+from tfmeta.data import Part, save_episodes
 from tfmeta.evaluation import (
     Calibration,
     Result,
@@ -65,6 +65,12 @@ flags.DEFINE_string(
     None,
     "Regression: draw a few tasks, and the answers after inner steps, into this PNG.",
 )
+flags.DEFINE_string(
+    "save_episodes",
+    None,
+    "Write which examples the scored episodes hold into this .npz file, for others to "
+    "score on.",
+)
 
 
 def main() -> dict:
@@ -76,7 +82,7 @@ def main() -> dict:
     else:
         run, trained, values = None, None, common_flags.values()
         _check_untrained()
-    _check_calibration()
+    _check_asked()
     source = common_flags.load_source(values)
     part = getattr(source, FLAGS.part)
     learner = trained or common_flags.make_learner(
@@ -88,6 +94,11 @@ def main() -> dict:
             learner, part, FLAGS.picture, shot=FLAGS.shot, seed=FLAGS.seed
         )
         console.say(f"Drew {FLAGS.picture}")
+    if FLAGS.save_episodes:
+        asked = scoring.episodes_of(part)
+        count = asked.pop("episodes")
+        save_episodes(FLAGS.save_episodes, part, count=count, **asked)
+        console.say(f"Wrote {FLAGS.save_episodes}")
     results = [scoring.score(learner, part, steps=steps, curve=FLAGS.curve)]
     if FLAGS.baselines:
         others = baselines(learner, metric=results[0].metric)
@@ -96,20 +107,26 @@ def main() -> dict:
     summary = {
         **results[0].summary(),
         "source": values["dataset"],
+        "episodes_file": FLAGS.episodes_file,
         "baselines": [result.summary() for result in results[1:]],
     }
     if FLAGS.calibration:
-        summary["calibration"] = _calibration(learner, source.val, part)
+        summary["calibration"] = _calibration(learner, source.val, part, results[0])
     if run is not None:
         write_json(run.results_file, {**summary, "scores": results[0].scores.tolist()})
     return summary
 
 
-def _check_calibration() -> None:
+def _check_asked() -> None:
     if FLAGS.calibration and FLAGS.part == "val":
         raise ValueError(
             "--calibration fits the temperature on the validation classes, so it must "
             "be judged on others. Leave out --part=val, or --calibration."
+        )
+    if FLAGS.save_episodes and FLAGS.episodes_file:
+        raise ValueError(
+            "The episodes of --episodes_file are in a file already. Leave out "
+            "--save_episodes."
         )
 
 
@@ -163,10 +180,12 @@ def _tell(results: list[Result], source: str) -> None:
         )
 
 
-def _calibration(learner: Learner, val: Part, part: Part) -> dict:
+def _calibration(learner: Learner, val: Part, part: Part, result: Result) -> dict:
     """Fits on validation classes, judges on others, and says it."""
     steps = scoring.steps_of(learner)
-    temperature = fit_temperature(learner, val, **scoring.episodes_of(val), steps=steps)
+    names = ("way", "shot", "query", "episodes")
+    same = {name: getattr(result, name) for name in names}
+    temperature = fit_temperature(learner, val, **same, seed=FLAGS.seed, steps=steps)
     given = answers(learner, part, **scoring.episodes_of(part), steps=steps)
     before, after = reliability(given), reliability(given, temperature=temperature)
     console.table(

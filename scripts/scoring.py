@@ -14,6 +14,7 @@ from tfmeta.evaluation import Result
 from tfmeta.learners import Learner
 
 FLAGS = flags.FLAGS
+_IN_A_FILE = ("way", "shot", "query", "episodes", "seed")
 
 
 def define_scoring_flags() -> None:
@@ -26,10 +27,28 @@ def define_scoring_flags() -> None:
     flags.DEFINE_integer(
         "steps", None, "Inner steps; left out: the learner's own.", lower_bound=0
     )
+    flags.DEFINE_string(
+        "episodes_file",
+        None,
+        "Score on the episodes in this file, which --save_episodes of evaluate.py "
+        "wrote, in place of --way, --shot, --query, --episodes and --seed.",
+    )
 
 
 def episodes_of(part: Part) -> dict[str, Any]:
-    """What FLAGS say of episodes, as `tfmeta.evaluate` takes it."""
+    """What FLAGS say of episodes, as `tfmeta.evaluate` takes it.
+
+    Raises:
+        ValueError: If they name a file, and anything else beside it.
+    """
+    if FLAGS.episodes_file:
+        said = [f"--{name}" for name in _IN_A_FILE if FLAGS[name].present]
+        if said:
+            raise ValueError(
+                f"The episodes are those in {FLAGS.episodes_file}: leave out "
+                f"{', '.join(said)}, or --episodes_file."
+            )
+        return {"episodes_file": FLAGS.episodes_file}
     return {
         # Tasks without classes have no way; who asks for one is told so.
         "way": FLAGS.way if part.class_names or FLAGS["way"].present else None,
@@ -56,10 +75,8 @@ def title(result: Result, source: str) -> str:
         asked = f"{result.shot} examples a task, {result.query} queries"
     else:
         asked = f"{result.way}-way {result.shot}-shot, {result.query} queries per class"
-    return (
-        f"{source} {result.split}, {asked}, {result.episodes} episodes of seed "
-        f"{result.seed}"
-    )
+    where = FLAGS.episodes_file or f"seed {result.seed}"
+    return f"{source} {result.split}, {asked}, {result.episodes} episodes of {where}"
 
 
 def row(name: str, result: Result) -> list[str]:

@@ -11,8 +11,8 @@ from learner_cases import CASES, FEATURES, batch, drawn, normed, plain
 
 import tfmeta
 from tfmeta.core import Examples
-from tfmeta.data import episodes
-from tfmeta.evaluation import baselines, evaluate
+from tfmeta.data import episodes, save_episodes
+from tfmeta.evaluation import answers, baselines, compare, evaluate
 from tfmeta.evaluation.evaluate import Scorer
 from tfmeta.layers import BatchNorm
 from tfmeta.learners import MAML, FromScratch, NearestNeighbour, ProtoNet
@@ -192,3 +192,27 @@ def test_padding_is_neither_learned_from_nor_scored(curve, targets) -> None:
     np.testing.assert_allclose(found, np.stack(expected, axis=1), rtol=1e-4)
     everything = scorer(x, whole.query.y)
     assert np.any(np.abs(found - everything) > 1e-3)
+
+
+def test_episodes_of_a_file_are_scored_as_those_it_was_made_of(tmp_path) -> None:
+    asked = dict(way=3, shot=2, query=4, seed=5)
+    path = save_episodes(tmp_path / "some.npz", split(), count=23, **asked)
+    learner = NearestNeighbour()
+    found = evaluate(learner, split(), episodes_file=path)
+    drawn_anew = evaluate(learner, split(), episodes=23, **asked)
+    np.testing.assert_array_equal(found.scores, drawn_anew.scores)
+    assert (found.way, found.shot, found.query, found.episodes) == (3, 2, 4, 23)
+    assert found.seed is None and found.drawn == drawn_anew.drawn
+    assert compare(found, learner, split(), episodes_file=path).difference == 0
+    given = answers(learner, split(), episodes_file=path)
+    assert given.logits.shape == (23 * 12, 3)
+
+    with pytest.raises(ValueError, match="has their way and shot.*way=3, shot=None"):
+        evaluate(learner, split(), way=3, episodes_file=path)
+    with pytest.raises(ValueError, match="head of 3 outputs, but the net has 2"):
+        evaluate(MAML(plain(2)), split(), episodes_file=path)
+    sine = tfmeta.data.load("sinusoid").test
+    with pytest.raises(ValueError, match="split 'test' are functions"):
+        evaluate(learner, sine, episodes_file=path)
+    with pytest.raises(ValueError, match="Give shot, or a file"):
+        evaluate(learner, split(), way=3)

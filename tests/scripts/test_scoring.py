@@ -70,7 +70,6 @@ def test_calibration_is_fitted_on_validation_classes(start, runs) -> None:
 
 
 def test_regression_is_scored_in_its_own_units_and_drawn(start, runs, tmp_path) -> None:
-    pytest.importorskip("matplotlib")
     picture = tmp_path / "sine.png"
     flags = ["--shot=5", "--query=4", "--episodes=8", f"--picture={picture}"]
     run = f"--run_dir={runs['sine']}"
@@ -105,6 +104,22 @@ def test_a_run_is_compared_with_a_baseline(start, runs) -> None:
     )
 
 
+def test_episodes_go_into_a_file_and_come_from_it(start, runs, tmp_path) -> None:
+    path = f"{tmp_path}/some.npz"
+    run = f"--run_dir={runs['a']}"
+    saved = start("evaluate", run, *ASKED, f"--save_episodes={path}", "--json").wait()
+    found = last_line(saved)
+    flags = [f"--episodes_file={path}", "--json"]
+    again = last_line(start("evaluate", run, *flags, "--calibration").wait())
+    assert again["mean"] == found["mean"] and again["way"] == 3
+    assert (again["seed"], again["episodes_file"]) == (None, path)
+    line = start("evaluate", run, *flags, "--way=3").wait().error()
+    assert "leave out --way" in line
+    both = start("compare", run, f"--against={runs['b']}", *flags).wait()
+    assert last_line(both)["a"]["mean"] == found["mean"]
+    assert f"8 episodes of {path}" in both.out
+
+
 @pytest.mark.parametrize(
     ("script", "flags", "sentence"),
     [
@@ -114,6 +129,7 @@ def test_a_run_is_compared_with_a_baseline(start, runs) -> None:
         ("compare", [], "--against must be given"),
         ("compare", ["--against={b}", "--way=6"], "split 'test' has 5"),
         ("evaluate", ["--calibration", "--part=val"], "judged on others"),
+        ("evaluate", ["--save_episodes=a", "--episodes_file=b"], "in a file already"),
         ("evaluate", ["--picture=a.png"], "functions of one number"),
     ],
 )

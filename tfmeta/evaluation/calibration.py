@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
 from tfmeta.data import Part
-from tfmeta.evaluation.frozen import frozen, metric_of
+from tfmeta.evaluation.frozen import judged_on
 from tfmeta.evaluation.reliability import (
     Answers,
     Calibration,
@@ -70,11 +71,12 @@ def answers(
     split: Part,
     *,
     way: int | None = None,
-    shot: int,
+    shot: int | None = None,
     query: int | None = 15,
     episodes: int = 600,
     seed: int = 1,
     steps: int | None = None,
+    episodes_file: str | os.PathLike[str] | None = None,
 ) -> Answers:
     """A learner's answers to every query of frozen episodes, those of `evaluate`.
 
@@ -87,6 +89,7 @@ def answers(
         episodes: How many.
         seed: Which.
         steps: Inner steps; None for the learner's own number.
+        episodes_file: As for `evaluate`.
 
     Returns:
         The logits and the true classes, episode after episode.
@@ -95,7 +98,7 @@ def answers(
         ValueError: If the episodes have float targets, or cannot be served.
     """
     learner = as_learner(model)
-    stream = frozen(
+    asked = judged_on(
         learner,
         split,
         way=way,
@@ -103,15 +106,16 @@ def answers(
         query=query,
         episodes=episodes,
         seed=seed,
+        episodes_file=episodes_file,
     )
-    if metric_of(stream) != "accuracy":
+    if asked.metric != "accuracy":
         raise ValueError(
             "Calibration is of the probabilities of classes, but these episodes have "
             "float targets. Use a source with labels."
         )
     scorer = Scorer(learner, steps=steps)
     logits, labels = [], []
-    for x, y in stream:
+    for x, y in asked.stream:
         real = np.ones(y.shape, bool)
         if "query_count" in x:
             real = np.arange(y.shape[1]) < x["query_count"].numpy()[:, None]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 import numpy as np
 
 from tfmeta.data import Part
-from tfmeta.evaluation.frozen import digest, frozen, metric_of
+from tfmeta.evaluation.frozen import digest, judged_on
 from tfmeta.evaluation.result import Result
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.learners import as_learner
@@ -19,13 +20,14 @@ def evaluate(
     split: Part,
     *,
     way: int | None = None,
-    shot: int,
+    shot: int | None = None,
     query: int | None = 15,
     episodes: int = 600,
     seed: int = 1,
     steps: int | None = None,
     curve: bool = False,
     scorer: Scorer | None = None,
+    episodes_file: str | os.PathLike[str] | None = None,
 ) -> Result:
     """Scores a learner on frozen episodes: the same for every learner and run.
 
@@ -45,6 +47,8 @@ def evaluate(
         curve: Whether to score after every inner step too, where there are any.
         scorer: A `Scorer` of the same learner to use again, so that repeated
             evaluations (as in validation) compile once.
+        episodes_file: A file of `tfmeta.data.save_episodes`, in place of way, shot,
+            query, episodes and seed: those are the file's.
 
     Returns:
         The `Result`, with the score of each episode.
@@ -54,7 +58,7 @@ def evaluate(
     """
     learner = as_learner(model)
     start = time.perf_counter()
-    stream = frozen(
+    asked = judged_on(
         learner,
         split,
         way=way,
@@ -62,22 +66,23 @@ def evaluate(
         query=query,
         episodes=episodes,
         seed=seed,
+        episodes_file=episodes_file,
     )
     scorer = scorer or Scorer(learner, steps=steps, curve=curve)
     parts, drawn = [], ""
-    for x, y in stream:
+    for x, y in asked.stream:
         drawn = drawn or digest(x, y)
         parts.append(scorer(x, y).numpy())
     scores = np.concatenate(parts, axis=-1)
     return Result(
         learner=type(learner).__name__,
-        metric=metric_of(stream),
+        metric=asked.metric,
         scores=scores[-1],
         split=split.name,
-        way=way,
-        shot=shot,
-        query=query,
-        seed=seed,
+        way=asked.way,
+        shot=asked.shot,
+        query=asked.query,
+        seed=asked.seed,
         normalisation=learner.normalisation,
         steps=scorer.steps,
         seconds=time.perf_counter() - start,

@@ -3,23 +3,88 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import os
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfmeta.core.episode import Tensor
-from tfmeta.data import Part
+from tfmeta.data import Part, Split, frozen_episodes
 from tfmeta.data import episodes as episode_dataset
 from tfmeta.learners import Learner
 
 _TASKS_AT_ONCE = 20
 
 
-def frozen(
+class Frozen(NamedTuple):
+    """Episodes that are the same for every learner and every run.
+
+    Attributes:
+        stream: Batches of them, as `tfmeta.data.episodes` yields.
+        way: Classes in an episode; None for regression.
+        shot: Support examples per class.
+        query: Queries per class; None where an episode takes all that is left.
+        seed: Which; None where they come from a file.
+    """
+
+    stream: tf.data.Dataset
+    way: int | None
+    shot: int
+    query: int | None
+    seed: int | None
+
+    @property
+    def metric(self) -> str:
+        """What they are scored by: "accuracy" for labels, "mse" for float targets."""
+        integer = self.stream.element_spec[1].dtype.is_integer
+        return "accuracy" if integer else "mse"
+
+
+def judged_on(
     learner: Learner,
     split: Part,
     *,
     way: int | None,
+    shot: int | None,
+    query: int | None,
+    episodes: int,
+    seed: int,
+    episodes_file: str | os.PathLike[str] | None,
+) -> Frozen:
+    """The episodes asked for, drawn or read; the arguments are those of `evaluate`.
+
+    Raises:
+        ValueError: If the learner or the split cannot serve them, or both or neither
+            of a shot and a file are given.
+    """
+    if episodes_file is None:
+        if shot is None:
+            raise ValueError("Give shot, or a file of episodes as episodes_file.")
+        stream = frozen(
+            learner,
+            split,
+            way=way,
+            shot=shot,
+            query=query,
+            episodes=episodes,
+            seed=seed,
+        )
+        return Frozen(stream, way, shot, query, seed)
+    if way is not None or shot is not None:
+        raise ValueError(
+            "A file of episodes has their way and shot. Leave out way and shot, or "
+            f"episodes_file. Received: way={way}, shot={shot}."
+        )
+    found = _from_file(episodes_file, split)
+    _check_way(learner, found.way)
+    return found
+
+
+def frozen(
+    learner: Learner,
+    split: Part,
+    *,
+    way: int | None = None,
     shot: int,
     query: int | None,
     episodes: int,
@@ -42,11 +107,7 @@ def frozen(
     Raises:
         ValueError: If the learner or the split cannot serve them.
     """
-    if way is not None and learner.max_way is not None and way > learner.max_way:
-        raise ValueError(
-            f"way={way} needs a head of {way} outputs, but the net has "
-            f"{learner.max_way}. Lower way, or train a net without a head."
-        )
+    _check_way(learner, way)
     if episodes < 1:
         raise ValueError(f"episodes must be at least 1. Received: {episodes}.")
     return episode_dataset(
@@ -60,9 +121,26 @@ def frozen(
     )
 
 
-def metric_of(stream: tf.data.Dataset) -> str:
-    """What episodes are scored by: "accuracy" for labels, "mse" for float targets."""
-    return "accuracy" if stream.element_spec[1].dtype.is_integer else "mse"
+def _from_file(path: str | os.PathLike[str], split: Part) -> Frozen:
+    """Reads episodes, and their sizes off the first of them."""
+    if not isinstance(split, Split):
+        raise ValueError(
+            f"A file holds episodes of classes, but the tasks of split {split.name!r} "
+            "are functions. Give shot and seed instead."
+        )
+    stream = frozen_episodes(path, split, tasks=_TASKS_AT_ONCE)
+    x, y = next(iter(stream))
+    way = 1 + int(tf.reduce_max(x["support_y"]))
+    shot, query = (int(part.shape[1]) // way for part in (x["support_y"], y))
+    return Frozen(stream, way, shot, query, None)
+
+
+def _check_way(learner: Learner, way: int | None) -> None:
+    if way is not None and learner.max_way is not None and way > learner.max_way:
+        raise ValueError(
+            f"way={way} needs a head of {way} outputs, but the net has "
+            f"{learner.max_way}. Lower way, or train a net without a head."
+        )
 
 
 def digest(x: dict[str, Tensor], y: Tensor) -> str:

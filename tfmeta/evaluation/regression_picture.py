@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +23,7 @@ _SHADES = "viridis_r"  # Answers grow darker step by step.
 def regression_picture(
     model: Any,
     split: Part,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | IO[bytes],
     *,
     shot: int = 5,
     seed: int = 1,
@@ -35,7 +35,7 @@ def regression_picture(
     Args:
         model: A `MetaModel` or a `Learner` of float targets.
         split: Whose functions; their inputs and targets are single numbers.
-        path: Where to write the picture, such as "fit.png".
+        path: Where to write the PNG: a path or an open file.
         shot: Support points a task.
         seed: Which tasks.
         tasks: How many, at least 1.
@@ -43,16 +43,10 @@ def regression_picture(
             on one that takes none.
 
     Raises:
-        ImportError: If matplotlib is not installed.
         ValueError: If inputs or targets are not single numbers.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "A picture needs matplotlib, which is not installed. Install it: pip "
-            "install matplotlib."
-        ) from error
+    from matplotlib.figure import Figure
+
     learner = as_learner(model)
     if split.class_names or split.example_shape != (1,):
         raise ValueError(
@@ -60,9 +54,7 @@ def regression_picture(
             f"such as those of tfmeta.data.load('sinusoid'). Received: split "
             f"{split.name!r} with examples of shape {split.example_shape}."
         )
-    stream = frozen(
-        learner, split, way=None, shot=shot, query=_POINTS, episodes=tasks, seed=seed
-    )
+    stream = frozen(learner, split, shot=shot, query=_POINTS, episodes=tasks, seed=seed)
     x, y = next(iter(stream.unbatch().batch(tasks)))
     shown = sorted(set(steps)) if learner.default_steps is not None else []
     answers = _answers(learner, Episode.from_batch(x, y), shown)

@@ -22,7 +22,7 @@ class Result:
         way: Classes in an episode; None for regression.
         shot: Support examples per class.
         query: Queries per class; None where an episode took all that was left.
-        seed: Of the episodes.
+        seed: Of the episodes; None where they came from a file.
         normalisation: The mode of the learner's net; "task" is transductive.
         steps: Inner steps, for learners that take any.
         seconds: How long it took.
@@ -38,7 +38,7 @@ class Result:
     way: int | None
     shot: int
     query: int | None
-    seed: int
+    seed: int | None
     normalisation: str
     steps: int | None
     seconds: float
