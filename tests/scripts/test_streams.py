@@ -1,0 +1,60 @@
+"""Ranges of way and shot, and functions, from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+SINUSOID = [
+    *("train", "--dataset=sinusoid", "--learner=maml", "--net=mlp"),
+    *("--shot=5", "--query=4", "--tasks=2", "--val_query=4", "--val_episodes=4"),
+    *("--task_map=loop", "--validate_every=2"),
+]
+
+
+def test_functions_are_trained_on(start, tmp_path):
+    command = [*SINUSOID, "--inner_lr=0.01", f"--run_dir={tmp_path}/run", "--json"]
+    for steps in (4, 6):
+        ended = start(*command, f"--steps={steps}").wait()
+        assert (ended.code, ended.err) == (0, ""), ended.err
+        result = json.loads(ended.out.splitlines()[-1])
+        assert result["step"] == steps and result["best"] > 0
+    assert "sinusoid: functions, drawn anew for every step. MAML: 1761" in ended.out
+    assert "best validation mse" in ended.out
+    again = start(*command[:-1], "--steps=6", "--shot=6").wait().error()
+    assert "shot was 5 and is 6" in again
+
+
+def test_ranges_are_drawn_from_and_the_run_goes_on(start, tiny, tmp_path):
+    varied = [*tiny, "--way=2:4", "--shot=1:3", "--unequal_shots", "--task_map=auto"]
+    command = ["train", *varied, f"--run_dir={tmp_path}/run"]
+    for steps in (2, 4):
+        ended = start(*command, f"--steps={steps}").wait()
+        assert (ended.code, ended.err) == (0, ""), ended.err
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["flags"]["way"], config["flags"]["shot"]) == ([2, 4], [1, 3])
+    assert config["task_map"] == "loop"
+
+
+def test_a_head_has_as_many_outputs_as_the_highest_way(start, tiny, tmp_path):
+    command = ["train", *tiny, "--way=2:4", "--learner=maml", f"--run_dir={tmp_path}/r"]
+    assert start(*command, "--steps=1").wait().code == 0
+    config = json.loads((tmp_path / "r" / "config.json").read_text())
+    assert '"units": 4' in json.dumps(config["learner"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--way=5"], "no classes, so way must be None"),
+        (["--learner=protonet"], "need a learner of float targets"),
+        (["--rotations"], "Leave out split, rotations"),
+        (["--shot=3:1"], "must be a number, or a range such as 5:20"),
+        (["--shot=two"], "must be a number, or a range such as 5:20"),
+    ],
+)
+def test_what_cannot_be_is_refused(flags, sentence, start, tmp_path):
+    refused = start(*SINUSOID, *flags, f"--run_dir={tmp_path}/run").wait()
+    assert sentence in refused.error()
+    assert not (tmp_path / "run" / "config.json").exists()
