@@ -6,6 +6,7 @@ from tfmeta.evaluation.compare import Comparison, compare
 from tfmeta.evaluation.evaluate import evaluate
 from tfmeta.evaluation.over_seeds import SeedSummary, over_seeds
 from tfmeta.evaluation.regression_picture import regression_picture
+from tfmeta.evaluation.rejection import Rejection, choose_threshold
 from tfmeta.evaluation.reliability import (
     Answers,
     Calibration,
@@ -18,12 +19,14 @@ __all__ = [
     "Answers",
     "Calibration",
     "Comparison",
+    "Rejection",
     "Result",
     "SeedSummary",
     "answers",
     "baselines",
     "best_temperature",
     "calibration",
+    "choose_threshold",
     "compare",
     "evaluate",
     "fit_temperature",

@@ -108,10 +108,8 @@ def reliability(
             "bins must be at least 1 and temperature above 0. Received: "
             f"bins={bins}, temperature={temperature}."
         )
-    logits = _below_top(answers.logits) / temperature
-    log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    confidence = np.exp(log_p.max(axis=-1))
-    right = log_p.argmax(axis=-1) == answers.labels
+    log_p = _log_probabilities(answers, temperature)
+    confidence, right = confidences(answers, temperature=temperature)
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     table = tuple(
         _bin(i / bins, (i + 1) / bins, confidence[place == i], right[place == i])
@@ -125,6 +123,26 @@ def reliability(
         queries=len(right),
         table=table,
     )
+
+
+def confidences(
+    answers: Answers, *, temperature: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """How sure each answer is, and whether it is right.
+
+    Args:
+        answers: Logits and true classes.
+        temperature: What logits are divided by before the softmax.
+
+    Returns:
+        The probability of the likeliest class, `(queries,)` float64, and whether that
+        is the true one, `(queries,)` bool.
+
+    Raises:
+        ValueError: If logits are no numbers.
+    """
+    log_p = _log_probabilities(answers, temperature)
+    return np.exp(log_p.max(axis=-1)), log_p.argmax(axis=-1) == answers.labels
 
 
 def best_temperature(answers: Answers) -> float:
@@ -164,6 +182,11 @@ def best_temperature(answers: Answers) -> float:
         # A positive slope: less likely as it gets colder.
         low, high = (middle, high) if slope(np.exp(middle)) > 0 else (low, middle)
     return float(np.exp((low + high) / 2))
+
+
+def _log_probabilities(answers: Answers, temperature: float) -> np.ndarray:
+    logits = _below_top(answers.logits) / temperature
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 
 def _below_top(logits: np.ndarray) -> np.ndarray:
