@@ -71,6 +71,19 @@ def test_values_have_the_shape_of_the_targets(case: Case) -> None:
     assert answers(case.make(), task).shape == task.query.y.shape
 
 
+@rows(lambda case: not case.targets)
+def test_merging_is_adapting_to_all_at_once(case: Case) -> None:
+    learner, task = case.make(), episode(case, ([0, 0, 1, 2, 2], [0, 1, 2]))
+    x, y = task.support
+    adapted = learner.adapt(Examples(x[:3], y[:3]))
+    more = learner.adapt(Examples(x[3:], y[3:] - 2))
+    if learner.grows:
+        close(learner.merge(adapted, more), learner.adapt(task.support), 1e-5)
+    else:
+        with pytest.raises(ValueError, match="all of them at once"):
+            learner.merge(adapted, more)
+
+
 @rows()
 def test_pure(case: Case) -> None:
     learner, task = case.make(), episode(case)

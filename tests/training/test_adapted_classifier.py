@@ -88,7 +88,7 @@ def test_evaluate_refuses(x, y, sentence):
         (proto, X[:, :2], NAMES, r"support_x must have the shape \(examples, 3\)"),
         (proto, X[0], NAMES[:3], r"support_x must have the shape .*\(3,\)"),
         (images, np.zeros((2, 4, 4)), [0, 1], r"\(examples, 4, 4, 1\)"),
-        (images, np.zeros((4, 4, 4, 1)), range(4), "at most 3 classes.*has 4"),
+        (images, np.zeros((4, 4, 4, 1)), range(4), "at most 3 classes.* 4"),
         (proto, X, NAMES[:8], r"shapes \(9, 3\) and \(8,\)"),
         (proto, X[:0], NAMES[:0], "at least one"),
         (proto, X * np.nan, NAMES, "support_x must be .* finite.*NaN"),
@@ -141,3 +141,166 @@ def test_a_transductive_classifier_saves_with_the_flag_alone(tmp_path):
     with pytest.raises(ValueError, match="allow_transductive=True"):
         clf.save(tmp_path / "a")
     assert clf.save(tmp_path / "a", allow_transductive=True).name == "1"
+
+
+def matching() -> tfmeta.MetaModel:
+    return tfmeta.MetaModel(learners.MatchingNet(mlp(units=(8,), input_shape=(3,))))
+
+
+def proto_of_support() -> tfmeta.MetaModel:
+    net = conv4(filters=2, strided=True, input_shape=(1, 3, 1))
+    return tfmeta.MetaModel(learners.ProtoNet(net, normalisation="support"))
+
+
+def proto_maml() -> tfmeta.MetaModel:
+    net = mlp(units=(8,), input_shape=(3,))
+    return tfmeta.MetaModel(learners.MAML(net, inner_lr=0.01))
+
+
+def probe() -> tfmeta.MetaModel:
+    return tfmeta.MetaModel(learners.LinearProbe(mlp(units=(8,), input_shape=(3,))))
+
+
+GROWING = [nearest, proto, matching]
+ANEW = [proto_of_support, proto_maml, probe]
+
+
+@pytest.mark.parametrize("model", GROWING + ANEW)
+def test_a_class_can_be_added(model, tmp_path):
+    learns = model()
+    assert learns.learner.grows == (model in GROWING)
+    shape = (-1, 1, 3, 1) if model is proto_of_support else (-1, 3)
+    x, queries = X.reshape(shape), CENTRES.reshape(shape)
+    at_once = learns.adapt(x, NAMES)
+    clf = learns.adapt(x[NAMES != "owl"], NAMES[NAMES != "owl"])
+    before = tf.nest.map_structure(np.array, clf.adapted)
+    clf.add_class(x[NAMES == "owl"], "owl")
+    assert clf.classes.tolist() == ["tit", "wren", "owl"]
+    columns = [at_once.classes.tolist().index(name) for name in clf.classes]
+    answers = clf.predict(queries)
+    # Adam's hundred steps make more of another order of the examples.
+    tolerance = 1e-2 if model is probe else 1e-5
+    np.testing.assert_allclose(
+        answers, at_once.predict(queries)[:, columns], atol=tolerance
+    )
+    assert clf.evaluate(queries, at_once.classify(queries)) == 1
+    if model is proto:  # The other prototypes are not touched.
+        kept = clf.adapted["prototypes"].numpy()[:2]
+        np.testing.assert_array_equal(kept, before["prototypes"])
+    served = tf.saved_model.load(str(clf.save(tmp_path))).signatures["serving_default"]
+    answer = served(query_x=tf.constant(queries, tf.float32))
+    np.testing.assert_allclose(answer["probabilities"], answers, atol=1e-5)
+    names = [name.decode() for name in answer["names"].numpy()]
+    assert names == at_once.classify(queries).tolist()
+
+
+@pytest.mark.parametrize("model", [proto, proto_maml])
+def test_classes_can_be_added_again_and_have_longer_names(model):
+    clf = model().adapt(X[:3], NAMES[:3])
+    clf.add_class(X[3:6], "oystercatcher")
+    clf.add_class(X[6:], "tit")
+    assert clf.classify(CENTRES).tolist() == ["wren", "oystercatcher", "tit"]
+    numbers = model().adapt(X[:6], [7, 7, 7, 3, 3, 3])
+    numbers.add_class(X[6:], 5)
+    assert numbers.classify(CENTRES).tolist() == [7, 3, 5]
+
+
+def headed() -> tfmeta.MetaModel:
+    return tfmeta.MetaModel(learners.MAML(mlp(outputs=3, units=(4,), input_shape=(3,))))
+
+
+@pytest.mark.parametrize("model", [proto, headed])
+@pytest.mark.parametrize(
+    ("x", "name", "sentence"),
+    [
+        (X[:, :2], "owl", r"x must have the shape \(examples, 3\)"),
+        (X[0], "owl", r"x must have the shape"),
+        (X[:0], "owl", "at least one example"),
+        (X * np.nan, "owl", "finite"),
+        (X, "wren", "'wren' is one of the classes already"),
+        (X, 5, "of the same kind as the others, such as 'tit'. Received: 5"),
+        (X, ["owl"], "of the same kind"),
+    ],
+)
+def test_an_added_class_that_does_not_fit_changes_nothing(model, x, name, sentence):
+    clf = model().adapt(X[NAMES != "owl"], NAMES[NAMES != "owl"])
+    before = clf.predict(CENTRES)
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=sentence):
+        clf.add_class(x, name)
+    np.testing.assert_array_equal(clf.predict(CENTRES), before)
+    assert clf.classes.tolist() == ["tit", "wren"]
+
+
+def test_a_full_head_takes_no_more():
+    clf = headed().adapt(X, NAMES)
+    with pytest.raises(ValueError, match="at most 3 classes, but there would be 4"):
+        clf.add_class(X, "rook")
+    assert clf.predict(CENTRES).shape == (3, 3)
+
+
+@pytest.mark.parametrize("model", [*GROWING, proto_maml])
+def test_hundreds_of_examples_of_many_classes(model):
+    """Unequal shots, more examples than go through the net together."""
+    labels = np.repeat(np.arange(60), np.where(np.arange(60) % 3, 10, 3))
+    order = DRAWS.permutation(len(labels))
+    x = DRAWS.normal(0, 1, (60, 3))[labels] + DRAWS.normal(0, 0.01, (len(labels), 3))
+    x, labels = x[order].astype(np.float32), labels[order].astype(np.int32)
+    learns = model()
+    clf = learns.adapt(x, [f"product {i:02}" for i in labels])
+    adapted = learns.learner.adapt(tfmeta.Examples(tf.constant(x), tf.constant(labels)))
+    logits = learns.learner.predict(adapted, tf.constant(x))
+    assert clf.predict(x).shape == (len(x), 60) and len(x) > 400
+    np.testing.assert_allclose(clf.predict(x), tf.nn.softmax(logits), atol=1e-4)
+
+
+def test_transductive_queries_stay_together():
+    net = conv4(filters=2, strided=True, input_shape=(1, 3, 1))
+    model = tfmeta.MetaModel(learners.ProtoNet(net, normalisation="task"))
+    x = DRAWS.random((150, 1, 3, 1)).astype(np.float32)
+    clf = model.adapt(x[:9], NAMES)
+    logits = model.learner.predict(clf.adapted, tf.constant(x))
+    np.testing.assert_allclose(clf.predict(x), tf.nn.softmax(logits), atol=1e-5)
+
+
+def test_unsure_answers_are_rejected():
+    clf = nearest().adapt(X, NAMES)
+    between = (CENTRES[:1] + CENTRES[1:2]) / 2
+    queries = np.concatenate([CENTRES, between])
+    best = clf.predict(queries).max(-1)
+    assert best[3] < 0.6 < best[:3].min()
+    rejecting = clf.classify(queries, reject_below=0.6)
+    assert rejecting.tolist() == ["wren", "owl", "tit", None]
+    assert clf.classify(queries, reject_below=float(best[3]))[3] is not None
+    assert clf.classify(queries, reject_below=0).tolist() == (
+        clf.classify(queries).tolist()
+    )
+    assert clf.classify(queries[:0], reject_below=0.5).shape == (0,)
+
+
+def test_a_threshold_is_chosen_on_known_queries():
+    clf = nearest().adapt(X, NAMES)
+    between = (CENTRES[:1] + CENTRES[1:2]) / 2
+    queries, truth = np.concatenate([CENTRES, between]), ["wren", "owl", "tit", "tit"]
+    found = clf.choose_threshold(queries, truth, accuracy=1.0)
+    assert (found.accuracy, found.coverage) == (1.0, 0.75)
+    assert clf.classify(queries, reject_below=found.threshold).tolist() == [
+        *truth[:3],
+        None,
+    ]
+    with pytest.raises(ValueError, match="not in the support set"):
+        clf.choose_threshold(CENTRES, ["rook"] * 3, accuracy=0.9)
+
+
+def test_a_saved_classifier_rejects(tmp_path):
+    clf = nearest().adapt(X, NAMES)
+    queries = np.concatenate([CENTRES, (CENTRES[:1] + CENTRES[1:2]) / 2])
+    folder = clf.save(tmp_path, reject_below=0.6)
+    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    answer = served(query_x=tf.constant(queries, tf.float32))
+    assert answer["names"].numpy().tolist() == [b"wren", b"owl", b"tit", b""]
+    assert answer["labels"].numpy().tolist() == [2, 0, 1, -1]
+    np.testing.assert_allclose(answer["probabilities"], clf.predict(queries), atol=1e-5)
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "best probability is below 0.6 gets the label -1" in text
+    with pytest.raises(ValueError, match="reject_below must be a probability"):
+        clf.save(tmp_path, reject_below=60)

@@ -81,6 +81,7 @@ class Facts:
         max_way: The most classes; None for any number.
         normalisation: The normalisation mode.
         names: The classes of an adapted classifier; None where it is to adapt yet.
+        reject_below: Which best probability it takes to be answered; None for any.
     """
 
     learner: str
@@ -88,14 +89,24 @@ class Facts:
     max_way: int | None
     normalisation: str
     names: Sequence[str] | None
+    reject_below: float | None
 
     @classmethod
     def of(
-        cls, learner: Learner, steps: int | None, names: Sequence[str] | None
+        cls,
+        learner: Learner,
+        steps: int | None,
+        names: Sequence[str] | None = None,
+        reject_below: float | None = None,
     ) -> Facts:
         """Reads them off a learner."""
         return cls(
-            type(learner).__name__, steps, learner.max_way, learner.normalisation, names
+            type(learner).__name__,
+            steps,
+            learner.max_way,
+            learner.normalisation,
+            names,
+            reject_below,
         )
 
 
@@ -169,13 +180,19 @@ def _about(facts: Facts, served_name: str) -> list[str]:
             "others. It needs TensorFlow alone."
         )
         classes = ", ".join(facts.names)
+    rejected = ""
+    if facts.reject_below is not None:
+        rejected = (
+            f" A query whose best probability is below {facts.reject_below:.4g} gets "
+            'the label -1 and the name "".'
+        )
     return [
         f"# {served_name}",
         "",
         what,
         "",
         f"* Method: {facts.learner}{steps}.",
-        f"* Classes: {classes}.",
+        f"* Classes: {classes}.{rejected}",
         f"* Normalisation: {_NORMALISATIONS[facts.normalisation]}",
         "* Inputs: scaled as in training, images float32 in 0..1.",
         "* Refused with a sentence: NaN or infinite values, no support examples, "

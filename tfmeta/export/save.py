@@ -76,7 +76,7 @@ def save(
     used = learner.default_steps if steps is None else steps
     signatures = adaptive(learner, example, steps)
     module = module_of(learner, signatures.values())
-    return _write(module, signatures, folder, Facts.of(learner, used, None))
+    return _write(module, signatures, folder, Facts.of(learner, used))
 
 
 def save_classifier(
@@ -85,6 +85,7 @@ def save_classifier(
     classes: Sequence[Any],
     path: str | os.PathLike[str],
     *,
+    reject_below: float | None = None,
     allow_transductive: bool = False,
     example_shape: Sequence[int] | None = None,
 ) -> pathlib.Path:
@@ -99,6 +100,8 @@ def save_classifier(
         adapted: What its `adapt` returned.
         classes: The classes' names or numbers, in the order of the labels.
         path: "birds/3" is version 3; "birds" takes the next free number in it.
+        reject_below: Queries whose best probability is lower get the label -1 and the
+            name ""; None answers all.
         allow_transductive: As in `save`.
         example_shape: As in `save`.
 
@@ -131,10 +134,17 @@ def save_classifier(
     names = [c.decode() if isinstance(c, bytes) else str(c) for c in classes]
     if not names:
         raise ValueError("A classifier needs at least one class. Received: none.")
+    if reject_below is not None and not 0 <= reject_below <= 1:
+        raise ValueError(
+            "reject_below must be a probability, in 0..1, or None. Received: "
+            f"{reject_below}."
+        )
     folder = VersionFolder(path)
-    signatures, held = fixed(learner, adapted, names, example)
+    signatures, held = fixed(learner, adapted, names, example, reject_below)
     module = module_of(learner, signatures.values(), *held)
-    return _write(module, signatures, folder, Facts.of(learner, None, names))
+    return _write(
+        module, signatures, folder, Facts.of(learner, None, names, reject_below)
+    )
 
 
 def _write(

@@ -92,6 +92,7 @@ def fixed(
     adapted: Nest,
     names: Sequence[str],
     example: tf.TensorSpec,
+    reject_below: float | None = None,
 ) -> tuple[dict[str, Any], list[tf.Variable]]:
     """One adapted classifier's graph, free of Python; it only predicts.
 
@@ -100,6 +101,8 @@ def fixed(
         adapted: What its `adapt` returned.
         names: The classes' names; the first columns of the logits are theirs.
         example: The shape and dtype of one example.
+        reject_below: Below which best probability the label is -1 and the name "";
+            None answers all.
 
     Returns:
         The concrete functions by signature name, and the variables that hold
@@ -113,7 +116,12 @@ def fixed(
             adapted, [tf.convert_to_tensor(v) for v in held]
         )
         answer = answers(_logits(learner, nest, x)[:, : len(names)])
-        return {**answer, "names": tf.gather(tf.constant(names), answer["labels"])}
+        told = tf.gather(tf.constant(names), answer["labels"])
+        if reject_below is None:
+            return {**answer, "names": told}
+        sure = tf.reduce_max(answer["probabilities"], -1) >= reject_below
+        labels = tf.where(sure, answer["labels"], -1)
+        return {**answer, "labels": labels, "names": tf.where(sure, told, "")}
 
     graph = _graph(predict, _many(example, "query_x"))
     return {PREDICT: graph, DEFAULT: graph}, held

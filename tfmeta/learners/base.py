@@ -115,6 +115,30 @@ class Learner(keras.layers.Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} must define predict.")
 
+    @property
+    def grows(self) -> bool:
+        """Whether `merge` adds classes to what is adapted."""
+        return False
+
+    def merge(self, adapted: Nest, more: Nest) -> Nest:
+        """Joins what was adapted to two support sets of different classes; pure.
+
+        Args:
+            adapted: What `adapt` returned for the one.
+            more: What it returned for the other.
+
+        Returns:
+            What `adapt` would return for both, the classes of `more` after those of
+            `adapted`.
+
+        Raises:
+            ValueError: If its classes must be learned together (`grows` is False).
+        """
+        raise ValueError(
+            f"{type(self).__name__} learns all classes of a task together. Adapt it to "
+            "all of them at once."
+        )
+
     def trajectory(self, support: Examples, *, steps: int) -> Nest:
         """What `adapt` gives after 0, 1, ... `steps` inner steps.
 

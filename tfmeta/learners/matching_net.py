@@ -11,7 +11,7 @@ from tfmeta.core import functional
 from tfmeta.core.episode import Examples, Nest, Tensor
 from tfmeta.learners.base import Learner
 from tfmeta.nets.full_context import FullContext
-from tfmeta.ops import cosine_similarity, count_ways
+from tfmeta.ops import cosine_similarity, count_ways, joined_members
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -118,6 +118,22 @@ class MatchingNet(Learner):
         nothing = tf.constant(-float("inf"), z.dtype)
         of_class = tf.where(counted[None], attention[:, None, :], nothing)
         return tf.where(present, tf.reduce_logsumexp(of_class, axis=-1), nothing)
+
+    @property
+    def grows(self) -> bool:
+        """Unless statistics or full contexts are of the whole support set."""
+        return self.context is None and self.normalisation in ("none", "running")
+
+    def merge(self, adapted: Nest, more: Nest) -> Nest:
+        """Keeps both sets of examples; see `Learner.merge`."""
+        if not self.grows:
+            return super().merge(adapted, more)
+        embeddings = [adapted["embeddings"], more["embeddings"]]
+        return {
+            "embeddings": tf.concat(embeddings, axis=0),
+            "members": joined_members(adapted["members"], more["members"]),
+            "state": adapted["state"],
+        }
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this learner again."""

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfmeta.core.episode import Examples, Nest, Tensor
 from tfmeta.learners.base import Learner
-from tfmeta.ops import count_ways, squared_euclidean
+from tfmeta.ops import count_ways, joined_members, squared_euclidean
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -61,6 +61,18 @@ class NearestNeighbour(Learner):
         far = tf.constant(float("inf"), distances.dtype)
         to_class = tf.where(adapted["members"][None], distances[:, None, :], far)
         return -tf.reduce_min(to_class, axis=-1)
+
+    @property
+    def grows(self) -> bool:
+        """Always: it keeps examples."""
+        return True
+
+    def merge(self, adapted: Nest, more: Nest) -> Nest:
+        """Keeps both sets of examples; see `Learner.merge`."""
+        return {
+            "examples": tf.concat([adapted["examples"], more["examples"]], axis=0),
+            "members": joined_members(adapted["members"], more["members"]),
+        }
 
 
 def _flat(x: Tensor) -> Tensor:

@@ -107,6 +107,21 @@ class ProtoNet(Learner):
         absent = tf.constant(-float("inf"), logits.dtype)
         return tf.where(adapted["present"], logits, absent)
 
+    @property
+    def grows(self) -> bool:
+        """Unless the support set's statistics normalise all of it."""
+        return self.normalisation in ("none", "running")
+
+    def merge(self, adapted: Nest, more: Nest) -> Nest:
+        """Puts prototypes beside prototypes; see `Learner.merge`."""
+        if not self.grows:
+            return super().merge(adapted, more)
+        pairs = {
+            name: [adapted[name], more[name]] for name in ("prototypes", "present")
+        }
+        joined = {name: tf.concat(pair, axis=0) for name, pair in pairs.items()}
+        return {**joined, "state": adapted["state"]}
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this learner again."""
         return {

@@ -39,3 +39,18 @@ def class_means(z: Tensor, y: Tensor, way: Tensor | int) -> Tensor:
     members = tf.cast(tf.equal(tf.range(way)[:, None], y[None, :]), z.dtype)
     counts = tf.reduce_sum(members, axis=1, keepdims=True)
     return tf.matmul(members, z) / tf.maximum(counts, 1)
+
+
+def joined_members(first: Tensor, second: Tensor) -> Tensor:
+    """Which examples are of which class, where two sets of classes become one.
+
+    Args:
+        first: `(way, examples)` bool.
+        second: The same of other classes and other examples.
+
+    Returns:
+        `(ways together, examples together)` bool: `second`'s after `first`'s.
+    """
+    above = tf.pad(first, [[0, tf.shape(second)[0]], [0, 0]])
+    below = tf.pad(second, [[tf.shape(first)[0], 0], [0, 0]])
+    return tf.concat([above, below], axis=1)

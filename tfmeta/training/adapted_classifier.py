@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Examples
+from tfmeta.core.episode import Nest
 from tfmeta.core.example import example_spec
+from tfmeta.evaluation import Answers, Rejection, choose_threshold
 from tfmeta.export import save_classifier
 from tfmeta.learners import Learner
+
+_AT_ONCE = 128  # Examples that go through the net together: what bounds memory.
 
 
 class AdaptedClassifier:
@@ -24,8 +29,8 @@ class AdaptedClassifier:
         support_y: `(examples,)` class names or numbers.
 
     Attributes:
-        classes: The distinct values of `support_y`, sorted: column i of `predict`
-            belongs to `classes[i]`.
+        classes: The distinct values of `support_y`, sorted, then those that were added:
+            column i of `predict` belongs to `classes[i]`.
 
     Raises:
         ValueError: If the arrays do not fit each other or the learner.
@@ -39,18 +44,47 @@ class AdaptedClassifier:
                 f"least one. Received: shapes {x.shape} and {names.shape}."
             )
         self.classes, labels = np.unique(names, return_inverse=True)
-        way = len(self.classes)
-        if learner.max_way is not None and way > learner.max_way:
-            raise ValueError(
-                f"The learner's head serves at most {learner.max_way} classes, but "
-                f"support_y has {way}. Use a net without a head, or fewer classes."
-            )
         self.learner = learner
+        self._check_way(len(self.classes))
         self._example_shape = example_spec(learner.net).shape
         self._check_shape("support_x", x)
         self._example_shape = tf.TensorShape(x.shape[1:])
-        labels = tf.constant(labels.astype(np.int32))
-        self.adapted = learner.adapt(Examples(tf.constant(x), labels))
+        labels = labels.astype(np.int32)
+        self._support = None if learner.grows else (x, labels)
+        self.adapted = self._adapted_to(x, labels)
+
+    def add_class(self, x: Any, name: Any) -> None:
+        """Learns one more class; the others keep their columns, it gets the last.
+
+        A learner that `grows` (NearestNeighbour; ProtoNet and MatchingNet where the
+        net's normalisation is "running" or none) looks at the new examples alone, and
+        answers as if adapted to all at once. Any other is adapted anew to all
+        examples, which are kept for that. A net with a head needs an output to spare.
+
+        Args:
+            x: `(examples, ...)`, scaled as the support set was.
+            name: The name or number of the class, of the same kind as the others.
+
+        Raises:
+            ValueError: If the examples do not fit, there is such a class already, or
+                the head is full.
+        """
+        more = _inputs("x", x)
+        self._check_shape("x", more)
+        if not len(more):
+            raise ValueError("A class needs at least one example. Received: none.")
+        classes, way = self._classes_with(name), len(self.classes)
+        self._check_way(way + 1)
+        labels = np.full(len(more), way, np.int32)
+        if self._support is None:
+            added = self._adapted_to(more, np.zeros_like(labels))
+            self.adapted = self.learner.merge(self.adapted, added)
+        else:
+            pairs = zip(self._support, (more, labels), strict=True)
+            together = [np.concatenate(pair) for pair in pairs]
+            self.adapted = self._adapted_to(*together)
+            self._support = (together[0], together[1])
+        self.classes = classes
 
     def predict(self, x: Any) -> np.ndarray:
         """Class probabilities.
@@ -67,12 +101,69 @@ class AdaptedClassifier:
         """
         queries = _inputs("x", x)
         self._check_shape("x", queries)
-        logits = self.learner.predict(self.adapted, tf.constant(queries))
-        return tf.nn.softmax(logits[:, : len(self.classes)]).numpy()
+        # In the one mode where queries depend on each other they stay together.
+        joined = self.learner.normalisation == "task"
+        step = max(len(queries), 1) if joined else _AT_ONCE
+        logits = [
+            self.learner.predict(self.adapted, tf.constant(queries[i : i + step]))
+            for i in range(0, max(len(queries), 1), step)
+        ]
+        return tf.nn.softmax(tf.concat(logits, 0)[:, : len(self.classes)]).numpy()
 
-    def classify(self, x: Any) -> np.ndarray:
-        """The most probable class of each query, `(queries,)`, as in `classes`."""
-        return self.classes[self.predict(x).argmax(-1)]
+    def classify(self, x: Any, *, reject_below: float | None = None) -> np.ndarray:
+        """The most probable class of each query.
+
+        Args:
+            x: `(queries, ...)`, scaled as the support set was.
+            reject_below: Queries whose best probability is lower get None for an
+                answer; see `choose_threshold`. None answers all.
+
+        Returns:
+            `(queries,)`, as in `classes`; objects where queries may be rejected.
+
+        Raises:
+            ValueError: As for `predict`.
+        """
+        probabilities = self.predict(x)
+        answers = self.classes[probabilities.argmax(-1)]
+        if reject_below is None:
+            return answers
+        sure = probabilities.max(-1) >= reject_below
+        rejecting: np.ndarray = answers.astype(object)
+        rejecting[~sure] = None
+        return rejecting
+
+    def choose_threshold(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        accuracy: float | None = None,
+        coverage: float | None = None,
+    ) -> Rejection:
+        """Chooses a `reject_below` on queries whose classes are known.
+
+        For one that is chosen before there are classes to adapt to, on tasks of
+        validation classes, see `tfmeta.evaluation.choose_threshold`.
+
+        Args:
+            x: `(queries, ...)`, used neither to adapt nor to judge what is chosen.
+            y: `(queries,)` class names or numbers, of those it was adapted to.
+            accuracy: Keep as many answers as possible of which this share is right.
+            coverage: Keep the surest answers, at least this share. Give one of the two.
+
+        Returns:
+            The `threshold`, and the `accuracy` and `coverage` it has on `x`.
+
+        Raises:
+            ValueError: As for `evaluate`, and if no threshold does.
+        """
+        truth = self._known(x, y)
+        with np.errstate(divide="ignore"):  # A probability may be zero.
+            logits = np.log(self.predict(x))
+        labels = (truth[:, None] == self.classes).argmax(-1)
+        found = Answers(logits, labels)
+        return choose_threshold(found, accuracy=accuracy, coverage=coverage)
 
     def evaluate(self, x: Any, y: Any) -> float:
         """The accuracy, in 0..1, on queries whose classes are known.
@@ -88,6 +179,11 @@ class AdaptedClassifier:
             ValueError: If there is not one `y` for each `x` and at least one, or if
                 `y` names a class the support set did not have.
         """
+        truth = self._known(x, y)
+        return float(np.mean(self.classify(x) == truth))
+
+    def _known(self, x: Any, y: Any) -> np.ndarray:
+        """The classes of queries as an array, one of `classes` for each query."""
         truth = np.asarray(y)
         if truth.shape != (len(x),) or not len(x):
             raise ValueError(
@@ -100,15 +196,23 @@ class AdaptedClassifier:
                 f"y names classes that were not in the support set: {unknown[:5]}. "
                 f"It had {self.classes.tolist()[:5]}. Leave such queries out."
             )
-        return float(np.mean(self.classify(x) == truth))
+        return truth
 
     def save(
-        self, path: str | os.PathLike[str], *, allow_transductive: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        reject_below: float | None = None,
+        allow_transductive: bool = False,
     ) -> pathlib.Path:
         """Writes a SavedModel that answers queries of this task, and only predicts.
 
+        It answers with the class names too, as strings.
+
         Args:
             path: "birds/3" is version 3; "birds" takes the next free number in it.
+            reject_below: Queries whose best probability is lower are answered with the
+                label -1 and the name "". None answers all.
             allow_transductive: Whether normalisation "task" may be served, where a
                 query's answer depends on the other queries of its request.
 
@@ -124,9 +228,46 @@ class AdaptedClassifier:
             self.adapted,
             self.classes.tolist(),
             path,
+            reject_below=reject_below,
             allow_transductive=allow_transductive,
             example_shape=self._example_shape,
         )
+
+    def _adapted_to(self, x: np.ndarray, labels: np.ndarray) -> Nest:
+        """Adapts; a learner that grows to a few classes at a time, to save memory."""
+        adapted = None
+        most = _AT_ONCE if self.learner.grows else len(labels)
+        for first, last in _whole_classes(labels, most):
+            chosen = (labels >= first) & (labels < last)
+            examples = Examples(
+                tf.constant(x[chosen]), tf.constant(labels[chosen] - np.int32(first))
+            )
+            part = self.learner.adapt(examples)
+            adapted = part if adapted is None else self.learner.merge(adapted, part)
+        return adapted
+
+    def _classes_with(self, name: Any) -> np.ndarray:
+        before = self.classes.tolist()
+        classes = np.append(self.classes, name) if np.ndim(name) == 0 else self.classes
+        if classes.tolist() != [*before, name]:
+            raise ValueError(
+                "The name of a class must be of the same kind as the others, such as "
+                f"{before[0]!r}. Received: {name!r}."
+            )
+        if name in before:
+            raise ValueError(
+                f"{name!r} is one of the classes already. Adapt anew, to all its "
+                "examples together with those of the others."
+            )
+        return classes
+
+    def _check_way(self, way: int) -> None:
+        most = self.learner.max_way
+        if most is not None and way > most:
+            raise ValueError(
+                f"The learner's head serves at most {most} classes, but there would be "
+                f"{way}. Use a net without a head, or fewer classes."
+            )
 
     def _check_shape(self, name: str, x: np.ndarray) -> None:
         if not self._example_shape.is_compatible_with(x.shape[1:]):
@@ -135,6 +276,17 @@ class AdaptedClassifier:
                 f"{name} must have the shape ({wanted}). Received: {x.shape}. Give "
                 "examples as the net takes them, the leading axis counting them."
             )
+
+
+def _whole_classes(labels: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
+    """Ranges of classes with at most `most` examples together, or of one class."""
+    ends = np.cumsum(np.bincount(labels))
+    first = 0
+    while first < len(ends):
+        before = ends[first - 1] if first else 0
+        last = int(np.searchsorted(ends, before + most, side="right"))
+        yield first, max(first + 1, last)
+        first = max(first + 1, last)
 
 
 def _inputs(name: str, x: Any) -> np.ndarray:
