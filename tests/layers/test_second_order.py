@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tfmeta.layers import BatchNorm, GroupNorm, LayerNorm, swap_inexact
-from tfmeta.nets import conv4, mlp
+from tfmeta.nets import conv4, mlp, resnet12
 
 INNER_LR = 0.4
 TOLERANCE = 1e-6
@@ -100,6 +100,7 @@ EXACT: dict[str, Callable[[], keras.Model]] = {
     "conv4": lambda: conv4(way=3, filters=3, input_shape=(16, 16, 1)),
     "conv4_strided": lambda: conv4(way=3, filters=3, strided=True),
     "conv4_embedding": lambda: conv4(filters=3, input_shape=(17, 19, 2)),
+    "resnet12": lambda: resnet12(way=3, filters=(2, 3, 2, 4), input_shape=(17, 16, 2)),
     "mlp": lambda: mlp(outputs=2, units=(8, 8)),
     "mlp_tanh": lambda: mlp(outputs=2, activation="tanh", input_shape=(2, 3)),
     "swapped": lambda: swap_inexact(_around(keras.layers.BatchNormalization())),

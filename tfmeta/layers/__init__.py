@@ -1,12 +1,14 @@
 """Normalisation that is exact to second order, and the check for what is not."""
 
 from tfmeta.layers.batch_norm import BatchNorm
+from tfmeta.layers.drop_block import DropBlock
 from tfmeta.layers.exact import check_exact, inexact_layers, swap_inexact
 from tfmeta.layers.group_norm import GroupNorm
 from tfmeta.layers.layer_norm import LayerNorm
 
 __all__ = [
     "BatchNorm",
+    "DropBlock",
     "GroupNorm",
     "LayerNorm",
     "check_exact",

@@ -3,5 +3,6 @@
 from tfmeta.nets.conv4 import conv4
 from tfmeta.nets.fresh import fresh
 from tfmeta.nets.mlp import mlp
+from tfmeta.nets.resnet12 import resnet12
 
-__all__ = ["conv4", "fresh", "mlp"]
+__all__ = ["conv4", "fresh", "mlp", "resnet12"]
