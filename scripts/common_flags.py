@@ -127,7 +127,9 @@ def define_learner_flags() -> None:
     flags.DEFINE_string(
         "learner", "protonet", f"The method: {', '.join(sorted(learners()))}."
     )
-    flags.DEFINE_enum("net", "conv4", ["conv4", "mlp"], "The net it trains.")
+    flags.DEFINE_enum(
+        "net", "conv4", ["conv4", "mlp", "resnet12"], "The net it trains."
+    )
     flags.DEFINE_integer("filters", 64, "Channels of conv4.", lower_bound=1)
     flags.DEFINE_bool(
         "strided", False, "Whether conv4 halves by stride (faster) or by max-pooling."
@@ -319,6 +321,8 @@ def make_net(example_shape: tuple[int, ...], way: int | None) -> keras.Model:
             strided=FLAGS.strided,
             input_shape=example_shape,
         )
+    elif FLAGS.net == "resnet12":
+        net = tfmeta.nets.resnet12(way=way, input_shape=example_shape)
     else:
         net = tfmeta.nets.mlp(outputs=way, input_shape=example_shape)
     return tfmeta.nets.fresh(net, seed=FLAGS.seed)

@@ -64,7 +64,12 @@ def test_an_import_that_fails_is_one_line(tmp_path):
 def test_help_shows_every_flag(start):
     helped = start("train", "--help").wait()
     assert (helped.code, helped.err) == (0, "")
-    for flag in ("--run_dir", "--[no]download", "--net=conv4|mlp", "--[no]json"):
+    for flag in (
+        "--run_dir",
+        "--[no]download",
+        "--net=conv4|mlp|resnet12",
+        "--[no]json",
+    ):
         assert f"  {flag}\n" in helped.out
     assert "Adam's" in helped.out and "TensorFlow" not in helped.out
     assert max(map(len, helped.out.splitlines())) <= 88
