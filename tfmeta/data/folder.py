@@ -212,7 +212,7 @@ def _tell_broken(broken: list[str], lost: list[str]) -> None:
     if broken:
         more = ", ..." if len(broken) > _NAMED else ""
         warnings.warn(
-            f"{len(broken)} pictures cannot be read and are left out: "
+            f"Pictures that cannot be read are left out ({len(broken)}): "
             f"{', '.join(broken[:_NAMED])}{more}.",
             stacklevel=4,
         )
