@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from tfmeta.training.reporters import Reporter
+
 SCREEN = Console()
 INTERRUPTED = 130
 _HELP = ("--help", "-help", "-h")
@@ -142,14 +144,14 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     SCREEN.print(sheet)
 
 
-class TrainingProgress:
+class TrainingProgress(Reporter):
     """A progress bar on a terminal, plain lines elsewhere."""
 
     def __init__(self):
         self._bar: Progress | None = None
         self._last: dict[str, Any] = {}
 
-    def start(self, step: int, steps: int) -> None:
+    def start(self, step: int, steps: int, flags: Any = None) -> None:
         """Begins at the step where the run continues."""
         self._steps = steps
         if step:

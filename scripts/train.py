@@ -2,7 +2,10 @@
 
     python scripts/train.py --learner=protonet --dataset=glyphs --run_dir=runs/first
 
-The same command continues a stopped run. TensorBoard reads the run folder.
+The same command continues a stopped run. TensorBoard reads the run folder. For
+regression: --dataset=sinusoid --learner=maml --net=mlp --shot=10 --inner_lr=0.01.
+finetune and linearprobe are baselines: their net is trained, without episodes, to tell
+all training classes apart.
 """
 
 from __future__ import annotations
@@ -20,12 +23,19 @@ from absl import flags
 import tfmeta
 from tfmeta.core import one_thread_a_task
 from tfmeta.data import Source
-from tfmeta.training import RunFolder, Stream, Trainer
+from tfmeta.evaluation import over_seeds
+from tfmeta.training import (
+    ExampleStream,
+    PretrainModel,
+    RunFolder,
+    Stream,
+    Trainer,
+)
 
 FLAGS = flags.FLAGS
 
 common_flags.define_data_flags()
-common_flags.define_episode_flags()
+common_flags.define_episode_flags(ranges=True)
 common_flags.define_learner_flags()
 flags.DEFINE_string(
     "run_dir",
@@ -43,9 +53,29 @@ flags.DEFINE_integer(
 flags.DEFINE_bool(
     "augment", False, "Turn, shift and zoom the training images a little."
 )
-flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's (Adam's) rate.", 0)
+flags.DEFINE_enum(
+    "outer_optimizer",
+    "adam",
+    ["adam", "sgd"],
+    "What moves the weights; sgd of rate 1 with reptile goes to the tasks' mean.",
+)
+flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's rate.", 0)
 flags.DEFINE_integer(
     "halve_every", 0, "Halve the outer rate every so many steps; 0: never.", 0
+)
+flags.DEFINE_bool(
+    "decay_to_zero", False, "Lower the outer rate evenly, to zero at the last step."
+)
+flags.DEFINE_integer(
+    "batch_size", 64, "finetune, linearprobe: training examples in a step.", 1
+)
+flags.DEFINE_integer(
+    "seeds",
+    1,
+    "Train so many runs, of --seed and the seeds after it, in folders of their own "
+    "below --run_dir; score each on 600 test episodes of the validation's shape, and "
+    "report the mean and its interval over runs.",
+    1,
 )
 flags.DEFINE_float("clip_norm", None, "Clip the meta-gradient to this norm.", 0)
 flags.DEFINE_enum(
@@ -54,8 +84,23 @@ flags.DEFINE_enum(
     ["auto", "loop", "compiled"],
     "How a step goes through its tasks; auto times the ways once, when a run begins.",
 )
-flags.DEFINE_integer("val_way", None, "Classes in a validation episode; as --way.", 1)
-flags.DEFINE_integer("val_shot", None, "Its support examples per class; as --shot.", 1)
+flags.DEFINE_bool(
+    "unequal_shots",
+    False,
+    "Let every class of a training episode draw its own shot from the range --shot.",
+)
+flags.DEFINE_integer(
+    "val_way",
+    None,
+    "Classes in a validation episode; left out: --way, of a range the lower end.",
+    1,
+)
+flags.DEFINE_integer(
+    "val_shot",
+    None,
+    "Its support examples per class; left out: --shot, of a range the lower end.",
+    1,
+)
 flags.DEFINE_integer("val_query", 15, "Its queries per class.", 1)
 flags.DEFINE_integer("val_episodes", 200, "Episodes of a validation.", 2)
 flags.DEFINE_integer("validate_every", 500, "Steps between validations.", 1)
@@ -69,36 +114,51 @@ flags.DEFINE_integer("log_every", 50, "Steps between reports.", 1)
 flags.DEFINE_integer(
     "patience", None, "Stop after so many validations without a better one.", 1
 )
+_PRETRAINED = ("finetune", "linearprobe")
+_TEST_EPISODES = 600  # Of each run of several.
 flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
 flags.mark_flag_as_required("run_dir")
 
 
 def main() -> dict:
     """Trains, and says what to do next."""
-    values = common_flags.values()
-    run = RunFolder(FLAGS.run_dir)
+    if FLAGS.halve_every and FLAGS.decay_to_zero:
+        raise ValueError("--halve_every and --decay_to_zero exclude each other.")
+    common_flags.check_learner_name()
+    if FLAGS.tasks > 1 and FLAGS.learner not in _PRETRAINED:
+        one_thread_a_task()
+    if FLAGS.seeds == 1:
+        return _train(FLAGS.run_dir, FLAGS.seed)[0]
+    return _train_several()
+
+
+def _train(folder: str, seed: int) -> tuple[dict, Source]:
+    """Trains one run; returns its summary and the data."""
+    FLAGS.seed = seed
+    values = {**common_flags.values(), "run_dir": folder}
+    run = RunFolder(folder)
     run.check_flags(values)
     run.check_writable()
-    if FLAGS.tasks > 1:
-        one_thread_a_task()
-    common_flags.check_learner_name()
     source = common_flags.load_source(values)
-    learner = common_flags.make_learner(source.train.example_shape)
-    model = tfmeta.MetaModel(learner, task_map=FLAGS.task_map, seed=FLAGS.seed)
-    model.compile(keras.optimizers.Adam(_rate(), clipnorm=FLAGS.clip_norm))
+    classes = bool(source.train.class_names)
+    learner = common_flags.make_learner(
+        source.train.example_shape, outputs=None if classes else 1
+    )
+    train, validation = _streams(classes)
+    model = _model(learner, source)
+    optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+    model.compile(
+        optimizer[FLAGS.outer_optimizer](_rate(), clipnorm=FLAGS.clip_norm),
+        metrics=["accuracy" if classes else "mse"],
+    )
     trainer = Trainer(
         model,
         source,
         run,
-        train=Stream(FLAGS.way, FLAGS.shot, FLAGS.query, FLAGS.tasks),
-        validation=Stream(
-            FLAGS.val_way or FLAGS.way,
-            FLAGS.val_shot or FLAGS.shot,
-            FLAGS.val_query,
-            FLAGS.val_episodes,
-        ),
+        train=train,
+        validation=validation,
         steps=FLAGS.steps,
-        seed=FLAGS.seed,
+        seed=seed,
         log_every=FLAGS.log_every,
         validate_every=FLAGS.validate_every,
         checkpoint_every=FLAGS.checkpoint_every,
@@ -106,15 +166,74 @@ def main() -> dict:
         augment=tfmeta.data.small_moves() if FLAGS.augment else None,
         reporters=[console.TrainingProgress()],
     )
-    _introduce(source, learner)
+    _introduce(source, model)
     if not run.last.exists():
         console.say("The first step takes a while: it is compiled.")
     summary = trainer.run(values)
-    _tell(summary)
-    return summary
+    _tell(summary, classes, folder)
+    return summary, source
+
+
+def _train_several() -> dict:
+    """Trains runs that differ in their seed alone, and scores them on test tasks."""
+    results, summaries = [], []
+    seeds = range(FLAGS.seed, FLAGS.seed + FLAGS.seeds)
+    for seed in seeds:
+        folder = f"{FLAGS.run_dir}/seed{seed}"
+        summary, source = _train(folder, seed)
+        summaries.append(summary)
+        if summary["stopped"] not in (None, "early"):
+            return {"runs": summaries}
+        shape = _streams(bool(source.test.class_names))[1].single()
+        learner = RunFolder(folder).load_model().learner
+        results.append(
+            tfmeta.evaluate(learner, source.test, episodes=_TEST_EPISODES, **shape)
+        )
+        keras.utils.clear_session()
+    over = over_seeds(results)
+    console.table(
+        f"{FLAGS.run_dir}: {over.runs} runs, {_TEST_EPISODES} test episodes each",
+        ["seed", over.metric],
+        [
+            *(
+                [str(seed), console.measure(r.metric, r.mean, r.ci95)]
+                for seed, r in zip(seeds, results, strict=True)
+            ),
+            ["over seeds", console.measure(over.metric, over.mean, over.ci95)],
+        ],
+    )
+    return {**over.summary(), "runs": summaries}
+
+
+def _model(
+    learner: tfmeta.learners.Learner, source: Source
+) -> tfmeta.MetaModel | PretrainModel:
+    if FLAGS.learner in _PRETRAINED:
+        return PretrainModel(learner, len(source.train.class_names), seed=FLAGS.seed)
+    return tfmeta.MetaModel(learner, task_map=FLAGS.task_map, seed=FLAGS.seed)
+
+
+def _streams(classes: bool) -> tuple[Stream | ExampleStream, Stream]:
+    """The training and the validation episodes that FLAGS ask for."""
+    # Functions have no way; who asks for one is told so.
+    way = FLAGS.way if classes or FLAGS["way"].present else None
+    train = Stream(way, FLAGS.shot, FLAGS.query, FLAGS.tasks, FLAGS.unequal_shots)
+    return (
+        ExampleStream(FLAGS.batch_size) if FLAGS.learner in _PRETRAINED else train,
+        Stream(
+            FLAGS.val_way or common_flags.ends_of(way)[0],
+            FLAGS.val_shot or common_flags.ends_of(FLAGS.shot)[0],
+            FLAGS.val_query,
+            FLAGS.val_episodes,
+        ),
+    )
 
 
 def _rate() -> float | keras.optimizers.schedules.LearningRateSchedule:
+    if FLAGS.decay_to_zero:
+        return keras.optimizers.schedules.PolynomialDecay(
+            FLAGS.outer_lr, FLAGS.steps, end_learning_rate=0.0
+        )
     if not FLAGS.halve_every:
         return FLAGS.outer_lr
     return keras.optimizers.schedules.ExponentialDecay(
@@ -122,17 +241,19 @@ def _rate() -> float | keras.optimizers.schedules.LearningRateSchedule:
     )
 
 
-def _introduce(source: Source, learner: tfmeta.learners.Learner) -> None:
-    weights = sum(math.prod(v.shape) for v in learner.trainable_variables)
+def _introduce(source: Source, model: tfmeta.MetaModel | PretrainModel) -> None:
+    weights = sum(math.prod(v.shape) for v in model.trained)
+    counts = [len(p.class_names) for p in (source.train, source.val, source.test)]
+    tasks = "functions, drawn anew for every step"
+    if counts[0]:
+        tasks = "{} classes to train on, {} to validate on, {} kept for the test"
     console.say(
-        f"{source.name}: {source.train.num_classes} classes to train on, "
-        f"{source.val.num_classes} to validate on, {source.test.num_classes} kept for "
-        f"the test. {type(learner).__name__}: {weights} weights to train."
+        f"{source.name}: {tasks.format(*counts)}. {type(model.learner).__name__}: "
+        f"{weights} weights to train."
     )
 
 
-def _tell(summary: dict) -> None:
-    where = FLAGS.run_dir
+def _tell(summary: dict, classes: bool, where: str) -> None:
     if summary["stopped"] not in (None, "early"):
         console.say(
             f"Stopped by {summary['stopped']} at step {summary['step']}; saved. The "
@@ -150,14 +271,17 @@ def _tell(summary: dict) -> None:
             "--steps continues it."
         )
     best = summary["best"]
+    shown = "-"
+    if best is not None:
+        shown = f"{100 * best:.2f} %" if classes else f"{best:.4g}"
     console.table(
         f"Meta-training in {where}",
-        ["steps", "minutes", "best validation accuracy"],
+        ["steps", "minutes", f"best validation {'accuracy' if classes else 'mse'}"],
         [
             [
                 str(summary["step"]),
                 f"{summary['seconds'] / 60:.1f}",
-                "-" if best is None else f"{100 * best:.2f} %",
+                shown,
             ]
         ],
     )

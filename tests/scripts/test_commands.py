@@ -71,7 +71,7 @@ def test_help_shows_every_flag(start):
         "--[no]json",
     ):
         assert f"  {flag}\n" in helped.out
-    assert "Adam's" in helped.out and "TensorFlow" not in helped.out
+    assert "outer optimizer's" in helped.out and "TensorFlow" not in helped.out
     assert max(map(len, helped.out.splitlines())) <= 88
 
 

@@ -89,6 +89,7 @@ def compare(a: Any, b: Any, split: Part | None = None, **options: Any) -> Compar
             or if a model comes without a split.
 
     Example:
+        >>> from tfmeta.data import Split
         >>> from tfmeta.learners import NearestNeighbour
         >>> x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
         >>> names = ("a", "b", "c", "d")

@@ -159,10 +159,12 @@ class FastWeights:
     def _split(self, params: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """All weights of the net, the adapted ones put in, and the made head's."""
         moved = iter(params)
-        slow = functional.parameters(self.net.net)
+        # A weight that adapts is not read: a saved model shall not hold it twice.
         weights = [
-            next(moved) if fast else value
-            for value, fast in zip(slow, self._fast, strict=True)
+            next(moved) if fast else tf.convert_to_tensor(variable.value)
+            for variable, fast in zip(
+                self.net.net.trainable_variables, self._fast, strict=True
+            )
         ]
         return weights, list(moved)
 

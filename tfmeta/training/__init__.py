@@ -2,13 +2,14 @@
 
 from tfmeta.training.adapted_classifier import AdaptedClassifier
 from tfmeta.training.meta_model import MetaModel
-from tfmeta.training.pretrain import PretrainModel, pretrain
+from tfmeta.training.pretrain import ExampleStream, PretrainModel, pretrain
 from tfmeta.training.run_folder import RunFolder
 from tfmeta.training.stream import Stream
 from tfmeta.training.trainer import Trainer
 
 __all__ = [
     "AdaptedClassifier",
+    "ExampleStream",
     "MetaModel",
     "PretrainModel",
     "RunFolder",

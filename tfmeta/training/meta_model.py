@@ -60,6 +60,16 @@ class MetaModel(keras.Model):
         self.seed = seed
         self.built = True
 
+    @property
+    def trained(self) -> list[keras.Variable]:
+        """What the outer optimizer moves."""
+        return self.learner.trainable_variables
+
+    @property
+    def kept(self) -> dict[str, list[keras.Variable]]:
+        """What a checkpoint holds, the optimizer's part aside, by group."""
+        return {"learner": self.learner.variables}
+
     def compile(
         self,
         optimizer: Any = "adam",

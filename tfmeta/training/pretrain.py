@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfmeta.core.episode import Tensor
-from tfmeta.data import Split
+from tfmeta.data import Part, Split
 from tfmeta.data.examples import examples
 from tfmeta.learners import Learner, LinearProbe
+
+
+@dataclass(frozen=True)
+class ExampleStream:
+    """Single examples in place of episodes, for `Trainer`.
+
+    Attributes:
+        count: Examples in a step.
+    """
+
+    count: int
+
+    def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
+        """Refuses tasks that are not classes.
+
+        Raises:
+            ValueError: If so.
+        """
+        if not part.class_names:
+            raise ValueError(
+                f"{type(learner).__name__} is trained on the classes of a split. "
+                f"Received: split {part.name!r} of functions. Use maml or reptile."
+            )
+
+    def episodes(
+        self, part: Any, *, seed: int, start: int = 0, augment: Any = None
+    ) -> tf.data.Dataset:
+        """The batches of `count` examples from example `start` on, without end."""
+        return examples(
+            part,
+            batch_size=self.count,
+            seed=seed,
+            start=start // self.count,
+            augment=augment,
+        )
 
 
 class PretrainModel(keras.Model):
@@ -30,6 +66,7 @@ class PretrainModel(keras.Model):
     def __init__(self, learner: Learner, classes: int, *, seed: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         self.learner = learner
+        self.task_map = "loop"  # There are no tasks to map over.
         self.classifier = keras.layers.Dense(
             classes,
             kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
@@ -46,12 +83,26 @@ class PretrainModel(keras.Model):
             *self.classifier.trainable_variables,
         ]
 
-    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
-        """Sets the optimizer; the loss is cross-entropy, the metric accuracy."""
+    @property
+    def kept(self) -> dict[str, list[keras.Variable]]:
+        """What a checkpoint holds, the optimizer's part aside, by group."""
+        return {
+            "learner": self.learner.variables,
+            "classifier": self.classifier.variables,
+        }
+
+    def choose_task_map(self, data: Any) -> str:
+        """Has no choice; see `MetaModel.choose_task_map`."""
+        return self.task_map
+
+    def compile(
+        self, optimizer: Any = "adam", *, metrics: Any = ("accuracy",), **kwargs: Any
+    ) -> None:
+        """Sets the optimizer and the metrics; the loss is cross-entropy."""
         super().compile(
             optimizer=optimizer,
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            metrics=list(metrics),
             jit_compile=False,
             **kwargs,
         )

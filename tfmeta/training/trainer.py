@@ -16,10 +16,12 @@ from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.training.checkpoint import load_checkpoint, save_checkpoint
 from tfmeta.training.meta_model import MetaModel
+from tfmeta.training.pretrain import ExampleStream, PretrainModel
 from tfmeta.training.reporters import MetricsFile, Reporter, TensorBoardScalars
 from tfmeta.training.run_folder import RunFolder
 from tfmeta.training.stop_signals import StopSignals
 from tfmeta.training.stream import Stream
+from tfmeta.training.validation_pictures import validation_pictures
 
 VALIDATION_SEED = 0
 # Keras turns its sign when a callback first compares, in each process.
@@ -37,10 +39,10 @@ class Trainer:
     been stopped. `steps` may grow meanwhile.
 
     Args:
-        model: A compiled `MetaModel`.
+        model: A compiled `MetaModel` or `PretrainModel`.
         source: Where tasks come from.
         run: The run's folder.
-        train: Training episodes; `count` is the tasks of one step.
+        train: Training episodes, or examples; `count` is how many make one step.
         validation: Validation episodes, of one way and shot; `count` is how many.
         steps: Outer steps in all.
         seed: Of the training episodes.
@@ -62,11 +64,11 @@ class Trainer:
 
     def __init__(
         self,
-        model: MetaModel,
+        model: MetaModel | PretrainModel,
         source: Source,
         run: RunFolder,
         *,
-        train: Stream,
+        train: Stream | ExampleStream,
         validation: Stream,
         steps: int,
         seed: int = 0,
@@ -114,7 +116,7 @@ class Trainer:
         self._trained_seconds = 0.0
         self._signals = StopSignals(self._tell_stopping)
         self._scorer = Scorer(model.learner, curve=True)
-        model.optimizer.build(model.learner.trainable_variables)
+        model.optimizer.build(model.trained)
 
     def run(self, flags: dict[str, Any] | None = None) -> dict[str, Any]:
         """Trains to the last step, or until stopped.
@@ -187,7 +189,7 @@ class Trainer:
         for callback, values in zip(self.callbacks, state["callbacks"], strict=False):
             vars(callback).update(values)
         for reporter in self.reporters:
-            reporter.start(self._step, self.steps)
+            reporter.start(self._step, self.steps, flags)
         try:
             self._loop(step_function, iter(batches), callbacks)
         finally:
@@ -276,6 +278,7 @@ class Trainer:
             **_curve_row(result),
         }
         self._report(row)
+        self._draw(result)
         better = result.mean > self._best
         if not result.higher_is_better:
             better = result.mean < self._best
@@ -286,13 +289,21 @@ class Trainer:
         if self._step % self.validate_every == 0:
             callbacks.on_epoch_end(self._step // self.validate_every - 1, row)
 
+    def _draw(self, result: Result) -> None:
+        pictures = validation_pictures(
+            self.model, self.source.val, result, seed=VALIDATION_SEED
+        )
+        for name, png in pictures.items():
+            for reporter in self.reporters:
+                reporter.picture(self._step, f"validation/{name}", png)
+
     def _report(self, row: dict[str, Any]) -> None:
         for reporter in self.reporters:
             reporter.report(self._step, row)
 
     def _variables(self) -> dict[str, list[keras.Variable]]:
         return {
-            "learner": self.model.learner.variables,
+            **self.model.kept,
             "optimizer": self.model.optimizer.variables,
             "metrics": self.model.metrics_variables,
         }

@@ -1,0 +1,56 @@
+"""Pictures of a validation, for TensorBoard."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+from tfmeta.data import Part
+from tfmeta.evaluation import Result
+from tfmeta.evaluation.curve_picture import curve_picture
+from tfmeta.evaluation.episode_picture import episode_picture
+from tfmeta.evaluation.regression_picture import regression_picture
+
+_QUERIES = 6
+
+
+def validation_pictures(
+    model: Any, part: Part, result: Result, *, seed: int
+) -> dict[str, bytes]:
+    """Draws what can be drawn of a validation.
+
+    Args:
+        model: The model that was validated.
+        part: Its classes or functions.
+        result: What was measured.
+        seed: Of the validation's episodes.
+
+    Returns:
+        PNGs by name: `adaptation_curve` where there are inner steps; `episode` of
+        images; `functions` of functions.
+    """
+    pictures: dict[str, Callable[[io.BytesIO], None]] = {}
+    if result.curve is not None:
+        pictures["adaptation_curve"] = lambda file: curve_picture(result, file)
+    if part.class_names and len(part.example_shape) == 3:
+        pictures["episode"] = lambda file: episode_picture(
+            model,
+            part,
+            file,
+            way=result.way or 1,
+            shot=result.shot,
+            query=min(result.query or _QUERIES, _QUERIES),
+            seed=seed,
+        )
+    if not part.class_names and part.example_shape == (1,):
+        pictures["functions"] = lambda file: regression_picture(
+            model, part, file, shot=result.shot, seed=seed
+        )
+    return {name: _drawn(draw) for name, draw in pictures.items()}
+
+
+def _drawn(draw: Callable[[io.BytesIO], None]) -> bytes:
+    file = io.BytesIO()
+    draw(file)
+    return file.getvalue()
