@@ -50,8 +50,12 @@ flags.DEFINE_integer("tasks", 16, "Tasks in one outer step.", lower_bound=1)
 flags.DEFINE_integer(
     "steps", 2000, "Outer steps in all; a finished run goes on if more.", lower_bound=1
 )
-flags.DEFINE_bool(
-    "augment", False, "Turn, shift and zoom the training images a little."
+flags.DEFINE_enum(
+    "augment",
+    None,
+    ["small_moves", "flips_and_shifts"],
+    "Change the training images: small_moves turns, shifts and zooms characters and "
+    "other drawings on an empty ground; flips_and_shifts is for photographs.",
 )
 flags.DEFINE_enum(
     "outer_optimizer",
@@ -163,7 +167,7 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
         validate_every=FLAGS.validate_every,
         checkpoint_every=FLAGS.checkpoint_every,
         patience=FLAGS.patience,
-        augment=tfmeta.data.small_moves() if FLAGS.augment else None,
+        augment=getattr(tfmeta.data, FLAGS.augment)() if FLAGS.augment else None,
         reporters=[console.TrainingProgress()],
     )
     _introduce(source, model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfmeta.data import Split, episodes, small_moves
+from tfmeta.data import Split, episodes, flips_and_shifts, small_moves
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +54,24 @@ def test_another_seed_is_another_change(split: Split) -> None:
     one = drawn(split, tasks=1, count=2, seed=0, augment=small_moves())
     other = drawn(split, tasks=1, count=2, seed=1, augment=small_moves())
     assert not np.array_equal(one[0], other[0])
+
+
+def test_flips_mirror_half_of_the_images(split: Split) -> None:
+    plain = drawn(split, tasks=2, count=40)[0].reshape(-1, 12, 12)
+    flipped = drawn(split, tasks=2, count=40, augment=flips_and_shifts(shift=0))[0]
+    flipped = flipped.reshape(-1, 12, 12)
+    same = [np.allclose(a, b) for a, b in zip(plain, flipped, strict=True)]
+    mirrored = [np.allclose(a[:, ::-1], b) for a, b in zip(plain, flipped, strict=True)]
+    assert np.all(np.logical_or(same, mirrored))
+    assert 0.3 < np.mean(mirrored) < 0.7
+
+
+def test_shifts_uncover_mirrored_edges(split: Split) -> None:
+    white = Split("train", np.full_like(split.x, 255), split.y, split.class_names)
+    moved = drawn(white, tasks=2, count=4, augment=flips_and_shifts())
+    for images in moved:
+        np.testing.assert_allclose(images, 1, atol=1e-6)
+    plain = drawn(split, tasks=2, count=4)[0]
+    assert not np.array_equal(
+        plain, drawn(split, tasks=2, count=4, augment=flips_and_shifts())[0]
+    )

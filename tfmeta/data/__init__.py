@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfmeta.data.arrays import from_arrays
-from tfmeta.data.augmentation import small_moves
+from tfmeta.data.augmentation import flips_and_shifts, small_moves
 from tfmeta.data.class_lists import class_lists
 from tfmeta.data.episodes import episodes
 from tfmeta.data.families import harmonic, lines, sinusoid
@@ -28,6 +28,7 @@ __all__ = [
     "Split",
     "class_lists",
     "episodes",
+    "flips_and_shifts",
     "from_arrays",
     "from_folder",
     "from_function",

@@ -34,6 +34,30 @@ def small_moves(*, turn: float = 0.03, shift: float = 0.08, zoom: float = 0.1) -
     )
 
 
+def flips_and_shifts(*, shift: float = 0.125) -> Any:
+    """Keras layers that mirror each image or not, and shift it a little.
+
+    For photographs: left and right change places in half of them, and what a shift
+    uncovers mirrors the image's edge. Where left and right differ in meaning, as in
+    letters, take `small_moves`.
+
+    Args:
+        shift: The largest shift, as a share of the image's size (0.125 is 4 of 32
+            pixels).
+
+    Returns:
+        A Keras layer for `episodes(augment=...)`.
+    """
+    import keras
+
+    return keras.Sequential(
+        [
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.RandomTranslation(shift, shift, fill_mode="reflect"),
+        ]
+    )
+
+
 class Augmentation:
     """Runs Keras preprocessing layers as a pure function of a key.
 
