@@ -9,8 +9,8 @@ from absl import flags
 
 import tfmeta
 from tfmeta.data import Source
+from tfmeta.json_files import read_json
 from tfmeta.training import RunFolder
-from tfmeta.training.run_folder import read_json
 
 FLAGS = flags.FLAGS
 _OTHERS = frozenset(FLAGS)  # Those of TensorFlow and absl.

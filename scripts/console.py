@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import textwrap
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from tfmeta.json_files import to_json
 from tfmeta.training.reporters import Reporter
 
 SCREEN = Console()
@@ -52,7 +52,7 @@ def run(main: Callable[[], dict[str, Any]]) -> None:
             sys.stderr.write("Interrupted. What was saved before is whole.\n")
             sys.exit(INTERRUPTED)
         if flags.FLAGS.json:
-            sys.stdout.write(json.dumps(results) + "\n")
+            sys.stdout.write(to_json(results) + "\n")
 
     app.run(guarded, flags_parser=_parse)
 

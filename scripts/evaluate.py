@@ -27,9 +27,9 @@ from tfmeta.evaluation import (
     regression_picture,
     reliability,
 )
+from tfmeta.json_files import write_json
 from tfmeta.learners import Learner
 from tfmeta.training import RunFolder
-from tfmeta.training.run_folder import write_json
 
 FLAGS = flags.FLAGS
 # What may be said of a run anew; its data, net and method may not.
@@ -113,7 +113,7 @@ def main() -> dict:
     if FLAGS.calibration:
         summary["calibration"] = _calibration(learner, source.val, part, results[0])
     if run is not None:
-        write_json(run.results_file, {**summary, "scores": results[0].scores.tolist()})
+        write_json(run.results_file, {**results[0].record(), **summary})
     return summary
 
 

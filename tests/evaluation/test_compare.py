@@ -13,6 +13,7 @@ from learner_cases import plain
 import tfmeta
 from tfmeta.evaluation import Comparison, compare, over_seeds
 from tfmeta.evaluation.over_seeds import student_t
+from tfmeta.json_files import write_json
 from tfmeta.learners import NearestNeighbour, ProtoNet
 
 
@@ -140,3 +141,37 @@ def test_over_seeds() -> None:
 )
 def test_student_t(freedom, t) -> None:
     assert student_t(freedom) == pytest.approx(t, rel=1e-5)
+
+
+def test_runs_are_compared_by_what_was_scored(tmp_path) -> None:
+    a, b = result(), result(scores=np.array([0.1, 0.4, 0.7]))
+    for name, each in (("a", a), ("b", b)):
+        (tmp_path / name).mkdir()
+        write_json(tmp_path / name / "results.json", each.record())
+    found = tfmeta.compare(tmp_path / "a", str(tmp_path / "b"))
+    assert found.verdict == compare(a, b).verdict
+    assert found.a.summary() == a.summary()
+    np.testing.assert_array_equal(found.b.scores, b.scores)
+
+
+def test_a_run_without_a_result_is_refused(tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"no result in .*Score the run first"):
+        compare(tmp_path, result())
+    (tmp_path / "results.json").write_text('{"learner": "MAML"}')
+    with pytest.raises(ValueError, match="it lacks metric, scores, split"):
+        compare(tmp_path, result())
+
+
+def test_a_diverged_result_is_read_as_one(tmp_path) -> None:
+    path = tmp_path / "results.json"
+    write_json(path, result(scores=np.array([0.5, np.nan])).record())
+    assert "null" in path.read_text()
+    with pytest.raises(ValueError, match="diverged"):
+        compare(path, path)
+
+
+def test_episodes_are_the_same_however_they_were_named() -> None:
+    drawn = result(drawn="one")
+    assert compare(drawn, result(drawn="one", seed=None)).difference == 0
+    with pytest.raises(ValueError, match="differ in seed 1 and None"):
+        compare(drawn, result(drawn="two", seed=None))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import pytest
@@ -12,7 +11,6 @@ from tfmeta.learners import ProtoNet
 from tfmeta.nets import mlp
 from tfmeta.training import RunFolder
 from tfmeta.training.checkpoint import save_checkpoint
-from tfmeta.training.run_folder import read_json, write_json
 
 FLAGS = {"way": 5, "seed": 0, "data_dir": None, "steps": 10}
 
@@ -111,15 +109,3 @@ def test_two_processes_do_not_train_in_one_folder(run):
             other.locked().__enter__()
     with other.locked():
         pass
-
-
-def test_json_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "a.json"
-    write_json(path, {"a": 1})
-    with monkeypatch.context() as patched:
-        patched.setattr(json, "dumps", lambda *_, **__: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            write_json(path, {"a": 2})
-    assert read_json(path) == {"a": 1}
-    with pytest.raises(ValueError, match="cannot be read as JSON"):
-        read_json(tmp_path / "none.json")

@@ -13,7 +13,7 @@ from tfmeta.evaluation.reliability import (
     best_temperature,
     reliability,
 )
-from tfmeta.evaluation.result import Result
+from tfmeta.evaluation.result import Result, read_result
 
 __all__ = [
     "Answers",
@@ -31,6 +31,7 @@ __all__ = [
     "evaluate",
     "fit_temperature",
     "over_seeds",
+    "read_result",
     "regression_picture",
     "reliability",
 ]

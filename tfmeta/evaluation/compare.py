@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from tfmeta.data import Part
 from tfmeta.evaluation.evaluate import evaluate
-from tfmeta.evaluation.result import Result, half_width
+from tfmeta.evaluation.result import Result, half_width, read_result
 
 # What two results must share for their scores to be of the same episodes.
 _SHARED = ("metric", "split", "way", "shot", "query", "seed", "episodes")
@@ -73,10 +74,11 @@ class Comparison:
 
 
 def compare(a: Any, b: Any, split: Part | None = None, **options: Any) -> Comparison:
-    """Compares two results, or two models, on the same frozen episodes.
+    """Compares two results, runs or models on the same frozen episodes.
 
     Args:
-        a: A `Result`, or a `MetaModel` or `Learner` to evaluate.
+        a: A `Result`; the folder of a run that scripts/evaluate.py has scored; or a
+            `MetaModel` or `Learner` to evaluate.
         b: The same.
         split: Which classes, where there is a model to evaluate.
         **options: For `evaluate`, such as `way`, `shot` and `episodes`.
@@ -86,7 +88,7 @@ def compare(a: Any, b: Any, split: Part | None = None, **options: Any) -> Compar
 
     Raises:
         ValueError: If the two were not scored on the same episodes, if one diverged,
-            or if a model comes without a split.
+            if a folder holds no result, or if a model comes without a split.
 
     Example:
         >>> from tfmeta.data import Split
@@ -113,11 +115,13 @@ def _size(difference: float, ci95: float, metric: str) -> str:
 def _result(each: Any, split: Part | None, options: dict[str, Any]) -> Result:
     if isinstance(each, Result):
         return each
+    if isinstance(each, str | os.PathLike):
+        return read_result(each)
     if split is None:
         raise ValueError(
-            "compare takes two results of tfmeta.evaluate; or two models, and then "
-            "needs a split to score them on, such as data.test. Received: "
-            f"{type(each).__name__} without a split."
+            "compare takes two results of tfmeta.evaluate, or the folders of two "
+            "scored runs; or two models, and then needs a split to score them on, such "
+            f"as data.test. Received: {type(each).__name__} without a split."
         )
     return evaluate(each, split, **options)
 
@@ -147,7 +151,10 @@ def check_comparable(results: Sequence[Result]) -> None:
             for name in _SHARED
             if getattr(first, name) != getattr(other, name)
         ]
-        if not differ and first.drawn != other.drawn:
+        same = first.drawn == other.drawn
+        if first.drawn and same:  # Whether their seed was named or a file of them.
+            differ = [each for each in differ if not each.startswith("seed ")]
+        if not differ and not same:
             differ = ["data"]
         if differ:
             raise ValueError(

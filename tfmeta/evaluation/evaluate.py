@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfmeta.data import Part
-from tfmeta.evaluation.frozen import digest, judged_on
+from tfmeta.evaluation.frozen import digest, joint_digest, judged_on
 from tfmeta.evaluation.result import Result
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.learners import as_learner
@@ -69,9 +69,9 @@ def evaluate(
         episodes_file=episodes_file,
     )
     scorer = scorer or Scorer(learner, steps=steps, curve=curve)
-    parts, drawn = [], ""
+    parts, contents = [], []
     for x, y in asked.stream:
-        drawn = drawn or digest(x, y)
+        contents.append(digest(x, y))
         parts.append(scorer(x, y).numpy())
     scores = np.concatenate(parts, axis=-1)
     return Result(
@@ -87,5 +87,5 @@ def evaluate(
         steps=scorer.steps,
         seconds=time.perf_counter() - start,
         curve=scores if len(scores) > 1 else None,
-        drawn=drawn,
+        drawn=joint_digest(contents),
     )

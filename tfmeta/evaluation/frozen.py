@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -158,3 +159,15 @@ def digest(x: dict[str, Tensor], y: Tensor) -> str:
     for tensor in tensors:
         content.update(tf.io.serialize_tensor(tensor).numpy())
     return content.hexdigest()
+
+
+def joint_digest(digests: Sequence[str]) -> str:
+    """The digest of batches in their order.
+
+    Args:
+        digests: The digest of each.
+
+    Returns:
+        A hash of them.
+    """
+    return hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tfmeta.json_files import read_json
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class Result:
         steps: Inner steps, for learners that take any.
         seconds: How long it took.
         curve: `(steps + 1, episodes)`, the metric after each inner step, or None.
-        drawn: A digest of the first episodes' content: equal where two results are of
-            the same data and episodes.
+        drawn: A digest of the episodes' content: equal where two results are of the
+            same data and episodes.
     """
 
     learner: str
@@ -93,7 +97,44 @@ class Result:
             "normalisation": self.normalisation,
             "seconds": round(self.seconds, 2),
             "curve": curve,
+            "drawn": self.drawn,
         }
+
+    def record(self) -> dict[str, Any]:
+        """The summary and the score of each episode; `read_result` reads it back."""
+        return {**self.summary(), "scores": self.scores.tolist()}
+
+
+def read_result(path: str | os.PathLike[str]) -> Result:
+    """Reads the result that scripts/evaluate.py left in a run's folder.
+
+    Args:
+        path: The run's folder, or a JSON file with a `Result.record`.
+
+    Returns:
+        The result; without the curve of single episodes, which is not kept.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "results.json"
+    if not file.exists():
+        raise ValueError(
+            f"There is no result in {path}: {file} does not exist. Score the run "
+            f"first: python scripts/evaluate.py --run_dir={path}"
+        )
+    record = read_json(file)
+    names = [f.name for f in fields(Result) if f.name != "curve"]
+    missing = [n for n in names if not isinstance(record, dict) or n not in record]
+    if missing:
+        raise ValueError(
+            f"{file} is not a result of scripts/evaluate.py: it lacks "
+            f"{', '.join(missing)}. Score the run again."
+        )
+    scores = np.array([math.nan if s is None else s for s in record["scores"]])
+    return Result(**{name: record[name] for name in names} | {"scores": scores})
 
 
 def half_width(scores: np.ndarray) -> float:

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from tfmeta.json_files import to_json
+
 Flags: TypeAlias = dict[str, Any] | None
 
 
@@ -61,7 +63,7 @@ class MetricsFile(Reporter):
 
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Writes a line at once."""
-        self._file.write(json.dumps({"step": step, **row}) + "\n")
+        self._file.write(to_json({"step": step, **row}) + "\n")
         self._file.flush()
 
     def close(self) -> None:

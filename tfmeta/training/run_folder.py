@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import importlib.metadata
-import json
 import os
 import platform
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import keras
 
+from tfmeta.json_files import read_json, write_json
 from tfmeta.training.checkpoint import load_checkpoint
 from tfmeta.training.meta_model import MetaModel
 
@@ -190,24 +190,3 @@ class RunFolder:
                 "it from a copy, or choose another --run_dir."
             )
         return config
-
-
-def read_json(path: Path) -> Any:
-    """Reads a JSON file.
-
-    Raises:
-        ValueError: If there is no such file, or it is not JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} cannot be read as JSON ({error}). Restore it from a copy."
-        ) from error
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file under another name and renames it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(partial, path)
