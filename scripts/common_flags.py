@@ -282,6 +282,7 @@ def make_learner(
         options["draw"] = FLAGS.seed
     way = ends_of(FLAGS.way)[1] if outputs is None else outputs
     headed = name in _HEADED and not FLAGS.prototype_head
+    headed |= name == "finetune" and outputs is not None  # It keeps what regresses.
     net = make_net(example_shape, way if headed else None)
     return learners()[name](net, **options)
 

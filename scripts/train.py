@@ -5,7 +5,7 @@
 The same command continues a stopped run. TensorBoard reads the run folder. For
 regression: --dataset=sinusoid --learner=maml --net=mlp --shot=10 --inner_lr=0.01.
 finetune and linearprobe are baselines: their net is trained, without episodes, to tell
-all training classes apart.
+all training classes apart; finetune's also on functions, all alike.
 """
 
 from __future__ import annotations
@@ -213,7 +213,8 @@ def _model(
     learner: tfmeta.learners.Learner, source: Source
 ) -> tfmeta.MetaModel | PretrainModel:
     if FLAGS.learner in _PRETRAINED:
-        return PretrainModel(learner, len(source.train.class_names), seed=FLAGS.seed)
+        classes = len(source.train.class_names) or None
+        return PretrainModel(learner, classes, seed=FLAGS.seed)
     return tfmeta.MetaModel(learner, task_map=FLAGS.task_map, seed=FLAGS.seed)
 
 

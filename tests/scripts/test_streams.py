@@ -26,6 +26,19 @@ def test_functions_are_trained_on(start, tmp_path):
     assert "shot was 5 and is 6" in again
 
 
+def test_a_net_is_pretrained_on_functions(start, tmp_path):
+    command = [*SINUSOID, "--learner=finetune", "--batch_size=8"]
+    ended = start(*command, "--steps=4", f"--run_dir={tmp_path}/run", "--json").wait()
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    assert json.loads(ended.out.splitlines()[-1])["best"] > 0
+    scored = start(
+        "evaluate", f"--run_dir={tmp_path}/run", "--shot=5", "--episodes=4", "--json"
+    ).wait()
+    assert json.loads(scored.out.splitlines()[-1])["steps"] == 50
+    probe = start(*SINUSOID, "--learner=linearprobe", f"--run_dir={tmp_path}/other")
+    assert "need a learner of float targets" in probe.wait().error()
+
+
 def test_ranges_are_drawn_from_and_the_run_goes_on(start, tiny, tmp_path):
     varied = [*tiny, "--way=2:4", "--shot=1:3", "--unequal_shots", "--task_map=auto"]
     command = ["train", *varied, f"--run_dir={tmp_path}/run"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfmeta import evaluate
-from tfmeta.data import Split
+from tfmeta.data import Split, sinusoid
 from tfmeta.data.examples import examples
 from tfmeta.learners import FineTune, LinearProbe
 from tfmeta.nets import fresh, mlp
@@ -71,3 +71,22 @@ def test_a_stream_of_examples_goes_on_where_it_was_left() -> None:
     assert not np.array_equal(whole[0][1], whole[1][1])
     with pytest.raises(ValueError, match="batch_size"):
         examples(data, batch_size=0)
+
+
+def test_functions_are_learned_alike_by_the_nets_own_outputs() -> None:
+    train = sinusoid().train
+    whole = list(examples(train, batch_size=6, seed=1).take(3))
+    (x, y), *_ = examples(train, batch_size=6, seed=1, start=2).take(1)
+    np.testing.assert_array_equal(x, whole[2][0])
+    assert x.shape == y.shape == (6, 1) and y.dtype == "float32"
+    assert len({float(v) for batch, _ in whole for v in batch[:, 0]}) == 18
+    regressor = fresh(mlp(outputs=1), seed=0)
+    before = [w.copy() for w in regressor.get_weights()]
+    history = pretrain(regressor, train, steps=300, batch_size=50, verbose=0)
+    # The variance of the family's values is some 4.4: nothing else can be learned.
+    assert 3 < history.history["mse"][-1] < 5.5
+    assert not any(map(np.array_equal, before, regressor.get_weights()))
+    options = {"shot": 5, "query": 20, "episodes": 20}
+    assert evaluate(FineTune(regressor), sinusoid().test, **options).mean < 8
+    with pytest.raises(ValueError, match="augment changes images"):
+        examples(train, augment=object())

@@ -1,4 +1,4 @@
-"""Training a net on all meta-train classes together, without episodes."""
+"""Training a net on all meta-train tasks together, without episodes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import keras
 import tensorflow as tf
 
 from tfmeta.core.episode import Tensor
-from tfmeta.data import Part, Split
+from tfmeta.data import FunctionSplit, Part, Split
 from tfmeta.data.examples import examples
-from tfmeta.learners import Learner, LinearProbe
+from tfmeta.learners import FineTune, Learner
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,7 @@ class ExampleStream:
     count: int
 
     def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
-        """Refuses tasks that are not classes.
-
-        Raises:
-            ValueError: If so.
-        """
-        if not part.class_names:
-            raise ValueError(
-                f"{type(learner).__name__} is trained on the classes of a split. "
-                f"Received: split {part.name!r} of functions. Use maml or reptile."
-            )
+        """Takes any part: what a learner cannot serve, its validation refuses."""
 
     def episodes(
         self, part: Any, *, seed: int, start: int = 0, augment: Any = None
@@ -50,28 +41,33 @@ class ExampleStream:
 
 
 class PretrainModel(keras.Model):
-    """Trains the net of a learner as a classifier of many classes.
+    """Trains the net of a learner on all tasks as if they were one.
 
-    It puts a linear layer of as many outputs as there are classes on the net. The
-    layer is left behind: `learner` has the net alone. It goes through `fit` on
-    `tfmeta.data.examples`, and through `tfmeta.training.Trainer`.
+    For classes it puts a linear layer of as many outputs as there are classes on the
+    net. The layer is left behind: `learner` has the net alone. For functions the net's
+    own outputs learn the values. It goes through `fit` on `tfmeta.data.examples`, and
+    through `tfmeta.training.Trainer`.
 
     Args:
-        learner: A learner around the net to train, such as `LinearProbe(net)`.
-        classes: How many classes.
+        learner: A learner around the net to train, such as `FineTune(net)`.
+        classes: How many classes; None for functions.
         seed: Of the linear layer's first weights.
         **kwargs: For `keras.Model`, such as `name`.
     """
 
-    def __init__(self, learner: Learner, classes: int, *, seed: int = 0, **kwargs: Any):
+    def __init__(
+        self, learner: Learner, classes: int | None, *, seed: int = 0, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         self.learner = learner
         self.task_map = "loop"  # There are no tasks to map over.
-        self.classifier = keras.layers.Dense(
-            classes,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
-            name="classifier",
-        )
+        self.classifier: Any = keras.layers.Identity()
+        if classes is not None:
+            self.classifier = keras.layers.Dense(
+                classes,
+                kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+                name="classifier",
+            )
         self.classifier.build(learner.net.output_shape)
         self.built = True
 
@@ -96,19 +92,27 @@ class PretrainModel(keras.Model):
         return self.task_map
 
     def compile(
-        self, optimizer: Any = "adam", *, metrics: Any = ("accuracy",), **kwargs: Any
+        self, optimizer: Any = "adam", *, metrics: Any = None, **kwargs: Any
     ) -> None:
-        """Sets the optimizer and the metrics; the loss is cross-entropy."""
+        """Sets the optimizer and the metrics.
+
+        The loss is cross-entropy, of functions the mean squared error.
+        """
+        loss: Any = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        if not self.classifier.weights:
+            loss = keras.losses.MeanSquaredError()
+        if metrics is None:
+            metrics = ["accuracy" if self.classifier.weights else "mse"]
         super().compile(
             optimizer=optimizer,
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            loss=loss,
             metrics=list(metrics),
             jit_compile=False,
             **kwargs,
         )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Logits `(examples, classes)` of examples `(examples, ...)`."""
+        """Logits `(examples, classes)`, or values, of examples `(examples, ...)`."""
         return self.classifier(self.learner.net(inputs, training=training))
 
     def meta_step(self, data: Any) -> dict[str, Tensor]:
@@ -141,7 +145,7 @@ class PretrainModel(keras.Model):
 
 def pretrain(
     net: keras.Model,
-    split: Split,
+    split: Split | FunctionSplit,
     *,
     steps: int = 5000,
     batch_size: int = 64,
@@ -152,12 +156,15 @@ def pretrain(
 ) -> keras.callbacks.History:
     """Trains a net to tell all classes of a split apart, with plain `fit`.
 
+    Of functions it learns the values, of all functions alike.
+
     `FineTune` and `LinearProbe` take the net afterwards: the baselines of transfer
     learning that a meta-learner is compared with.
 
     Args:
-        net: A built Keras net that embeds: `(examples, ...)` to
-            `(examples, features)`. It is trained in place.
+        net: A built Keras net that embeds, `(examples, ...)` to
+            `(examples, features)`; for functions, one whose outputs are values. It is
+            trained in place.
         split: Such as `data.train`.
         steps: Optimizer steps.
         batch_size: Examples in a step.
@@ -174,7 +181,8 @@ def pretrain(
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
-    model = PretrainModel(LinearProbe(net), split.num_classes, seed=seed)
+    classes = len(split.class_names) or None
+    model = PretrainModel(FineTune(net), classes, seed=seed)
     model.compile(optimizer)
     batches = examples(split, batch_size=batch_size, seed=seed, augment=augment)
     kwargs.setdefault("shuffle", False)
