@@ -134,6 +134,13 @@ def define_learner_flags() -> None:
     flags.DEFINE_bool(
         "strided", False, "Whether conv4 halves by stride (faster) or by max-pooling."
     )
+    flags.DEFINE_float(
+        "drop_block",
+        0.0,
+        "resnet12: the share that drop-block takes in training; 0.1 in the paper.",
+        0,
+        1,
+    )
     flags.DEFINE_string(
         "normalisation",
         None,
@@ -314,7 +321,15 @@ def make_net(example_shape: tuple[int, ...], way: int | None) -> keras.Model:
 
     Returns:
         A built net whose weights come from `--seed`.
+
+    Raises:
+        ValueError: If drop-block is asked of a net that has none.
     """
+    if FLAGS.drop_block and FLAGS.net != "resnet12":
+        raise ValueError(
+            f"--drop_block is of --net=resnet12. Received: --net={FLAGS.net}. Leave it "
+            "out."
+        )
     if FLAGS.net == "conv4":
         net = tfmeta.nets.conv4(
             way=way,
@@ -323,7 +338,9 @@ def make_net(example_shape: tuple[int, ...], way: int | None) -> keras.Model:
             input_shape=example_shape,
         )
     elif FLAGS.net == "resnet12":
-        net = tfmeta.nets.resnet12(way=way, input_shape=example_shape)
+        net = tfmeta.nets.resnet12(
+            way=way, drop_block=FLAGS.drop_block, input_shape=example_shape
+        )
     else:
         net = tfmeta.nets.mlp(outputs=way, input_shape=example_shape)
     return tfmeta.nets.fresh(net, seed=FLAGS.seed)

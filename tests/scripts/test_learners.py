@@ -47,6 +47,7 @@ REFUSED = {
         "--inner_steps is of maml, reptile; --learner=protonet has no such setting",
     ),
     "no such weights": (["--learner=maml", "--adapt_only=haed"], "matches none of"),
+    "another net's flag": (["--drop_block=0.1"], "--drop_block is of --net=resnet12"),
     "two schedules": (["--halve_every=2", "--decay_to_zero"], "exclude each other"),
 }
 

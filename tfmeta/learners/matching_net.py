@@ -26,7 +26,8 @@ class MatchingNet(Learner):
 
     Args:
         net: A built Keras net that embeds: `(examples, ...)` to `(examples, features)`.
-        scale: What the cosine is multiplied by before the softmax.
+        scale: What the cosine is multiplied by before the softmax. With little of it
+            no probability can come near 1, the less so the higher the way.
         full_context: Whether to use full context embeddings. The answer then depends
             on the support examples' order, as in the paper.
         reads: How often a query reads the support set, with `full_context`.
@@ -47,7 +48,7 @@ class MatchingNet(Learner):
         self,
         net: keras.Model,
         *,
-        scale: float = 10.0,
+        scale: float = 30.0,
         full_context: bool = False,
         reads: int = 5,
         draw: int = 0,

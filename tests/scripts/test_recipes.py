@@ -1,0 +1,46 @@
+"""The shipped recipes: flags that there are, and a heading that says what to expect."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RECIPES = sorted((ROOT / "scripts" / "recipes").glob("*.flags"))
+PARSE = """
+import sys
+import train
+for path in sys.argv[1:]:
+    train.FLAGS.unparse_flags()
+    for name in train.FLAGS:
+        train.FLAGS[name].unparse()
+    train.FLAGS(["train", f"--flagfile={path}", "--run_dir=run"])
+    print(train.FLAGS.learner, train.FLAGS.dataset, train.FLAGS.steps)
+"""
+
+
+def test_every_flag_of_a_recipe_is_one_of_train() -> None:
+    paths = [str(path.relative_to(ROOT)) for path in RECIPES]
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE, *paths],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}", "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(RECIPES) > 3
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_says_what_to_run_and_to_expect(path: pathlib.Path) -> None:
+    lines = path.read_text().splitlines()
+    heading = "\n".join(line for line in lines if line.startswith("#"))
+    assert lines[0].startswith("# ") and lines[0].endswith((".", ":"))
+    assert f"recipes/{path.name}" in heading or path.stem == "quickstart"
+    assert re.search(r"Expected: .*\d", heading), "what to expect"
+    assert re.search(r"Minutes: \d+ on 2 cores", heading), "how long it takes"
