@@ -41,6 +41,8 @@ _ARGUMENTS = {
     "linearprobe": _TRAINED_ON_SUPPORT,
 }
 _HEADED = ("maml", "reptile", "fromscratch")
+# Runs that differ here do not keep the same classes for the test.
+OF_DATA = ("dataset", "split", "rotations", "data_seed", "image_size", "channels")
 
 
 def define_data_flags() -> None:

@@ -24,8 +24,6 @@ from tfmeta.training import RunFolder
 
 FLAGS = flags.FLAGS
 _BASELINES = ("nearestneighbour", "fromscratch")
-# Runs that differ here do not keep the same classes for the test.
-_OF_DATA = ("dataset", "split", "rotations", "data_seed", "image_size", "channels")
 
 scoring.define_scoring_flags()
 flags.DEFINE_string("run_dir", None, "Run A, as scripts/train.py left it.")
@@ -64,7 +62,7 @@ def main() -> dict:
 def _check_same_data(a: dict, b: dict) -> None:
     differ = [
         f"--{name} was {a.get(name)} in A and {b.get(name)} in B"
-        for name in _OF_DATA
+        for name in common_flags.OF_DATA
         if a.get(name) != b.get(name)
     ]
     if differ:
