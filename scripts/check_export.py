@@ -62,6 +62,7 @@ def main() -> dict:
     model = run.load_model(FLAGS.which)
     exported = _version_folder(pathlib.Path(FLAGS.exported))
     source = common_flags.load_source(common_flags.values_of_run(run))
+    run.check_data(source)
     stream = tfmeta.data.episodes(
         source.test,
         way=FLAGS.way,
@@ -113,9 +114,8 @@ def _serve(folder: pathlib.Path, x: dict[str, tf.Tensor]) -> np.ndarray:
             text=True,
         )
         if done.returncode:
-            raise ValueError(
-                "The fresh process failed: " + done.stderr.strip().splitlines()[-1]
-            )
+            said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
+            raise ValueError(f"The fresh process failed: {said[-1]}")
         return np.load(answered)
 
 

@@ -94,7 +94,8 @@ class _RangeParser(flags.ArgumentParser):
     def parse(self, argument: Any) -> int | list[int]:
         ends = [int(end) for end in str(argument).split(":") if end.isdecimal()]
         written = ":".join(map(str, ends))
-        if written != str(argument) or len(ends) > 2 or not 1 <= ends[0] <= ends[-1]:
+        right = written == str(argument) and 1 <= len(ends) <= 2
+        if not right or not 1 <= ends[0] <= ends[-1]:
             raise ValueError(f"must be {self.syntactic_help}, from 1 on")
         return ends if len(ends) == 2 else ends[0]
 
@@ -212,8 +213,18 @@ def values_of_run(run: RunFolder) -> dict[str, Any]:
 
     Returns:
         The values by name.
+
+    Raises:
+        ValueError: If they do not say which data the run is of.
     """
     values = dict(read_json(run.config_file)["flags"])
+    missing = [name for name in OF_DATA if name not in values]
+    if missing:
+        raise ValueError(
+            f"{run.config_file} does not say which data the run is of: it lacks "
+            f"{', '.join(missing)}. Scripts score runs of scripts/train.py; in Python "
+            "use RunFolder.load_model and tfmeta.evaluate."
+        )
     for name in ("data_dir", "download"):
         if name in FLAGS and FLAGS[name].present:
             values[name] = FLAGS[name].value

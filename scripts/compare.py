@@ -40,12 +40,16 @@ def main() -> dict:
     run = RunFolder(FLAGS.run_dir)
     learner = run.load_model(FLAGS.which).learner
     values = common_flags.values_of_run(run)
-    other = None
+    run_b, other = None, None
     if FLAGS.against not in _BASELINES:
         run_b = RunFolder(FLAGS.against)
         other = run_b.load_model(FLAGS.which).learner
         _check_same_data(values, common_flags.values_of_run(run_b))
-    part = getattr(common_flags.load_source(values), FLAGS.part)
+    source = common_flags.load_source(values)
+    for each in (run, run_b):
+        if each is not None:
+            each.check_data(source)
+    part = getattr(source, FLAGS.part)
     other = other or _baseline(learner, part)
     comparison = tfmeta.compare(
         scoring.score(learner, part, steps=scoring.steps_of(learner)),

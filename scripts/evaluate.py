@@ -84,9 +84,16 @@ def main() -> dict:
         _check_untrained()
     _check_asked()
     source = common_flags.load_source(values)
+    if run is not None:
+        run.check_data(source)
     part = getattr(source, FLAGS.part)
+    if FLAGS.calibration and not part.class_names:
+        raise ValueError(
+            "--calibration is of probabilities, but the tasks are functions. Leave it "
+            "out."
+        )
     learner = trained or common_flags.make_learner(
-        part.example_shape, outputs=None if part.class_names else 1
+        part.example_shape, outputs=scoring.outputs_for(part)
     )
     steps = scoring.steps_of(learner)
     if FLAGS.picture:
@@ -110,10 +117,12 @@ def main() -> dict:
         "episodes_file": FLAGS.episodes_file,
         "baselines": [result.summary() for result in results[1:]],
     }
-    if FLAGS.calibration:
-        summary["calibration"] = _calibration(learner, source.val, part, results[0])
     if run is not None:
         write_json(run.results_file, {**results[0].record(), **summary})
+    if FLAGS.calibration:
+        summary["calibration"] = _calibration(learner, source.val, part, results[0])
+        if run is not None:
+            write_json(run.results_file, {**results[0].record(), **summary})
     return summary
 
 

@@ -9,7 +9,7 @@ import console
 from absl import flags
 
 import tfmeta
-from tfmeta.data import Part
+from tfmeta.data import Part, frozen_episodes
 from tfmeta.evaluation import Result
 from tfmeta.learners import Learner
 
@@ -57,6 +57,16 @@ def episodes_of(part: Part) -> dict[str, Any]:
         "episodes": FLAGS.episodes,
         "seed": FLAGS.seed,
     }
+
+
+def outputs_for(part: Part) -> int | None:
+    """Outputs of a head for the episodes that FLAGS name; None for `--way`'s."""
+    if not part.class_names:
+        return 1
+    if FLAGS.episodes_file:
+        x, _ = next(iter(frozen_episodes(FLAGS.episodes_file, part)))
+        return 1 + int(x["support_y"].numpy().max())
+    return None
 
 
 def steps_of(learner: Learner) -> int | None:

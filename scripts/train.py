@@ -22,7 +22,7 @@ from absl import flags
 
 import tfmeta
 from tfmeta.core import one_thread_a_task
-from tfmeta.data import Source
+from tfmeta.data import FunctionSplit, Source
 from tfmeta.evaluation import over_seeds
 from tfmeta.training import (
     ExampleStream,
@@ -120,6 +120,9 @@ flags.DEFINE_integer(
 )
 _PRETRAINED = ("finetune", "linearprobe")
 _TEST_EPISODES = 600  # Of each run of several.
+flags.register_validator(
+    "clip_norm", lambda norm: norm is None or norm > 0, "must be above 0"
+)
 flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
 flags.mark_flag_as_required("run_dir")
 
@@ -140,19 +143,23 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     """Trains one run; returns its summary and the data."""
     FLAGS.seed = seed
     values = {**common_flags.values(), "run_dir": folder}
+    # With another last step the rate would have come down otherwise from the first.
+    values["rate_zero_at"] = FLAGS.steps if FLAGS.decay_to_zero else None
     run = RunFolder(folder)
     run.check_flags(values)
     run.check_writable()
     source = common_flags.load_source(values)
-    classes = bool(source.train.class_names)
+    classes = not isinstance(source.train, FunctionSplit)
     learner = common_flags.make_learner(
         source.train.example_shape, outputs=None if classes else 1
     )
     train, validation = _streams(classes)
+    if FLAGS.seeds > 1:
+        validation.check(source.test, learner)
     model = _model(learner, source)
     optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     model.compile(
-        optimizer[FLAGS.outer_optimizer](_rate(), clipnorm=FLAGS.clip_norm),
+        optimizer[FLAGS.outer_optimizer](_rate(), global_clipnorm=FLAGS.clip_norm),
         metrics=["accuracy" if classes else "mse"],
     )
     trainer = Trainer(
@@ -188,7 +195,7 @@ def _train_several() -> dict:
         summaries.append(summary)
         if summary["stopped"] not in (None, "early"):
             return {"runs": summaries}
-        shape = _streams(bool(source.test.class_names))[1].single()
+        shape = _streams(not isinstance(source.test, FunctionSplit))[1].single()
         learner = RunFolder(folder).load_model().learner
         results.append(
             tfmeta.evaluate(learner, source.test, episodes=_TEST_EPISODES, **shape)
@@ -292,7 +299,8 @@ def _tell(summary: dict, classes: bool, where: str) -> None:
     )
     console.say(f"Watch:    tensorboard --logdir {where}/tensorboard")
     console.say(f"Evaluate: python scripts/evaluate.py --run_dir={where} --baselines")
-    console.say(f"Export:   python scripts/export.py --run_dir={where}")
+    if classes:
+        console.say(f"Export:   python scripts/export.py --run_dir={where}")
 
 
 if __name__ == "__main__":

@@ -157,3 +157,23 @@ def test_bad_modes_and_unbuilt_nets_are_refused() -> None:
         NormalisedNet(frozen_part(), "batch")
     with pytest.raises(ValueError, match="must be built"):
         NormalisedNet(keras.Sequential([keras.layers.Dense(2)]), "task")
+
+
+def test_support_and_queries_drop_other_units() -> None:
+    model = keras.Sequential([keras.Input((50,)), keras.layers.Dropout(0.5)])
+    normalised = NormalisedNet(model, "running")
+    x, seed = tf.ones((1, 50)), tf.constant(3)
+    support, _ = normalised.support([], x, training=True, seed=seed)
+    queries = normalised.query([], [], x, training=True, seed=seed)
+    again, _ = normalised.support([], x, training=True, seed=seed)
+    np.testing.assert_array_equal(support, again)
+    assert 5 < np.sum((support != queries).numpy()) < 45
+
+
+def test_a_folded_seed_is_a_function_of_both_numbers() -> None:
+    one, same, other, later = (
+        int(functional.folded(tf.constant(seed), number))
+        for seed, number in ((1, 2), (1, tf.constant(2)), (2, 2), (1, 3))
+    )
+    assert one == same and len({one, other, later}) == 3
+    assert functional.folded(None, 1) is None

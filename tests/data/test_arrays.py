@@ -99,6 +99,12 @@ def test_rotations_quadruple_the_classes_of_each_split():
         (np.zeros((4, 2)), np.zeros((4, 1), int), {}, "vector of labels"),
         (np.zeros((4, 2)), np.zeros(4), {}, "integers or strings"),
         (np.array(["a"] * 4), np.zeros(4, int), {}, "must hold numbers"),
+        (
+            np.array([[0, 1], [np.nan, 2], [3, 4], [5, np.inf]]),
+            np.zeros(4, int),
+            {},
+            "infinite values in 2 of 4 examples, the first in number 1",
+        ),
         (np.zeros((4, 2)), np.arange(4), {"class_names": "abc"}, r"labels in 0\.\.2"),
         (np.zeros((4, 2)), np.array(list("abcd")), {"class_names": "abcd"}, "strings"),
         (np.zeros((4, 2)), np.arange(4), {"rotations": True}, "square images"),

@@ -146,3 +146,10 @@ def test_what_cannot_be_frozen_is_refused(tmp_path, options, sentence):
     with pytest.raises(ValueError, match="Their seed says which they are"):
         save_episodes(tmp_path / "f.npz", load("lines").test, **OPTIONS)
     assert not list(tmp_path.iterdir())
+
+
+def test_sizes_may_be_numpys(tmp_path):
+    options = {**OPTIONS, "way": np.int64(2), "count": np.int32(3)}
+    path = save_episodes(tmp_path / "f.npz", split_of(), **options)
+    with np.load(path) as file:
+        assert json.loads(str(file["about"]))["way"] == 2

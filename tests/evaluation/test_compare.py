@@ -175,3 +175,12 @@ def test_episodes_are_the_same_however_they_were_named() -> None:
     assert compare(drawn, result(drawn="one", seed=None)).difference == 0
     with pytest.raises(ValueError, match="differ in seed 1 and None"):
         compare(drawn, result(drawn="two", seed=None))
+
+
+def test_a_learner_that_answers_nan_is_not_right_by_chance() -> None:
+    net = plain()
+    net.set_weights([np.full_like(w, np.nan) for w in net.get_weights()])
+    found = tfmeta.evaluate(ProtoNet(net), split(), **SIZE)
+    assert np.isnan(found.scores).all()
+    with pytest.raises(ValueError, match="ProtoNet diverged"):
+        compare(found, found)

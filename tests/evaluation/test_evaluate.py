@@ -208,6 +208,16 @@ def test_episodes_of_a_file_are_scored_as_those_it_was_made_of(tmp_path) -> None
     assert (found.way, found.shot, found.query, found.episodes) == (3, 2, 4, 23)
     assert found.seed is None and found.drawn == drawn_anew.drawn
     assert compare(found, learner, split(), episodes_file=path).difference == 0
+    assert compare(found, drawn_anew).difference == 0
+    rest = save_episodes(
+        tmp_path / "rest.npz", split(), way=3, shot=2, query=None, seed=5, count=4
+    )
+    left = dict(way=3, shot=2, query=None, seed=5, episodes=4)
+    pair = [
+        evaluate(learner, split(), **each) for each in (left, {"episodes_file": rest})
+    ]
+    assert (pair[0].query, pair[1].query) == (None, 10)
+    assert compare(*pair).difference == 0
     given = answers(learner, split(), episodes_file=path)
     assert given.logits.shape == (23 * 12, 3)
 
@@ -220,3 +230,9 @@ def test_episodes_of_a_file_are_scored_as_those_it_was_made_of(tmp_path) -> None
         evaluate(learner, sine, episodes_file=path)
     with pytest.raises(ValueError, match="Give shot, or a file"):
         evaluate(learner, split(), way=3)
+
+
+def test_a_scorer_of_another_learner_is_refused() -> None:
+    scorer = Scorer(ProtoNet(plain()))
+    with pytest.raises(ValueError, match="scorer must be of the learner"):
+        evaluate(ProtoNet(plain()), split(), way=3, shot=1, query=2, scorer=scorer)

@@ -66,3 +66,19 @@ def test_certainty_rejects_none_that_is_as_sure():
 def test_what_is_wanted_must_be_said_once(options):
     with pytest.raises(ValueError, match="either accuracy or coverage"):
         choose_threshold(answers([0.9], [True]), **options)
+
+
+def test_what_float32_cannot_tell_apart_is_kept_together():
+    """Servers compare float32 probabilities: these four are all exactly one."""
+    logits = np.array([[40.0, 0], [30, 0], [25, 0], [20, 0]])
+    found = Answers(logits, np.array([0, 0, 0, 1]))
+    with pytest.raises(ValueError, match=r"surest 4, 0.750 are"):
+        choose_threshold(found, accuracy=1.0)
+    assert choose_threshold(found, accuracy=0.75)[1:] == (0.75, 1.0)
+
+
+def test_the_threshold_lies_above_what_it_rejects():
+    low = np.float32(0.9)
+    high = np.nextafter(low, np.float32(1))
+    found = choose_threshold(answers([high, low], [True, False]), accuracy=1.0)
+    assert (high >= found.threshold, low >= found.threshold) == (True, False)

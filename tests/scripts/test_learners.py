@@ -48,6 +48,8 @@ REFUSED = {
     ),
     "no such weights": (["--learner=maml", "--adapt_only=haed"], "matches none of"),
     "another net's flag": (["--drop_block=0.1"], "--drop_block is of --net=resnet12"),
+    "no clipping": (["--clip_norm=0"], "must be above 0"),
+    "an empty range": (["--way="], "must be a number, or a range"),
     "two schedules": (["--halve_every=2", "--decay_to_zero"], "exclude each other"),
 }
 

@@ -176,3 +176,29 @@ def test_a_loss_that_is_no_number_stops_the_run(start, tiny, tmp_path):
     assert re.search("(loss|meta-gradient's norm) is (nan|inf) at step 1", error)
     assert "No checkpoint was written yet" in error
     assert not (tmp_path / "run" / "checkpoints" / "last.npz").exists()
+
+
+def test_a_rate_that_reached_zero_does_not_rise_again(start, tiny, tmp_path):
+    command = ["train", *tiny, "--decay_to_zero", f"--run_dir={tmp_path}/run"]
+    assert start(*command, "--steps=2").wait().code == 0
+    refused = start(*command, "--steps=4").wait().error()
+    assert "rate_zero_at was 2 and is 4" in refused
+
+
+def test_data_that_has_changed_is_refused(start, tiny, tmp_path):
+    import numpy as np
+
+    draws = np.random.default_rng(0)
+    command = ["train", *tiny, f"--dataset=npz:{tmp_path}/data.npz", "--steps=1"]
+    command += [f"--run_dir={tmp_path}/run"]
+    evaluation = ["evaluate", f"--run_dir={tmp_path}/run", "--way=2", "--query=2"]
+    for classes, fails in ((20, False), (21, True)):
+        y = np.repeat(np.arange(classes), 8)
+        x = draws.integers(0, 256, (len(y), 8, 8), np.uint8)
+        np.savez(tmp_path / "data.npz", x=x, y=y)
+        for each in (command, [*evaluation, "--episodes=2"]):
+            ended = start(*each).wait()
+            if fails:
+                assert "has changed since the run" in ended.error()
+            else:
+                assert ended.code == 0, ended.err

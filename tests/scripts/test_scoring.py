@@ -9,6 +9,7 @@ import re
 import pytest
 
 from tfmeta import MetaModel
+from tfmeta.data import load
 from tfmeta.learners import MAML, Learner, ProtoNet
 from tfmeta.nets import conv4, fresh, mlp
 from tfmeta.training import RunFolder
@@ -24,7 +25,8 @@ def make_run(path: pathlib.Path, learner: Learner, dataset: str, **flags) -> str
     none = dict.fromkeys(("data_dir", "split", "image_size", "channels"))
     data = dict(dataset=dataset, download=False, rotations=False, data_seed=0)
     model = MetaModel(learner, task_map="loop")
-    run.write_config({**none, **data, **flags}, model)
+    said = {**none, **data, **flags}
+    run.write_config(said, model, load(dataset, seed=said["data_seed"]))
     save_checkpoint(run.last, {"learner": learner.variables}, {"step": 1})
     return str(path)
 

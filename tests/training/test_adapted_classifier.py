@@ -304,3 +304,26 @@ def test_a_saved_classifier_rejects(tmp_path):
     assert "best probability is below 0.6 gets the label -1" in text
     with pytest.raises(ValueError, match="reject_below must be a probability"):
         clf.save(tmp_path, reject_below=60)
+
+
+@pytest.mark.parametrize(
+    "names", [[1, "a"], [None, "a"], [1.0, 2.0], np.array([None, "a"], object)]
+)
+def test_names_of_two_kinds_are_refused(names):
+    with pytest.raises(ValueError, match="all of them texts, or all of them whole"):
+        nearest().adapt(CENTRES[:2], names)
+
+
+def test_names_may_stand_in_any_array():
+    for names in (np.array(["b", "a"], object), ("b", "a"), tf.constant([7, 3])):
+        clf = nearest().adapt(CENTRES[:2], names)
+        wanted = names.numpy() if tf.is_tensor(names) else names
+        assert clf.classify(CENTRES[:2]).tolist() == list(wanted)
+
+
+def test_a_learner_that_diverged_does_not_answer():
+    net = mlp(outputs=3, input_shape=(3,))
+    net.set_weights([np.full_like(w, np.nan) for w in net.get_weights()])
+    clf = tfmeta.MetaModel(learners.MAML(net)).adapt(X, NAMES)
+    with pytest.raises(ValueError, match="no finite probabilities"):
+        clf.predict(CENTRES)

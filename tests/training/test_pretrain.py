@@ -11,7 +11,7 @@ from tfmeta.data import Split, sinusoid
 from tfmeta.data.examples import examples
 from tfmeta.learners import FineTune, LinearProbe
 from tfmeta.nets import fresh, mlp
-from tfmeta.training import pretrain
+from tfmeta.training import ExampleStream, pretrain
 
 FEATURES = 8
 
@@ -90,3 +90,10 @@ def test_functions_are_learned_alike_by_the_nets_own_outputs() -> None:
     assert evaluate(FineTune(regressor), sinusoid().test, **options).mean < 8
     with pytest.raises(ValueError, match="augment changes images"):
         examples(train, augment=object())
+
+
+def test_streams_and_nets_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="count must be at least 1"):
+        ExampleStream(0).check(sinusoid().train, FineTune(net()))
+    with pytest.raises(ValueError, match="needs one output. Received: a net of 16"):
+        pretrain(net(), sinusoid().train, steps=1)

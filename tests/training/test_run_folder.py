@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
 
 from tfmeta import MetaModel
+from tfmeta.data import Source, from_arrays
 from tfmeta.learners import ProtoNet
 from tfmeta.nets import mlp
 from tfmeta.training import RunFolder
 from tfmeta.training.checkpoint import save_checkpoint
 
 FLAGS = {"way": 5, "seed": 0, "data_dir": None, "steps": 10}
+
+
+def source(classes: int = 20, examples: int = 3) -> Source:
+    """Classes named after numbers, split at random."""
+    y = np.repeat(np.arange(classes), examples)
+    return from_arrays(np.zeros((len(y), 3), np.float32), y, split=(0.6, 0.2, 0.2))
 
 
 @pytest.fixture
@@ -26,7 +34,7 @@ def run(tmp_path, model):
     """A folder with a run and its checkpoint."""
     run = RunFolder(tmp_path / "run")
     run.make()
-    run.write_config(FLAGS, model)
+    run.write_config(FLAGS, model, source())
     save_checkpoint(run.last, {"learner": model.learner.variables}, {"step": 3})
     return run
 
@@ -45,7 +53,7 @@ def test_other_flags_are_named(run):
 
 
 def test_flags_of_other_libraries_in_an_older_config_do_not_matter(run, model):
-    run.write_config({**FLAGS, "delta_threshold": 0.5}, model)
+    run.write_config({**FLAGS, "delta_threshold": 0.5}, model, source())
     run.check_flags(FLAGS)
 
 
@@ -109,3 +117,28 @@ def test_two_processes_do_not_train_in_one_folder(run):
             other.locked().__enter__()
     with other.locked():
         pass
+
+
+def test_classes_that_moved_are_refused(run):
+    for to_train in (True, False):
+        run.check_data(source(), to_train=to_train)
+    run.check_data(source(examples=4))  # More pictures of the same classes.
+    with pytest.raises(ValueError, match="other numbers of examples in train, val"):
+        run.check_data(source(examples=4), to_train=True)
+    for to_train in (True, False):
+        with pytest.raises(ValueError, match="other classes in train.*train anew"):
+            run.check_data(source(21), to_train=to_train)
+
+
+def test_a_folder_without_a_run_takes_any_data(tmp_path, model):
+    run = RunFolder(tmp_path / "new")
+    run.check_data(source(), to_train=True)
+    run.make()
+    run.write_config(FLAGS, model, source())
+    run.check_data(source(21), to_train=True)  # It has no checkpoint: nothing is lost.
+
+
+def test_a_config_without_a_learner_is_refused(run):
+    run.config_file.write_text('{"flags": {}, "task_map": "loop"}')
+    with pytest.raises(ValueError, match="is not a config.json"):
+        run.load_model()

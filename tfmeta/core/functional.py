@@ -98,6 +98,24 @@ def seeded(
     return mixed
 
 
+def folded(seed: Tensor | None, number: Tensor | int) -> Tensor | None:
+    """Another seed, for a further draw within the same episode.
+
+    Args:
+        seed: Scalar integer, or None.
+        number: Which draw: an integer, or a scalar tensor of one.
+
+    Returns:
+        A scalar int64, a function of both; None of None.
+    """
+    if seed is None:
+        return None
+    key = tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)])
+    return tf.random.stateless_uniform(
+        (), key, None, None, dtype=tf.int64, alg="philox"
+    )
+
+
 def call(
     net: keras.Model,
     params: list[Tensor],

@@ -9,6 +9,7 @@ from tfmeta.core import functional
 from tfmeta.core.episode import Tensor
 
 NORMALISATIONS = ("support", "task", "running")
+_OF_QUERIES = -1  # Their dropout masks are not those of the support set.
 
 
 class NormalisedNet:
@@ -113,7 +114,7 @@ class NormalisedNet:
         """
         if self.mode == "support":
             return functional.call(self.net, params, state, x, training=False)[0]
-        now = self._seeded(seed)
+        now = self._seeded(functional.folded(seed, _OF_QUERIES))
         batch = training or self.mode == "task"
         return functional.call(self.net, params, now, x, training=batch)[0]
 

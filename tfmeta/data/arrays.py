@@ -109,6 +109,14 @@ def _checked(x: Arrays, y: Arrays, prefix: str = "") -> tuple[np.ndarray, np.nda
         )
     if x.dtype.kind not in "biuf":
         raise ValueError(f"{prefix}x must hold numbers. Received: dtype {x.dtype}.")
+    if x.dtype.kind == "f":
+        whole = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
+        if not whole.all():
+            raise ValueError(
+                f"{prefix}x must hold finite numbers. Received: NaN or infinite values "
+                f"in {int(np.sum(~whole))} of {len(x)} examples, the first in number "
+                f"{int(np.argmin(whole))}. Leave them out, or fill them in."
+            )
     if x.dtype == np.uint8 and x.ndim == 3:
         x = x[..., np.newaxis]
     return x, y

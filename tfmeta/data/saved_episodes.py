@@ -86,11 +86,12 @@ def save_episodes(
         for i in range(0, count, _AT_ONCE)
     ]
     arrays = [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
+    sizes = (way, shot, sampler.query or 0, count)
     about = {
         "split": split.name,
         "checksum": checksum(split),
         "seed": int(seed),
-        **dict(zip(_SIZES, (way, shot, sampler.query, count), strict=True)),
+        **{name: int(size) for name, size in zip(_SIZES, sizes, strict=True)},
     }
     path = pathlib.Path(path)
     partial = path.with_name(f".{path.name}.partial")

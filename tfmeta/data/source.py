@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Generic, TypeVar
+import hashlib
+import json
+from typing import Any, Generic, TypeVar
 
 from tfmeta.data.part import Part
 
@@ -69,3 +71,25 @@ class Source(Generic[PartT]):
                         "in one of them."
                     )
                 owner[name] = field
+
+    def identity(self) -> dict[str, dict[str, Any]]:
+        """What tells whether this is the data that a run was trained on.
+
+        Returns:
+            For each part `classes`, a digest of its class names, and `counts`, one of
+            how many examples they have; the same for all functions.
+        """
+        return {
+            part: {
+                "classes": _digest(getattr(self, part).class_names),
+                "counts": _digest(
+                    [int(n) for n in getattr(getattr(self, part), "counts", ())]
+                ),
+            }
+            for part in ("train", "val", "test")
+        }
+
+
+def _digest(values: Any) -> str:
+    text = json.dumps(list(values))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

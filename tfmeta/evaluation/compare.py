@@ -152,11 +152,10 @@ def check_comparable(results: Sequence[Result]) -> None:
             if getattr(first, name) != getattr(other, name)
         ]
         same = first.drawn == other.drawn
-        if first.drawn and same:  # Whether their seed was named or a file of them.
-            differ = [each for each in differ if not each.startswith("seed ")]
-        if not differ and not same:
-            differ = ["data"]
-        if differ:
+        if same and first.drawn:
+            continue  # However they were named: by a seed, or a file of them.
+        if differ or not same:
+            differ = differ or ["data"]
             raise ValueError(
                 "Only results on the same episodes can be compared, but these differ "
                 f"in {', '.join(differ)}. Evaluate both with the same data and options."

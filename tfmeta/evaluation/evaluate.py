@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfmeta.data import Part
-from tfmeta.evaluation.frozen import digest, joint_digest, judged_on
+from tfmeta.evaluation.frozen import Digest, judged_on
 from tfmeta.evaluation.result import Result
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.learners import as_learner
@@ -54,7 +54,8 @@ def evaluate(
         The `Result`, with the score of each episode.
 
     Raises:
-        ValueError: If the learner or the split cannot serve that way or shot.
+        ValueError: If the learner or the split cannot serve that way or shot, or the
+            scorer is another learner's.
     """
     learner = as_learner(model)
     start = time.perf_counter()
@@ -68,10 +69,12 @@ def evaluate(
         seed=seed,
         episodes_file=episodes_file,
     )
+    if scorer is not None and scorer.learner is not learner:
+        raise ValueError("scorer must be of the learner that is scored, not another.")
     scorer = scorer or Scorer(learner, steps=steps, curve=curve)
-    parts, contents = [], []
+    parts, drawn = [], Digest()
     for x, y in asked.stream:
-        contents.append(digest(x, y))
+        drawn.add(x, y)
         parts.append(scorer(x, y).numpy())
     scores = np.concatenate(parts, axis=-1)
     return Result(
@@ -87,5 +90,5 @@ def evaluate(
         steps=scorer.steps,
         seconds=time.perf_counter() - start,
         curve=scores if len(scores) > 1 else None,
-        drawn=joint_digest(contents),
+        drawn=drawn.text(),
     )

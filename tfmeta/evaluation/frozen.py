@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfmeta.core.episode import Tensor
@@ -144,30 +144,26 @@ def _check_way(learner: Learner, way: int | None) -> None:
         )
 
 
-def digest(x: dict[str, Tensor], y: Tensor) -> str:
-    """A short text that tells a batch of episodes from any other.
+class Digest:
+    """A short text that tells episodes from any others, however they are batched."""
 
-    Args:
-        x: The inputs of the batch.
-        y: The labels or targets of its queries.
+    def __init__(self) -> None:
+        self._content = hashlib.blake2b(digest_size=16)
 
-    Returns:
-        A hash of their content.
-    """
-    content = hashlib.blake2b(digest_size=16)
-    tensors: list[Any] = [x["support_x"], x["support_y"], x["query_x"], y]
-    for tensor in tensors:
-        content.update(tf.io.serialize_tensor(tensor).numpy())
-    return content.hexdigest()
+    def add(self, x: dict[str, Tensor], y: Tensor) -> None:
+        """Takes in a batch.
 
+        Args:
+            x: The inputs of the batch.
+            y: The labels or targets of its queries.
+        """
+        tensors: list[Any] = [x["support_x"], x["support_y"], x["query_x"], y]
+        arrays = [tensor.numpy() for tensor in tensors]
+        for task in zip(*arrays, strict=True):
+            for array in task:
+                self._content.update(f"{array.dtype.str} {array.shape}".encode())
+                self._content.update(np.ascontiguousarray(array).data)
 
-def joint_digest(digests: Sequence[str]) -> str:
-    """The digest of batches in their order.
-
-    Args:
-        digests: The digest of each.
-
-    Returns:
-        A hash of them.
-    """
-    return hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest()
+    def text(self) -> str:
+        """The hash of all that was taken in."""
+        return self._content.hexdigest()

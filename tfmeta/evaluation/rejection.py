@@ -63,8 +63,9 @@ def choose_threshold(
             f"accuracy={accuracy}, coverage={coverage}."
         )
     confidence, right = confidences(answers)
+    confidence = confidence.astype(np.float32)  # As those who serve compare it.
     order = np.argsort(-confidence, kind="stable")
-    sure, right = np.append(confidence[order], 0.0), right[order]
+    sure, right = np.append(confidence[order], np.float32(0)), right[order]
     # Answers of one confidence are kept or rejected together.
     kept = 1 + np.flatnonzero(sure[:-1] > sure[1:])
     accuracies, coverages = np.cumsum(right)[kept - 1] / kept, kept / len(right)
@@ -80,5 +81,9 @@ def choose_threshold(
             )
         best = int(reached[-1])
     last = kept[best]
-    threshold = 0.0 if last == len(right) else (sure[last - 1] + sure[last]) / 2
+    threshold = np.float32(0)
+    if last < len(right):
+        threshold = (sure[last - 1] + sure[last]) / 2
+        if not threshold > sure[last]:  # Neighbours have nothing between them.
+            threshold = sure[last - 1]
     return Rejection(float(threshold), float(accuracies[best]), float(coverages[best]))

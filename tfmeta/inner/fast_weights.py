@@ -193,7 +193,12 @@ class FastWeights:
             seen = support
             if size is not None:
                 seen = minibatch(support, order, index, size)
-            outputs, _ = self.net.support(weights, seen.x, training=training, seed=seed)
+            outputs, _ = self.net.support(
+                weights,
+                seen.x,
+                training=training,
+                seed=functional.folded(seed, index),
+            )
             return task_loss(self._logits(outputs, head, present), seen.y)
 
         return objective, params, present

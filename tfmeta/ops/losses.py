@@ -44,7 +44,10 @@ def correct(predictions: Tensor, y: Tensor) -> Tensor:
         y: `(...)` int32 labels.
 
     Returns:
-        `(...)` float32.
+        `(...)` float32; NaN where a logit is: a learner that diverged is not right by
+        chance.
     """
     guess = tf.argmax(predictions, -1, output_type=y.dtype)
-    return tf.cast(tf.equal(guess, y), tf.float32)
+    right = tf.cast(tf.equal(guess, y), tf.float32)
+    diverged = tf.reduce_any(tf.math.is_nan(predictions), -1)
+    return tf.where(diverged, tf.constant(float("nan"), tf.float32), right)

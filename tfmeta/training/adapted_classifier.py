@@ -37,7 +37,7 @@ class AdaptedClassifier:
     """
 
     def __init__(self, learner: Learner, support_x: Any, support_y: Any):
-        x, names = _inputs("support_x", support_x), np.asarray(support_y)
+        x, names = _inputs("support_x", support_x), _names(support_y)
         if names.ndim != 1 or len(x) != len(names) or not len(x):
             raise ValueError(
                 "support_x and support_y must have the same number of examples, at "
@@ -96,8 +96,8 @@ class AdaptedClassifier:
             `(queries, len(classes))` float32; each row sums to one.
 
         Raises:
-            ValueError: If `x` is not made of finite numbers, or its examples are not
-                shaped as those of the support set.
+            ValueError: If `x` is not made of finite numbers, its examples are not
+                shaped as those of the support set, or the learner has diverged.
         """
         queries = _inputs("x", x)
         self._check_shape("x", queries)
@@ -108,7 +108,15 @@ class AdaptedClassifier:
             self.learner.predict(self.adapted, tf.constant(queries[i : i + step]))
             for i in range(0, max(len(queries), 1), step)
         ]
-        return tf.nn.softmax(tf.concat(logits, 0)[:, : len(self.classes)]).numpy()
+        known = tf.concat(logits, 0)[:, : len(self.classes)]
+        probabilities: np.ndarray = tf.nn.softmax(known).numpy()
+        if not np.isfinite(probabilities).all():
+            raise ValueError(
+                "Adaptation gave no finite probabilities. Check that the support set "
+                "is scaled as the training examples were; else lower the learner's "
+                "inner step size or its number of steps."
+            )
+        return probabilities
 
     def classify(self, x: Any, *, reject_below: float | None = None) -> np.ndarray:
         """The most probable class of each query.
@@ -287,6 +295,22 @@ def _whole_classes(labels: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
         last = int(np.searchsorted(ends, before + most, side="right"))
         yield first, max(first + 1, last)
         first = max(first + 1, last)
+
+
+def _names(support_y: Any) -> np.ndarray:
+    """Class names: all of them texts, or all of them whole numbers."""
+    names = np.asarray(support_y)
+    if names.ndim != 1:
+        return names
+    # NumPy makes a text of a number that stands among texts.
+    each = support_y if isinstance(support_y, list | tuple) else names.tolist()
+    for kind in (str, bytes, (int, np.integer, np.bool_)):
+        if all(isinstance(name, kind) for name in each):
+            return np.asarray(list(each)) if names.dtype.kind == "O" else names
+    raise ValueError(
+        "support_y must hold the names of classes: all of them texts, or all of them "
+        f"whole numbers. Received: {list(each)[:5]}."
+    )
 
 
 def _inputs(name: str, x: Any) -> np.ndarray:

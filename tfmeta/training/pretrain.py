@@ -25,7 +25,13 @@ class ExampleStream:
     count: int
 
     def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
-        """Takes any part: what a learner cannot serve, its validation refuses."""
+        """Refuses steps without examples; what a learner cannot serve, its validation.
+
+        Raises:
+            ValueError: If so.
+        """
+        if self.count < 1:
+            raise ValueError(f"A stream's count must be at least 1. Got: {self.count}.")
 
     def episodes(
         self, part: Any, *, seed: int, start: int = 0, augment: Any = None
@@ -177,8 +183,14 @@ def pretrain(
         The history.
 
     Raises:
-        ValueError: If a number is below 1.
+        ValueError: If a number is below 1, or a net for functions has not one output.
     """
+    if not split.class_names and net.output_shape[-1] != 1:
+        raise ValueError(
+            "A net that shall learn the values of functions needs one output. "
+            f"Received: a net of {net.output_shape[-1]}. Give it a linear layer of one "
+            "unit."
+        )
     if steps < 1:
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
     classes = len(split.class_names) or None

@@ -13,19 +13,29 @@ from typing import Any
 
 import keras
 
+from tfmeta.data import Source
 from tfmeta.json_files import read_json, write_json
 from tfmeta.training.checkpoint import load_checkpoint
 from tfmeta.training.meta_model import MetaModel
 
 # What may differ between a run and its continuation.
-MAY_CHANGE = ("checkpoint_every", "data_dir", "download", "json", "run_dir", "steps")
+MAY_CHANGE = (
+    "checkpoint_every",
+    "data_dir",
+    "download",
+    "json",
+    "run_dir",
+    "seeds",
+    "steps",
+)
 _PACKAGES = ("tfmeta", "tensorflow", "keras", "numpy")
 
 
 class RunFolder:
     """The files of one training run.
 
-    `config.json` (flags, versions, the learner, the task map), `metrics.jsonl`,
+    `config.json` (flags, versions, the learner, the task map, digests that tell the
+    data's classes from others), `metrics.jsonl`,
     `checkpoints/last.npz` and `best.npz`, `tensorboard/`, `results.json`.
 
     Args:
@@ -122,12 +132,46 @@ class RunFolder:
                 "another --run_dir, or the same flags to continue it."
             )
 
-    def write_config(self, flags: dict[str, Any], model: MetaModel) -> None:
+    def check_data(self, source: Source, *, to_train: bool = False) -> None:
+        """Refuses data with other classes in its parts than the run began with.
+
+        Classes that moved from one part to another, as they may when a class comes or
+        goes, would be tested on after they were trained on.
+
+        Args:
+            source: The data as it is now.
+            to_train: Whether the run shall go on: then the numbers of examples must
+                be the same too.
+
+        Raises:
+            ValueError: If so; it names the parts.
+        """
+        if not self.config_file.exists() or (to_train and not self.last.exists()):
+            return
+        began = self._config().get("data", {})
+        for key in ("classes", "counts") if to_train else ("classes",):
+            changed = [
+                part
+                for part, now in source.identity().items()
+                if began.get(part, now)[key] != now[key]
+            ]
+            if changed:
+                what = "classes" if key == "classes" else "numbers of examples"
+                raise ValueError(
+                    f"{source.name} has changed since the run in {self.path} began: "
+                    f"other {what} in {', '.join(changed)}. Restore the data as it "
+                    "was, or train anew in another --run_dir."
+                )
+
+    def write_config(
+        self, flags: dict[str, Any], model: MetaModel, source: Source
+    ) -> None:
         """Writes `config.json`, whole or not at all."""
         write_json(
             self.config_file,
             {
                 "flags": flags,
+                "data": source.identity(),
                 "task_map": model.task_map,
                 "versions": {
                     "python": platform.python_version(),
@@ -184,7 +228,8 @@ class RunFolder:
 
     def _config(self) -> dict[str, Any]:
         config = read_json(self.config_file)
-        if not isinstance(config, dict) or not config.keys() >= {"flags", "task_map"}:
+        needed = {"flags", "task_map", "learner"}
+        if not isinstance(config, dict) or not config.keys() >= needed:
             raise ValueError(
                 f"{self.config_file} is not a config.json of scripts/train.py. Restore "
                 "it from a copy, or choose another --run_dir."

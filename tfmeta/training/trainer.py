@@ -91,7 +91,10 @@ class Trainer:
         if getattr(model, "optimizer", None) is None:
             raise ValueError("The model must be compiled: call model.compile first.")
         train.check(source.train, model.learner, seed=seed)
-        validation.check(source.val, model.learner, seed=VALIDATION_SEED)
+        try:
+            validation.check(source.val, model.learner, seed=VALIDATION_SEED)
+        except ValueError as error:
+            raise ValueError(f"Validation cannot be as asked: {error}") from error
         validation.single()
         self.model, self.source, self.run_folder = model, source, run
         self.train, self.validation = train, validation
@@ -132,11 +135,12 @@ class Trainer:
         Raises:
             FloatingPointError: If a loss or a gradient is not finite; it names the
                 step, the task and the last good checkpoint.
-            ValueError: If the folder holds a run of other flags, or one that another
-                process trains.
+            ValueError: If the folder holds a run of other flags or data, or one that
+                another process trains.
         """
         flags = flags or {}
         self.run_folder.check_flags(flags)
+        self.run_folder.check_data(self.source, to_train=True)
         self.run_folder.make()
         with self.run_folder.locked():
             state = self._restore()
@@ -176,7 +180,7 @@ class Trainer:
         if self._step:
             groups = {"metrics": self._variables()["metrics"]}
             load_checkpoint(self.run_folder.last, groups)
-        self.run_folder.write_config(flags, self.model)
+        self.run_folder.write_config(flags, self.model, self.source)
         callbacks = keras.callbacks.CallbackList(
             self.callbacks,
             model=self.model,

@@ -33,7 +33,8 @@ def validation_pictures(
     pictures: dict[str, Callable[[io.BytesIO], None]] = {}
     if result.curve is not None:
         pictures["adaptation_curve"] = lambda file: curve_picture(result, file)
-    if part.class_names and len(part.example_shape) == 3:
+    shape = part.example_shape
+    if part.class_names and len(shape) == 3 and shape[-1] in (1, 3, 4):
         pictures["episode"] = lambda file: episode_picture(
             model,
             part,
