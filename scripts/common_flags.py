@@ -40,6 +40,7 @@ _ARGUMENTS = {
     "fromscratch": _TRAINED_ON_SUPPORT,
     "linearprobe": _TRAINED_ON_SUPPORT,
 }
+UNTRAINED = ("nearestneighbour", "fromscratch")
 _HEADED = ("maml", "reptile", "fromscratch")
 # Runs that differ here do not keep the same classes for the test.
 OF_DATA = ("dataset", "split", "rotations", "data_seed", "image_size", "channels")

@@ -23,12 +23,13 @@ from tfmeta.learners import Learner
 from tfmeta.training import RunFolder
 
 FLAGS = flags.FLAGS
-_BASELINES = ("nearestneighbour", "fromscratch")
 
 scoring.define_scoring_flags()
 flags.DEFINE_string("run_dir", None, "Run A, as scripts/train.py left it.")
 flags.DEFINE_string(
-    "against", None, f"Run B, another run's folder; or {' or '.join(_BASELINES)}."
+    "against",
+    None,
+    f"Run B, another run's folder; or {' or '.join(common_flags.UNTRAINED)}.",
 )
 flags.DEFINE_string("data_dir", None, "Where the data lies; left out: the run's.")
 flags.DEFINE_bool("download", False, "Let TFDS download what is missing.")
@@ -41,7 +42,7 @@ def main() -> dict:
     learner = run.load_model(FLAGS.which).learner
     values = common_flags.values_of_run(run)
     run_b, other = None, None
-    if FLAGS.against not in _BASELINES:
+    if FLAGS.against not in common_flags.UNTRAINED:
         run_b = RunFolder(FLAGS.against)
         other = run_b.load_model(FLAGS.which).learner
         _check_same_data(values, common_flags.values_of_run(run_b))
@@ -56,7 +57,7 @@ def main() -> dict:
         scoring.score(
             other,
             part,
-            steps=None if FLAGS.against in _BASELINES else scoring.steps_of(other),
+            steps=None if run_b is None else scoring.steps_of(other),
         ),
     )
     _tell(comparison, values["dataset"])

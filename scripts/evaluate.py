@@ -45,7 +45,6 @@ _FREE = (
     "download",
     "json",
 )
-_UNTRAINED = ("nearestneighbour", "fromscratch")
 _ROWS = 11  # Of the table of accuracy after inner steps, at most.
 
 common_flags.define_data_flags()
@@ -142,10 +141,11 @@ def _check_asked() -> None:
 def _check_untrained() -> None:
     """Refuses, before data is read, a learner that must be trained first."""
     common_flags.check_learner_name()
-    if FLAGS.learner not in _UNTRAINED:
+    if FLAGS.learner not in common_flags.UNTRAINED:
         raise ValueError(
             f"--learner={FLAGS.learner} must be trained first: give the --run_dir of "
-            f"scripts/train.py, or score --learner={' or '.join(_UNTRAINED)}."
+            "scripts/train.py, or score --learner="
+            f"{' or '.join(common_flags.UNTRAINED)}."
         )
 
 

@@ -259,6 +259,10 @@ def test_nothing_is_warned_of_where_all_is_well(three, tmp_path):
         (["train/owl/1.png", "val/"], "beside it .* Received: 'val'"),
         (["train/owl/1.png", "validation/a/1.png"], "Received: 'validation'"),
         (["train/owl/1.png", "test/1.png"], "Received: 'test'"),
+        (
+            ["train/owl/1.png", "train/2.png", "val/a/1.png", "val/3.png"],
+            "train' holds folders of classes, and beside them the picture '2.png'",
+        ),
     ],
 )
 def test_folders_that_do_not_do_are_refused(tmp_path, paths, sentence):

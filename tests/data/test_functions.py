@@ -143,8 +143,10 @@ def test_what_functions_do_not_have_is_refused(options, sentence):
 
 
 def test_what_a_family_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="low must be below high"):
+    with pytest.raises(ValueError, match="low below high"):
         FunctionSplit("train", lambda key, x: x, 1.0, 1.0)
+    with pytest.raises(ValueError, match="must be finite"):
+        FunctionSplit("train", lambda key, x: x, 0.0, float("inf"))
     with pytest.raises(ValueError, match="'lines' is a family.*Leave out split"):
         load("lines", rotations=True)
     with pytest.raises(ValueError, match="way must say how many"):

@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tfmeta.inner import Adam, GradientDescent, LearnedRates
+from tfmeta.learners import Reptile
+from tfmeta.nets import mlp
 
 
 def test_adam_is_keras_adam() -> None:
@@ -61,3 +63,8 @@ def test_numbers_out_of_range_are_refused(wrong) -> None:
 def test_config_makes_a_rule_again(rule) -> None:
     again = type(rule).from_config(rule.get_config())
     assert again.get_config() == rule.get_config()
+
+
+def test_reptile_trains_no_rule() -> None:
+    with pytest.raises(ValueError, match="cannot train the variables of rule=Learned"):
+        Reptile(mlp(outputs=2, input_shape=(3,)), rule=LearnedRates())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 
+import keras
 import numpy as np
 import pytest
 
 from tfmeta import MetaModel
 from tfmeta.data import Source, from_arrays
+from tfmeta.layers import BatchNorm
 from tfmeta.learners import ProtoNet
 from tfmeta.nets import mlp
 from tfmeta.training import RunFolder
@@ -142,3 +144,23 @@ def test_a_config_without_a_learner_is_refused(run):
     run.config_file.write_text('{"flags": {}, "task_map": "loop"}')
     with pytest.raises(ValueError, match="is not a config.json"):
         run.load_model()
+
+
+def test_averages_that_were_not_kept_are_not_used(tmp_path):
+    net = keras.Sequential([keras.Input((3,)), BatchNorm()])
+    for trained, fails in (("support", True), ("running", False)):
+        run = RunFolder(tmp_path / trained)
+        run.make()
+        learner = ProtoNet(net, normalisation=trained)
+        run.write_config(FLAGS, MetaModel(learner, task_map="loop"), source())
+        save_checkpoint(run.last, {"learner": learner.variables}, {"step": 1})
+        assert run.load_model(normalisation="task").learner.normalisation == "task"
+        if not fails:
+            run.load_model(normalisation="running")
+            continue
+        with pytest.raises(ValueError, match="which keeps no moving averages"):
+            run.load_model(normalisation="running")
+
+
+def test_a_net_without_averages_may_be_asked_in_any_mode(run):
+    assert run.load_model(normalisation="running").learner.normalisation == "none"

@@ -112,6 +112,8 @@ def _found(root: pathlib.Path) -> dict[str, _Classes]:
             f"{str(root)!r} must hold folders, one for each class, with its pictures "
             f"in it. Received: {what}. Put every picture in the folder of its class."
         )
+    if all(folder.name in PARTS for folder in folders):
+        _check_no_stray(folders)
     splits = [f for f in folders if f.name in PARTS and _holds_folders_alone(f)]
     if not splits:
         return {"": _classes(root)}
@@ -133,6 +135,18 @@ def _content(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Pat
     ordered = sorted(entries, key=lambda entry: entry.name)
     pictures = [e for e in ordered if e.suffix.lower() in PICTURES and e.is_file()]
     return pictures, [e for e in ordered if e.is_dir()]
+
+
+def _check_no_stray(parts: list[pathlib.Path]) -> None:
+    """Refuses a picture beside the classes of train, val or test."""
+    for part in parts:
+        pictures, folders = _content(part)
+        if pictures and folders:
+            raise ValueError(
+                f"{str(part)!r} holds folders of classes, and beside them the picture "
+                f"{pictures[0].name!r}. Put it in the folder of its class, or remove "
+                "it."
+            )
 
 
 def _holds_folders_alone(folder: pathlib.Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -33,7 +34,7 @@ class FunctionSplit:
         high: The highest x.
 
     Raises:
-        ValueError: If `low` is not below `high`.
+        ValueError: If `low` is not below `high`, or one of them is infinite.
     """
 
     name: str
@@ -42,9 +43,10 @@ class FunctionSplit:
     high: float
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
+        if not -math.inf < self.low < self.high < math.inf:
             raise ValueError(
-                f"low must be below high. Received: low={self.low}, high={self.high}."
+                "low and high must be finite, and low below high. Received: "
+                f"low={self.low}, high={self.high}."
             )
 
     @property
@@ -115,6 +117,7 @@ class FunctionSampler:
     def __init__(
         self, split: FunctionSplit, *, shot: int, query: int | None, seed: int
     ):
+        bounds("shot", shot)
         if query is None:
             raise ValueError(
                 "A function has no end of points, so query must be a number. Received: "

@@ -36,7 +36,7 @@ class Reptile(GradientLearner):
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or the rule has variables to train.
 
     Reference:
         A. Nichol, J. Achiam, J. Schulman, "On First-Order Meta-Learning Algorithms",
@@ -67,6 +67,12 @@ class Reptile(GradientLearner):
             normalisation=normalisation,
             **kwargs,
         )
+        if self.rule.trainable_variables:
+            raise ValueError(
+                "Reptile moves weights alone: it cannot train the variables of "
+                f"rule={type(self.rule).__name__}. Give a rule without any, such as "
+                "Adam."
+            )
         self.inner_lr, self.batch_size = inner_lr, batch_size
 
     def meta_gradients(

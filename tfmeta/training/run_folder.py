@@ -211,7 +211,8 @@ class RunFolder:
             The model, not compiled.
 
         Raises:
-            ValueError: If there is no run or no checkpoint in the folder.
+            ValueError: If there is no run or no checkpoint in the folder, or the run
+                kept no averages for `normalisation`.
         """
         checkpoint = self.best if which == "best" and self.best.exists() else self.last
         if not self.config_file.exists() or not checkpoint.exists():
@@ -220,9 +221,16 @@ class RunFolder:
                 "checkpoints/. Give the --run_dir that scripts/train.py wrote."
             )
         config = self._config()
+        trained_in = config["learner"]["config"].get("normalisation")
         if normalisation is not None:
             config["learner"]["config"]["normalisation"] = normalisation
         learner = keras.saving.deserialize_keras_object(config["learner"])
+        if learner.normalisation == "running" != trained_in:
+            raise ValueError(
+                f"The run was trained with normalisation={trained_in!r}, which keeps "
+                "no moving averages, so it cannot be scored with 'running'. Use "
+                "'support' or 'task'."
+            )
         load_checkpoint(checkpoint, {"learner": learner.variables})
         return MetaModel(learner, task_map=config["task_map"])
 
