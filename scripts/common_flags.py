@@ -33,6 +33,7 @@ _ARGUMENTS = {
         "inner_lr": "inner_lr",
         "eval_steps": "eval_steps",
         "inner_batch": "batch_size",
+        "inner_optimizer": "",
     },
     "protonet": {"distance": "distance"},
     "matchingnet": {"full_context": "full_context"},
@@ -171,6 +172,13 @@ def define_learner_flags() -> None:
     flags.DEFINE_integer(
         "inner_batch", None, "reptile: support examples a step looks at.", 1
     )
+    flags.DEFINE_enum(
+        "inner_optimizer",
+        "adam",
+        ["adam", "sgd"],
+        "reptile: what takes its steps; adam as in the paper, its moments anew in "
+        "every task.",
+    )
     flags.DEFINE_bool("first_order", False, "maml: drop second derivatives: faster.")
     flags.DEFINE_string(
         "adapt_only",
@@ -299,6 +307,9 @@ def make_learner(
     if name == "maml" and FLAGS.learned_rates:
         rate = {} if FLAGS.inner_lr is None else {"initial": FLAGS.inner_lr}
         options["rule"] = tfmeta.inner.LearnedRates(**rate)
+    if name == "reptile" and FLAGS.inner_optimizer == "sgd":
+        rate = {} if FLAGS.inner_lr is None else {"learning_rate": FLAGS.inner_lr}
+        options["rule"] = tfmeta.inner.GradientDescent(**rate)
     if name == "matchingnet":
         options["draw"] = FLAGS.seed
     way = ends_of(FLAGS.way)[1] if outputs is None else outputs
