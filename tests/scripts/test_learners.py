@@ -13,6 +13,10 @@ METHODS = {
         ["--learner=reptile", "--outer_optimizer=sgd", "--outer_lr=1"],
         "Reptile",
     ),
+    "reptile by gradient steps": (
+        ["--learner=reptile", "--inner_optimizer=sgd", "--inner_lr=0.1"],
+        "Reptile",
+    ),
     "matching_net": (["--learner=matchingnet", "--full_context"], "MatchingNet"),
     "fine_tune": (["--learner=finetune", "--eval_steps=2"], "FineTune"),
 }

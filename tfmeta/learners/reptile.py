@@ -41,8 +41,10 @@ class Reptile(GradientLearner):
     Reference:
         A. Nichol, J. Achiam, J. Schulman, "On First-Order Meta-Learning Algorithms",
         arXiv 1803.02999, 2018.
-        Differs from the paper: Adam's moments start anew in each task, and the
-        minibatches are not shuffled.
+        Differs from the paper: Adam's moments start anew in each task, which makes its
+        first steps equally large for all weights, however little they matter; with
+        `rule=GradientDescent(learning_rate=0.1)` Omniglot is learned much faster.
+        The minibatches are not shuffled.
     """
 
     def __init__(
