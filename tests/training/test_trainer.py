@@ -30,7 +30,7 @@ SOURCE = from_arrays(
 
 def protonet() -> ProtoNet:
     """With dropout, whose draws must go on too, and moving statistics."""
-    conv = conv4(filters=2, strided=True, input_shape=(4, 4, 1))
+    conv = conv4(filters=3, strided=True, input_shape=(4, 4, 1))
     net = keras.Sequential([conv, keras.layers.Dropout(0.3, seed=1)])
     net.build((None, 4, 4, 1))
     return ProtoNet(fresh(net, seed=1), normalisation="running")
