@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from tfmeta.inner import Adam, UpdateRule
+from tfmeta.inner import GradientDescent, UpdateRule
 from tfmeta.inner.fast_weights import natural_head
 from tfmeta.learners.base import GradientLearner
 
@@ -23,7 +23,9 @@ class FineTune(GradientLearner):
     Args:
         net: A trained Keras net.
         train_steps: Full-batch steps on the support set.
-        learning_rate: Adam's rate in them, if no `rule` is given.
+        learning_rate: The rate of gradient descent in them, if no `rule` is given.
+            Adam, whose first steps are equally large for all weights, spoils a
+            pretrained net.
         rule: Another rule for the steps.
         normalisation: "running" (as the net was pretrained), "support" or "task".
         **kwargs: For `keras.layers.Layer`, such as `name`.
@@ -34,7 +36,7 @@ class FineTune(GradientLearner):
     Reference:
         W.-Y. Chen, Y.-C. Liu, Z. Kira, Y.-C. Wang, J.-B. Huang, "A Closer Look at
         Few-shot Classification", ICLR 2019.
-        Differs from the paper: every weight is trained, with Adam.
+        Differs from the paper: every weight is trained, by full batches.
     """
 
     meta_trained = False
@@ -44,14 +46,14 @@ class FineTune(GradientLearner):
         net: keras.Model,
         *,
         train_steps: int = 50,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 0.01,
         rule: UpdateRule | None = None,
         normalisation: str = "running",
         **kwargs: Any,
     ):
         super().__init__(
             net,
-            rule=rule or Adam(learning_rate=learning_rate),
+            rule=rule or GradientDescent(learning_rate=learning_rate),
             inner_steps=train_steps,
             head="net" if natural_head(net) == "net" else "zeros",
             normalisation=normalisation,
