@@ -22,6 +22,7 @@ import tensorflow as tf
 from absl import flags
 
 import tfmeta
+from tfmeta.core import Labels
 from tfmeta.training import RunFolder
 
 FLAGS = flags.FLAGS
@@ -52,7 +53,9 @@ answers = [
     served(**{name: tf.constant(part[i]) for name, part in batch.items()})
     for i in range(len(batch["query_x"]))
 ]
-np.save(answered, np.stack([a["probabilities"].numpy() for a in answers]))
+# The floats among the outputs: probabilities, or values.
+floats = [name for name in answers[0] if answers[0][name].dtype.is_floating]
+np.savez(answered, **{n: np.stack([a[n].numpy() for a in answers]) for n in floats})
 """
 
 
@@ -63,9 +66,10 @@ def main() -> dict:
     exported = _version_folder(pathlib.Path(FLAGS.exported))
     source = common_flags.load_source(common_flags.values_of_run(run))
     run.check_data(source)
+    labels = isinstance(source.test.targets, Labels)
     stream = tfmeta.data.episodes(
         source.test,
-        way=FLAGS.way,
+        way=FLAGS.way if labels or FLAGS["way"].present else None,
         shot=FLAGS.shot,
         query=FLAGS.query,
         tasks=FLAGS.episodes,
@@ -73,21 +77,27 @@ def main() -> dict:
         seed=1,
     )
     x, y = next(iter(stream))
-    here = tf.nn.softmax(model(x)).numpy()[:, :, : FLAGS.way]
-    there = _serve(exported, x)[:, :, : FLAGS.way]
-    difference = float(np.abs(here - there).max())
-    accuracy = float(np.mean(there.argmax(-1) == y.numpy()))
+    x = {name: x[name] for name in ("support_x", "support_y", "query_x")}
+    targets, predictions = model.learner.targets_for(y), model(x)
+    here, there = targets.outputs(predictions), _serve(exported, x)
+    difference = max(float(np.abs(here[n] - there[n]).max()) for n in there)
+    metrics = [
+        targets.metrics(*tf.nest.map_structure(lambda t, i=i: t[i], (predictions, y)))
+        for i in range(FLAGS.episodes)
+    ]
+    score = float(np.mean([each[targets.metric] for each in metrics]))
     if not difference <= TOLERANCE:
         raise ValueError(
             f"The SavedModel's answers differ from Python's by {difference:.1e}, more "
             f"than {TOLERANCE}. Is --which the checkpoint that was exported?"
         )
+    shown = f"{100 * score:.2f} %" if labels else f"{score:.4g}"
     console.say(
         f"The SavedModel, alone in a fresh process, answers {FLAGS.episodes} test "
-        f"episodes with accuracy {100 * accuracy:.2f} % and agrees with Python "
-        f"(largest difference of a probability: {difference:.1e})."
+        f"episodes with {targets.metric} {shown} and agrees with Python (largest "
+        f"difference of an answer: {difference:.1e})."
     )
-    return {"difference": difference, "accuracy": accuracy}
+    return {"difference": difference, targets.metric: score}
 
 
 def _version_folder(path: pathlib.Path) -> pathlib.Path:
@@ -104,9 +114,9 @@ def _version_folder(path: pathlib.Path) -> pathlib.Path:
     return max(numbered, key=lambda p: int(p.name))
 
 
-def _serve(folder: pathlib.Path, x: dict[str, tf.Tensor]) -> np.ndarray:
+def _serve(folder: pathlib.Path, x: dict[str, tf.Tensor]) -> dict[str, np.ndarray]:
     with tempfile.TemporaryDirectory() as scratch:
-        asked, answered = f"{scratch}/asked.npz", f"{scratch}/answered.npy"
+        asked, answered = f"{scratch}/asked.npz", f"{scratch}/answered.npz"
         np.savez(asked, **{name: part.numpy() for name, part in x.items()})
         done = subprocess.run(
             [sys.executable, "-I", "-c", _SERVE, str(folder), asked, answered],
@@ -116,7 +126,7 @@ def _serve(folder: pathlib.Path, x: dict[str, tf.Tensor]) -> np.ndarray:
         if done.returncode:
             said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
             raise ValueError(f"The fresh process failed: {said[-1]}")
-        return np.load(answered)
+        return dict(np.load(answered))
 
 
 if __name__ == "__main__":

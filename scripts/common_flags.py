@@ -8,7 +8,8 @@ import keras
 from absl import flags
 
 import tfmeta
-from tfmeta.data import Source
+from tfmeta.core import Labels
+from tfmeta.data import Part, Source
 from tfmeta.json_files import read_json
 from tfmeta.training import RunFolder
 
@@ -17,7 +18,7 @@ _OTHERS = frozenset(FLAGS)  # Those of TensorFlow and absl.
 
 
 # The arguments that flags give each learner; "" for those make_learner reads itself.
-_TRAINED_ON_SUPPORT = {"eval_steps": "train_steps", "inner_lr": "learning_rate"}
+_TRAINED_ON_SUPPORT = {"eval_steps": "eval_steps", "inner_lr": "inner_lr"}
 _ARGUMENTS = {
     "maml": {
         "inner_steps": "inner_steps",
@@ -282,6 +283,21 @@ def load_source(values: dict[str, Any]) -> Source:
     )
 
 
+def outputs_of(part: Part) -> int | None:
+    """Outputs of a net that answers with the part's values; None for labels.
+
+    Args:
+        part: The part that tasks are drawn from.
+
+    Returns:
+        The size of a value; 1 for functions.
+    """
+    if isinstance(part.targets, Labels):
+        return None
+    values = getattr(part, "y", None)
+    return 1 if values is None else int(values.shape[-1])
+
+
 def make_learner(
     example_shape: tuple[int, ...], *, outputs: int | None = None
 ) -> tfmeta.learners.Learner:
@@ -289,7 +305,8 @@ def make_learner(
 
     Args:
         example_shape: The shape of one input.
-        outputs: Of a net with a head; None for as many as `--way` asks for.
+        outputs: The outputs of a net that answers with values; None for labels, of
+            which the head has as many as `--way` asks for.
 
     Returns:
         A new learner.
@@ -305,11 +322,9 @@ def make_learner(
     if FLAGS.normalisation:
         options["normalisation"] = FLAGS.normalisation
     if name == "maml" and FLAGS.learned_rates:
-        rate = {} if FLAGS.inner_lr is None else {"initial": FLAGS.inner_lr}
-        options["rule"] = tfmeta.inner.LearnedRates(**rate)
+        options["rule"] = tfmeta.inner.LearnedRates
     if name == "reptile" and FLAGS.inner_optimizer == "sgd":
-        rate = {} if FLAGS.inner_lr is None else {"learning_rate": FLAGS.inner_lr}
-        options["rule"] = tfmeta.inner.GradientDescent(**rate)
+        options["rule"] = tfmeta.inner.GradientDescent
     if name == "matchingnet":
         options["draw"] = FLAGS.seed
     way = ends_of(FLAGS.way)[1] if outputs is None else outputs

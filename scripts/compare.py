@@ -79,9 +79,9 @@ def _check_same_data(a: dict, b: dict) -> None:
 
 
 def _baseline(learner: Learner, part: Part) -> Learner:
-    metric = "accuracy" if part.class_names else "mse"
     known = {
-        type(each).__name__.lower(): each for each in baselines(learner, metric=metric)
+        type(each).__name__.lower(): each
+        for each in baselines(learner, targets=part.targets)
     }
     if FLAGS.against not in known:
         raise ValueError(

@@ -17,13 +17,14 @@ import numpy as np
 import scoring
 from absl import flags
 
+from tfmeta.core import Labels
 from tfmeta.data import Part, save_episodes
 from tfmeta.evaluation import (
     Calibration,
     Result,
-    answers,
     baselines,
     fit_temperature,
+    query_logits,
     regression_picture,
     reliability,
 )
@@ -86,9 +87,9 @@ def main() -> dict:
     if run is not None:
         run.check_data(source)
     part = getattr(source, FLAGS.part)
-    if FLAGS.calibration and not part.class_names:
+    if FLAGS.calibration and not isinstance(part.targets, Labels):
         raise ValueError(
-            "--calibration is of probabilities, but the tasks are functions. Leave it "
+            "--calibration is of probabilities, but the tasks have values. Leave it "
             "out."
         )
     learner = trained or common_flags.make_learner(
@@ -107,7 +108,7 @@ def main() -> dict:
         console.say(f"Wrote {FLAGS.save_episodes}")
     results = [scoring.score(learner, part, steps=steps, curve=FLAGS.curve)]
     if FLAGS.baselines:
-        others = baselines(learner, metric=results[0].metric)
+        others = baselines(learner, targets=part.targets)
         results += [scoring.score(each, part) for each in others]
     _tell(results, values["dataset"])
     summary = {
@@ -195,7 +196,7 @@ def _calibration(learner: Learner, val: Part, part: Part, result: Result) -> dic
     names = ("way", "shot", "query", "episodes")
     same = {name: getattr(result, name) for name in names}
     temperature = fit_temperature(learner, val, **same, seed=FLAGS.seed, steps=steps)
-    given = answers(learner, part, **scoring.episodes_of(part), steps=steps)
+    given = query_logits(learner, part, **scoring.episodes_of(part), steps=steps)
     before, after = reliability(given), reliability(given, temperature=temperature)
     console.table(
         f"Calibration on {before.queries} queries; the temperature was fitted on "

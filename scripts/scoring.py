@@ -9,6 +9,7 @@ import console
 from absl import flags
 
 import tfmeta
+from tfmeta.core import Labels
 from tfmeta.data import Part, frozen_episodes
 from tfmeta.evaluation import Result
 from tfmeta.learners import Learner
@@ -49,9 +50,10 @@ def episodes_of(part: Part) -> dict[str, Any]:
                 f"{', '.join(said)}, or --episodes_file."
             )
         return {"episodes_file": FLAGS.episodes_file}
+    labels = isinstance(part.targets, Labels)
     return {
         # Tasks without classes have no way; who asks for one is told so.
-        "way": FLAGS.way if part.class_names or FLAGS["way"].present else None,
+        "way": FLAGS.way if labels or FLAGS["way"].present else None,
         "shot": FLAGS.shot,
         "query": FLAGS.query,
         "episodes": FLAGS.episodes,
@@ -61,8 +63,8 @@ def episodes_of(part: Part) -> dict[str, Any]:
 
 def outputs_for(part: Part) -> int | None:
     """Outputs of a head for the episodes that FLAGS name; None for `--way`'s."""
-    if not part.class_names:
-        return 1
+    if not isinstance(part.targets, Labels):
+        return common_flags.outputs_of(part)
     if FLAGS.episodes_file:
         x, _ = next(iter(frozen_episodes(FLAGS.episodes_file, part)))
         return 1 + int(x["support_y"].numpy().max())

@@ -21,8 +21,8 @@ import keras
 from absl import flags
 
 import tfmeta
-from tfmeta.core import one_thread_a_task
-from tfmeta.data import FunctionSplit, Source
+from tfmeta.core import Labels, Targets, one_thread_a_task
+from tfmeta.data import Part, Source
 from tfmeta.evaluation import over_seeds
 from tfmeta.training import (
     ExampleStream,
@@ -149,18 +149,17 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     run.check_flags(values)
     run.check_writable()
     source = common_flags.load_source(values)
-    classes = not isinstance(source.train, FunctionSplit)
     learner = common_flags.make_learner(
-        source.train.example_shape, outputs=None if classes else 1
+        source.train.example_shape, outputs=common_flags.outputs_of(source.train)
     )
-    train, validation = _streams(classes)
+    train, validation = _streams(source.train)
     if FLAGS.seeds > 1:
         validation.check(source.test, learner)
     model = _model(learner, source)
     optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+    learner.targets = source.train.targets
     model.compile(
-        optimizer[FLAGS.outer_optimizer](_rate(), global_clipnorm=FLAGS.clip_norm),
-        metrics=["accuracy" if classes else "mse"],
+        optimizer[FLAGS.outer_optimizer](_rate(), global_clipnorm=FLAGS.clip_norm)
     )
     trainer = Trainer(
         model,
@@ -181,7 +180,7 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     if not run.last.exists():
         console.say("The first step takes a while: it is compiled.")
     summary = trainer.run(values)
-    _tell(summary, classes, folder)
+    _tell(summary, source.train.targets, folder)
     return summary, source
 
 
@@ -195,7 +194,7 @@ def _train_several() -> dict:
         summaries.append(summary)
         if summary["stopped"] not in (None, "early"):
             return {"runs": summaries}
-        shape = _streams(not isinstance(source.test, FunctionSplit))[1].single()
+        shape = _streams(source.test)[1].single()
         learner = RunFolder(folder).load_model().learner
         results.append(
             tfmeta.evaluate(learner, source.test, episodes=_TEST_EPISODES, **shape)
@@ -220,15 +219,17 @@ def _model(
     learner: tfmeta.learners.Learner, source: Source
 ) -> tfmeta.MetaModel | PretrainModel:
     if FLAGS.learner in _PRETRAINED:
-        classes = len(source.train.class_names) or None
+        labels = isinstance(source.train.targets, Labels)
+        classes = len(source.train.class_names) if labels else None
         return PretrainModel(learner, classes, seed=FLAGS.seed)
     return tfmeta.MetaModel(learner, task_map=FLAGS.task_map, seed=FLAGS.seed)
 
 
-def _streams(classes: bool) -> tuple[Stream | ExampleStream, Stream]:
+def _streams(part: Part) -> tuple[Stream | ExampleStream, Stream]:
     """The training and the validation episodes that FLAGS ask for."""
-    # Functions have no way; who asks for one is told so.
-    way = FLAGS.way if classes or FLAGS["way"].present else None
+    # Tasks without classes have no way; who asks for one is told so.
+    labels = isinstance(part.targets, Labels)
+    way = FLAGS.way if labels or FLAGS["way"].present else None
     train = Stream(way, FLAGS.shot, FLAGS.query, FLAGS.tasks, FLAGS.unequal_shots)
     return (
         ExampleStream(FLAGS.batch_size) if FLAGS.learner in _PRETRAINED else train,
@@ -255,17 +256,18 @@ def _rate() -> float | keras.optimizers.schedules.LearningRateSchedule:
 
 def _introduce(source: Source, model: tfmeta.MetaModel | PretrainModel) -> None:
     weights = sum(math.prod(v.shape) for v in model.trained)
-    counts = [len(p.class_names) for p in (source.train, source.val, source.test)]
+    counts = [len(p.group_names) for p in (source.train, source.val, source.test)]
     tasks = "functions, drawn anew for every step"
     if counts[0]:
-        tasks = "{} classes to train on, {} to validate on, {} kept for the test"
+        kind = "classes" if source.train.class_names else "tasks"
+        tasks = f"{{}} {kind} to train on, {{}} to validate on, {{}} kept for the test"
     console.say(
         f"{source.name}: {tasks.format(*counts)}. {type(model.learner).__name__}: "
         f"{weights} weights to train."
     )
 
 
-def _tell(summary: dict, classes: bool, where: str) -> None:
+def _tell(summary: dict, targets: Targets, where: str) -> None:
     if summary["stopped"] not in (None, "early"):
         console.say(
             f"Stopped by {summary['stopped']} at step {summary['step']}; saved. The "
@@ -285,10 +287,11 @@ def _tell(summary: dict, classes: bool, where: str) -> None:
     best = summary["best"]
     shown = "-"
     if best is not None:
-        shown = f"{100 * best:.2f} %" if classes else f"{best:.4g}"
+        labels = isinstance(targets, Labels)
+        shown = f"{100 * best:.2f} %" if labels else f"{best:.4g}"
     console.table(
         f"Meta-training in {where}",
-        ["steps", "minutes", f"best validation {'accuracy' if classes else 'mse'}"],
+        ["steps", "minutes", f"best validation {targets.metric}"],
         [
             [
                 str(summary["step"]),
@@ -299,8 +302,7 @@ def _tell(summary: dict, classes: bool, where: str) -> None:
     )
     console.say(f"Watch:    tensorboard --logdir {where}/tensorboard")
     console.say(f"Evaluate: python scripts/evaluate.py --run_dir={where} --baselines")
-    if classes:
-        console.say(f"Export:   python scripts/export.py --run_dir={where}")
+    console.say(f"Export:   python scripts/export.py --run_dir={where}")
 
 
 if __name__ == "__main__":

@@ -36,4 +36,5 @@ def result(**changes) -> Result:
         steps=None,
         seconds=1.2345,
     )
-    return Result(**{**fields, **changes})
+    fields |= changes
+    return Result(**{"metrics": {fields["metric"]: fields["scores"]}, **fields})

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Episode, Examples
-from tfmeta.inner import Adam, LearnedRates
+from tfmeta.inner import Adam, ClipNorm, LearnedRates, chain
 from tfmeta.layers import BatchNorm
 from tfmeta.learners import (
     MAML,
@@ -46,6 +46,7 @@ class Case:
         orderless: Whether the order of the support set is of no effect.
         targets: Whether it learns float targets in place of labels.
         shape: Of one example.
+        pair: Whether an example is a dict of two arrays.
         learns: Whether the suite has it learn the blobs.
         compiles: Whether the suite compiles it with XLA, which takes long.
     """
@@ -58,6 +59,7 @@ class Case:
     orderless: bool = True
     targets: bool = False
     shape: tuple[int, ...] = FEATURES
+    pair: bool = False
     learns: bool = True
     compiles: bool = True
 
@@ -96,6 +98,49 @@ def dropped() -> keras.Model:
     x = keras.layers.Dense(6, activation="tanh")(inputs)
     x = keras.layers.Dropout(0.1)(x)
     return drawn(keras.Model(inputs, keras.layers.Dense(MAX_WAY, name="head")(x)))
+
+
+def twice_normed() -> keras.Model:
+    """A net whose first block can be fixed, and a later bias with it."""
+    inputs = keras.Input(FEATURES)
+    x = inputs
+    for name in ("first", "second"):
+        x = keras.layers.Dense(6, use_bias=False, name=name)(x)
+        x = keras.layers.Activation("softplus")(BatchNorm(name=f"{name}_norm")(x))
+    return drawn(
+        keras.Model(inputs, keras.layers.Dense(MAX_WAY, name="head")(x), name="twice")
+    )
+
+
+def two_inputs() -> keras.Model:
+    inputs = {
+        name: keras.Input((size,), name=name)
+        for name, size in (("left", 4), ("right", 3))
+    }
+    left = keras.layers.Dense(6, activation="tanh")(inputs["left"])
+    right = keras.layers.Dense(6, activation="tanh")(inputs["right"])
+    x = BatchNorm()(keras.layers.Add()([left, right]))
+    return drawn(keras.Model(inputs, keras.layers.Dense(MAX_WAY, name="head")(x)))
+
+
+@keras.saving.register_keras_serializable("tfmeta_tests")
+class OwnNet(keras.Model):
+    """A net of a class of one's own, with statistics."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden = keras.layers.Dense(6, activation="softplus")
+        self.norm = BatchNorm()
+        self.head = keras.layers.Dense(MAX_WAY)
+
+    def call(self, x, training=False):
+        return self.head(self.norm(self.hidden(x), training=training))
+
+
+def own_class() -> keras.Model:
+    net = OwnNet()
+    net(np.zeros((2, *FEATURES), keras.config.floatx()))
+    return drawn(net)
 
 
 def images(way: int | None = None) -> keras.Model:
@@ -183,19 +228,50 @@ CASES = [
     ),
     Case(
         "meta_sgd",
-        lambda: MAML(normed(MAX_WAY), rule=LearnedRates(initial=0.3)),
+        lambda: MAML(normed(MAX_WAY), rule=LearnedRates(learning_rate=0.3)),
     ),
     Case(
         "meta_sgd_7_steps",
-        lambda: MAML(normed(MAX_WAY), inner_steps=7, rule=LearnedRates(initial=0.1)),
+        lambda: MAML(
+            normed(MAX_WAY), inner_steps=7, rule=LearnedRates(learning_rate=0.1)
+        ),
         learns=False,
         compiles=False,
     ),
     Case(
         "meta_sgd_prototypes",
-        lambda: MAML(normed(), rule=LearnedRates(initial=0.1)),
+        lambda: MAML(normed(), rule=LearnedRates(learning_rate=0.1)),
         any_way=True,
         permutes=True,
+        compiles=False,
+    ),
+    Case(
+        "meta_sgd_clipped",
+        lambda: MAML(
+            normed(MAX_WAY),
+            inner_steps=2,
+            rule=chain(ClipNorm(norm=0.5), LearnedRates(learning_rate=0.3)),
+        ),
+        learns=False,
+        compiles=False,
+    ),
+    Case(
+        "maml_first_layer",
+        lambda: MAML(twice_normed(), inner_steps=2, adapt_only=["second", "head/bias"]),
+        learns=False,
+        compiles=False,
+    ),
+    Case(
+        "maml_two_inputs",
+        lambda: MAML(two_inputs(), inner_steps=2, inner_lr=0.2),
+        pair=True,
+        learns=False,
+        compiles=False,
+    ),
+    Case(
+        "maml_own_class",
+        lambda: MAML(own_class(), inner_steps=2, inner_lr=0.2, head="net"),
+        learns=False,
         compiles=False,
     ),
     Case(
@@ -259,7 +335,7 @@ CASES = [
     ),
     Case(
         "fine_tune",
-        lambda: FineTune(normed(), train_steps=6, learning_rate=0.05),
+        lambda: FineTune(normed(), eval_steps=6, inner_lr=0.05),
         gradient="none",
         any_way=True,
         permutes=True,
@@ -268,7 +344,7 @@ CASES = [
     ),
     Case(
         "fine_tune_regression",
-        lambda: FineTune(plain(1), train_steps=6),
+        lambda: FineTune(plain(1), eval_steps=6),
         gradient="none",
         targets=True,
         learns=False,
@@ -276,7 +352,7 @@ CASES = [
     ),
     Case(
         "linear_probe",
-        lambda: LinearProbe(normed(), train_steps=6),
+        lambda: LinearProbe(normed(), eval_steps=6),
         gradient="none",
         any_way=True,
         permutes=True,
@@ -294,14 +370,14 @@ CASES = [
     ),
     Case(
         "from_scratch",
-        lambda: FromScratch(normed(MAX_WAY), train_steps=8),
+        lambda: FromScratch(normed(MAX_WAY), eval_steps=8),
         gradient="none",
         learns=False,
         compiles=False,
     ),
     Case(
         "from_scratch_headless",
-        lambda: FromScratch(normed(), train_steps=3, learning_rate=0.05),
+        lambda: FromScratch(normed(), eval_steps=3, inner_lr=0.05),
         gradient="none",
         any_way=True,
         permutes=True,
@@ -331,7 +407,9 @@ def episode(
         y = np.array(classes, "int32")
         if case.targets:
             y = (x * weights).sum(-1, keepdims=True).astype(dtype)
-        return Examples(tf.constant(x.astype(dtype)), tf.constant(y))
+        y = tf.constant(y)
+        x = tf.constant(x.astype(dtype))
+        return Examples({"left": x, "right": x[:, :3]} if case.pair else x, y)
 
     return Episode(*map(examples, labels))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import pathlib
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -23,9 +24,17 @@ FLOORS = {
     "learners": 4,
     "evaluation": 5,
     "export": 5,
-    "training": 6,
+    "serving": 6,
+    "training": 7,
 }
-FLAT_FOLDERS = {"learners"}  # A file imports none beside it but base.py.
+# In these folders a file imports none beside it but the bases.
+FLAT_FOLDERS = {"learners": {"base", "gradient_learner"}}
+# Where Keras' private names stand.
+INTERNALS = "tfmeta.keras_internals"
+PRIVATE = re.compile(
+    r"keras\.src|\b_(loss_tracker|flatten_layers|nodes_by_depth|functional)\b"
+    r"|\._(layers|value|iterations)\b"
+)
 AT_POINT_OF_USE = {
     "PIL",
     "matplotlib",
@@ -103,10 +112,11 @@ def check_flat_folders(package: Package) -> Iterator[str]:
     for name in package.paths:
         if folder(name) not in FLAT_FOLDERS or package.is_init(name):
             continue
-        allowed = f"tfmeta.{folder(name)}.base"
+        bases = FLAT_FOLDERS[folder(name)]
+        allowed = {f"tfmeta.{folder(name)}.{base}" for base in bases}
         for target, line in package.imports(name):
-            if folder(target) == folder(name) and target != allowed:
-                yield f"{name}:{line} imports {target}; in this folder only base.py"
+            if folder(target) == folder(name) and target not in allowed:
+                yield f"{name}:{line} imports {target}; in this folder only the bases"
 
 
 def check_cycles(package: Package) -> Iterator[str]:
@@ -142,6 +152,16 @@ def check_statements(package: Package) -> Iterator[str]:
                 case _:
                     continue
             yield f"{name}:{node.lineno} has {found}"
+
+
+def check_private_names(package: Package) -> Iterator[str]:
+    """Keras' private names stand in one file."""
+    for name, path in package.paths.items():
+        if name == INTERNALS:
+            continue
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if PRIVATE.search(line):
+                yield f"{name}:{number} uses a private name of Keras"
 
 
 def check_inits(package: Package) -> Iterator[str]:
@@ -210,6 +230,7 @@ CHECKS = [
     check_cycles,
     check_length,
     check_statements,
+    check_private_names,
     check_inits,
     check_docstrings,
     check_optional_imports,
@@ -249,12 +270,12 @@ CASES = [
     (
         check_flat_folders,
         {"learners/a.py": "from tfmeta.learners.b import B"},
-        "only base",
+        "only the bases",
     ),
     (
         check_flat_folders,
         {"learners/a.py": "from tfmeta.learners import B"},
-        "only base",
+        "only the bases",
     ),
     (
         check_cycles,
@@ -273,6 +294,10 @@ CASES = [
     (check_statements, {"ops/a.py": "assert x"}, "has assert"),
     (check_statements, {"ops/a.py": "try:\n  f()\nexcept:\n  g()"}, "bare except"),
     (check_statements, {"ops/a.py": "from . import b"}, "relative import"),
+    (check_private_names, {"keras_internals.py": "from keras.src import a"}, ""),
+    (check_private_names, {"ops/a.py": "x.layers._value_of"}, ""),
+    (check_private_names, {"ops/a.py": "from keras.src import a"}, "private name"),
+    (check_private_names, {"ops/a.py": "x\nnet._layers"}, "a:2 uses a private"),
     (check_inits, {"ops/__init__.py": '"""A."""\nimport b\n__all__ = ["b"]'}, ""),
     (check_inits, {"ops/__init__.py": "import b"}, "no __all__"),
     (check_inits, {"ops/__init__.py": "__all__ = []\nx = 1"}, ":2 has more than"),

@@ -14,7 +14,10 @@ from tfmeta._backend import require_tensorflow_backend
 __all__ = [
     "Episode",
     "Examples",
+    "Labels",
     "MetaModel",
+    "Options",
+    "Values",
     "__version__",
     "compare",
     "data",
@@ -25,15 +28,19 @@ __all__ = [
     "layers",
     "learners",
     "nets",
+    "serving",
     "training",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Episode": "tfmeta.core.episode",
     "Examples": "tfmeta.core.episode",
+    "Labels": "tfmeta.core.targets",
     "MetaModel": "tfmeta.training.meta_model",
+    "Options": "tfmeta.core.options",
+    "Values": "tfmeta.core.targets",
     "compare": "tfmeta.evaluation",
     "evaluate": "tfmeta.evaluation",
 }

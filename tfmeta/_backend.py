@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from tfmeta.keras_internals import backend_before_import
+
 _VARIABLE = "KERAS_BACKEND"
 
 
@@ -32,10 +34,7 @@ def _imported_backend() -> str | None:
     """Returns the backend that Keras has settled on, or None if it has not yet."""
     if "keras" in sys.modules:
         return sys.modules["keras"].config.backend()
-    # TensorFlow imports Keras and swallows a failure, such as a backend that is not
-    # installed. Keras is then absent, but its choice stays in this module.
-    config = sys.modules.get("keras.src.backend.config")
-    return None if config is None else config.backend()
+    return backend_before_import()
 
 
 def _refuse_unless_tensorflow(backend: str, source: str) -> None:

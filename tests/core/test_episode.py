@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import tensorflow as tf
 
-from tfmeta.core import Episode, Examples
+from tfmeta.core import Batch, Episode, Examples
+
+X = {"support_x": 1, "support_y": 2, "query_x": 3}
 
 
 def test_reads_a_keras_example() -> None:
-    x = {"support_x": 1, "support_y": 2, "query_x": 3}
-    assert Episode.from_batch(x, 4) == Episode(Examples(1, 2), Examples(3, 4))
+    assert Episode.from_batch(X, 4) == Episode(Examples(1, 2), Examples(3, 4))
 
 
 def test_says_what_is_missing() -> None:
@@ -17,10 +19,25 @@ def test_says_what_is_missing() -> None:
         Episode.from_batch({"support_x": 1}, 2)
 
 
-def test_counts_are_those_of_each_tensor() -> None:
-    x = {"support_x": 1, "support_y": 2, "query_x": 3}
-    assert Episode.counts(x) is None
-    counts = Episode.counts({**x, "support_count": 5, "query_count": 6})
-    assert counts == Episode(Examples(5, 5), Examples(6, 6))
+def test_a_batch_has_counts_numbers_and_descriptors_where_they_are_given() -> None:
+    whole = Batch.read(X, 4)
+    assert whole == Batch(Episode(Examples(1, 2), Examples(3, 4)), None, None, ())
+    told = Batch.read(
+        {**X, "support_count": 5, "query_count": 6, "episode": 7, "task_x": {"a": 8}}, 4
+    )
+    assert told.counts == Episode(Examples(5, 5), Examples(6, 6))
+    assert (told.number, told.task) == (7, {"a": 8})
     with pytest.raises(ValueError, match="needs both support_count and query_count"):
-        Episode.counts({**x, "support_count": 5})
+        Batch.read({**X, "support_count": 5})
+
+
+def test_each_part_of_an_example_has_its_count() -> None:
+    x = {"support_x": {"a": 1, "b": 2}, "support_y": 3, "query_x": {"a": 4, "b": 5}}
+    counts = Batch.read({**x, "support_count": 6, "query_count": 7}).counts
+    assert counts.support == Examples({"a": 6, "b": 6}, 6)
+    assert counts.query == Examples({"a": 7, "b": 7}, None)
+
+
+def test_tasks_are_counted() -> None:
+    x = {"support_x": 0, "support_y": tf.zeros((3, 2)), "query_x": 0}
+    assert int(Batch.read(x).num_tasks) == 3

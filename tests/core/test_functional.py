@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from tfmeta.core import functional
-from tfmeta.core.normalised_net import NormalisedNet
 from tfmeta.layers import BatchNorm
 
 
@@ -38,44 +37,70 @@ def paths(model: keras.Model, chosen: list[bool]) -> list[str]:
 
 def test_moving_is_what_a_training_call_changes() -> None:
     model = net()
-    moving = paths(model, functional.moving(model))
+    found = functional.traits(model)
+    moving = paths(model, found.moving)
     assert len(moving) == 4
     assert all("norm/" in p or "seed" in p for p in moving)
     assert not any("frozen" in p for p in moving)
 
 
-def test_moving_of_nets_without_any_or_without_inputs() -> None:
-    class Own(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.norm = BatchNorm()
+class Own(keras.Model):
+    """A net of a class of one's own, of one argument."""
 
-        def call(self, x, training=False):
-            return self.norm(x, training=training)
+    def __init__(self, *layers, tells=False):
+        super().__init__()
+        self.tells = tells
+        self.own = list(layers)
 
-    own = Own()
+    def call(self, x, training=False):
+        for layer in self.own:
+            x = layer(x, training=training) if self.tells else layer(x)
+        return x
+
+
+def test_a_class_of_ones_own_tells_what_it_was_built_with() -> None:
+    own = Own(BatchNorm(), keras.layers.Dropout(0.5), tells=True)
     own(np.zeros((2, 3)))
-    assert functional.moving(own) == [True] * 3
-    plain = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-    assert functional.moving(plain) == []
+    found = functional.traits(own)
+    assert found.inputs.shape.as_list() == [None, 3]
+    assert found.outputs.shape.as_list() == [None, 3]
+    moving = paths(own, found.moving)
+    assert len(moving) == 4 and "seed" in moving[-1]
 
 
-def test_empty_state_zeroes_the_statistics_alone() -> None:
-    model = net()
-    for variable in model.non_trainable_variables:
-        variable.assign(variable + 1)
-    moving = functional.moving(model)
-    empty = functional.empty_state(model, moving)
-    for value, now, moves in zip(empty, functional.state(model), moving, strict=True):
-        if moves and value.dtype.is_floating:
-            assert not np.any(value)
-        else:
-            np.testing.assert_array_equal(value, now)
+def test_token_ids_are_found_to_be_integers() -> None:
+    own = Own(keras.layers.Embedding(9, 4), keras.layers.GlobalAveragePooling1D())
+    own(np.zeros((2, 5), "int32"))
+    found = functional.traits(own)
+    assert found.inputs.dtype == tf.int32
+    assert found.outputs.shape.as_list() == [None, 4]
+
+
+def test_several_inputs_are_a_nest() -> None:
+    inputs = {n: keras.Input((size,), name=n) for n, size in (("a", 3), ("b", 2))}
+    outputs = keras.layers.Concatenate()([inputs["a"], inputs["b"]])
+    found = functional.traits(keras.Model(inputs, outputs))
+    assert {n: s.shape.as_list() for n, s in found.inputs.items()} == {
+        "a": [None, 3],
+        "b": [None, 2],
+    }
+    assert found.outputs.shape.as_list() == [None, 5]
+
+
+def test_a_net_that_cannot_be_run_is_refused() -> None:
+    class Wrong(keras.Model):
+        def call(self, x):
+            raise ValueError("no such thing")
+
+    wrong = Wrong()
+    wrong.built = True
+    with pytest.raises(ValueError, match="does not tell the shape of its input"):
+        functional.traits(wrong)
 
 
 def test_seeds_are_a_function_of_the_episode_and_the_place() -> None:
     model, now = net(), functional.state(net())
-    moving = functional.moving(model)
+    moving = functional.traits(model).moving
     one, again, other = (
         functional.seeded(now, tf.constant(seed), moving) for seed in (1, 1, 2)
     )
@@ -102,78 +127,3 @@ def test_call_reads_and_writes_no_variable() -> None:
     assert not any(np.any(v) for v in model.get_weights())
     assert any(np.any(v) for v in before)
     assert len(after) == len(state)
-
-
-def frozen_part() -> keras.Model:
-    layers = [
-        keras.Input((4,)),
-        keras.layers.Dense(3, trainable=False),
-        BatchNorm(),
-        keras.layers.Dense(2),
-    ]
-    return keras.Sequential(layers)
-
-
-def test_support_statistics_leave_frozen_weights_alone() -> None:
-    model = frozen_part()
-    normalised = NormalisedNet(model, "support")
-    assert [v.path.split("/")[-1] for v in normalised.statistics] == [
-        "moving_mean",
-        "moving_variance",
-        "weight",
-    ]
-    x = tf.constant(np.random.default_rng(0).normal(size=(5, 4)), tf.float32)
-    params = functional.parameters(model)
-    outputs, state = normalised.support(params, x, training=False)
-    again = normalised.query(params, state, x, training=False)
-    # Moving averages nudged by one part in a hundred: as a whole, the batch's own.
-    np.testing.assert_allclose(again, outputs, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(outputs, model(x, training=True), rtol=1e-5, atol=1e-6)
-
-
-def test_a_net_of_frozen_weights_has_no_statistics() -> None:
-    dense = keras.layers.Dense(3, trainable=False)
-    model = keras.Sequential([keras.Input((4,)), dense, keras.layers.Dense(2)])
-    assert NormalisedNet(model, "support").mode == "none"
-
-
-def test_foreign_statistics_are_refused_where_one_batch_cannot_set_them() -> None:
-    stock = keras.layers.BatchNormalization()
-    model = keras.Sequential([keras.Input((4,)), stock, keras.layers.Dense(2)])
-    with pytest.raises(ValueError, match="moving_mean.*swap_inexact"):
-        NormalisedNet(model, "support")
-    assert NormalisedNet(model, "running").mode == "running"
-
-
-@pytest.mark.parametrize("mode", ["support", "task"])
-def test_dropout_beside_batch_norm_is_refused(mode: str) -> None:
-    layers = [keras.Input((4,)), BatchNorm(), keras.layers.Dropout(0.5)]
-    with pytest.raises(ValueError, match="random layers"):
-        NormalisedNet(keras.Sequential(layers), mode)
-
-
-def test_bad_modes_and_unbuilt_nets_are_refused() -> None:
-    with pytest.raises(ValueError, match="support, task, running.*'batch'"):
-        NormalisedNet(frozen_part(), "batch")
-    with pytest.raises(ValueError, match="must be built"):
-        NormalisedNet(keras.Sequential([keras.layers.Dense(2)]), "task")
-
-
-def test_support_and_queries_drop_other_units() -> None:
-    model = keras.Sequential([keras.Input((50,)), keras.layers.Dropout(0.5)])
-    normalised = NormalisedNet(model, "running")
-    x, seed = tf.ones((1, 50)), tf.constant(3)
-    support, _ = normalised.support([], x, training=True, seed=seed)
-    queries = normalised.query([], [], x, training=True, seed=seed)
-    again, _ = normalised.support([], x, training=True, seed=seed)
-    np.testing.assert_array_equal(support, again)
-    assert 5 < np.sum((support != queries).numpy()) < 45
-
-
-def test_a_folded_seed_is_a_function_of_both_numbers() -> None:
-    one, same, other, later = (
-        int(functional.folded(tf.constant(seed), number))
-        for seed, number in ((1, 2), (1, tf.constant(2)), (2, 2), (1, 3))
-    )
-    assert one == same and len({one, other, later}) == 3
-    assert functional.folded(None, 1) is None

@@ -87,6 +87,25 @@ def test_grey_images_get_a_channel_axis():
     assert from_arrays(floats, y).train.example_shape == (3, 3)
 
 
+def test_examples_may_have_several_parts():
+    x, y = toy()
+    source = from_arrays({"image": x[..., 0], "label": y, "wide": y * 10**10}, y)
+    for part in PARTS:
+        split = getattr(source, part)
+        names = np.array(split.class_names, dtype=object)[split.y].astype(int)
+        np.testing.assert_array_equal(split.x["image"][:, 0, 0, 0], names)
+        np.testing.assert_array_equal(split.x["label"], names)
+        np.testing.assert_array_equal(split.x["wide"], names * 10**10)
+    assert source.val.example_shape == {"image": (3, 3, 1), "label": (), "wide": ()}
+    masks = [y < 5, (y >= 5) & (y < 7), y >= 7]
+    three = from_arrays([{"label": y[m]} for m in masks], [y[m] for m in masks])
+    assert three.val.class_names == ("5", "6")
+    with pytest.raises(ValueError, match=r"x\['b'\] must hold finite numbers"):
+        from_arrays({"a": y, "b": np.where(y == 3, np.nan, 0)}, y)
+    with pytest.raises(ValueError, match=r"x\['a'\] and x\['b'\] and y must have"):
+        from_arrays({"a": y, "b": y[1:]}, y)
+
+
 def test_rotations_quadruple_the_classes_of_each_split():
     source = from_arrays(*toy(), split=(0.6, 0.2, 0.2), rotations=True)
     assert [getattr(source, p).num_classes for p in PARTS] == [24, 8, 8]
@@ -97,7 +116,13 @@ def test_rotations_quadruple_the_classes_of_each_split():
     [
         (np.zeros((4, 2)), np.zeros(3, int), {}, r"same length.*\(4, 2\).*\(3,\)"),
         (np.zeros((4, 2)), np.zeros((4, 1), int), {}, "vector of labels"),
-        (np.zeros((4, 2)), np.zeros(4), {}, "integers or strings"),
+        (
+            np.zeros((4, 2)),
+            np.zeros(4),
+            {},
+            "Float y .* tasks must say.* Give tasks, or",
+        ),
+        (np.zeros((4, 2)), np.zeros(4, bool), {}, "integers or strings"),
         (np.array(["a"] * 4), np.zeros(4, int), {}, "must hold numbers"),
         (
             np.array([[0, 1], [np.nan, 2], [3, 4], [5, np.inf]]),

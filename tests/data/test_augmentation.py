@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
+from tfmeta.core.keys import key
 from tfmeta.data import Split, episodes, flips_and_shifts, small_moves
+from tfmeta.data.augmentation import Augmentation
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,49 @@ def test_another_seed_is_another_change(split: Split) -> None:
     one = drawn(split, tasks=1, count=2, seed=0, augment=small_moves())
     other = drawn(split, tasks=1, count=2, seed=1, augment=small_moves())
     assert not np.array_equal(one[0], other[0])
+
+
+def test_neighbouring_episodes_and_layers_share_no_draw() -> None:
+    """Two alike layers of two neighbouring episodes move an image in four ways."""
+    image = np.zeros((1, 1, 64, 1), np.float32)
+    image[..., 32, 0] = 1
+    moves = []
+    for places in ((0,), (1,)):
+        layers = [keras.layers.RandomTranslation(0, 0.4) for _ in range(2)]
+        for kept in range(2):
+            # The layer that is not kept stands still, but keeps its place.
+            pair = [
+                layer if place == kept else keras.layers.RandomTranslation(0, 0)
+                for place, layer in enumerate(layers)
+            ]
+            augmentation = Augmentation(keras.Sequential(pair))
+            moved = augmentation(image, key(0, "augment/support", places[0]))
+            moves.append(np.sum(moved.numpy()[0, 0, :, 0] * np.arange(64)))
+    assert len(np.unique(np.round(moves, 4))) == 4
+
+
+def test_support_and_query_sets_change_on_their_own(split: Split) -> None:
+    white = np.zeros_like(split.x)
+    white[:, 6, 6] = 255
+    same = Split("train", white, split.y, split.class_names)
+    support, query = drawn(same, tasks=2, count=20, augment=small_moves())
+    alike = np.isclose(support[:, :1], query[:, :1], atol=1e-6).all(axis=(1, 2, 3, 4))
+    assert not alike.any()
+
+
+def test_only_what_a_layer_draws_from_is_changed() -> None:
+    normal = keras.layers.Normalization()
+    normal.adapt(np.float32([[[[-1.0, 0.0]]], [[[3.0, 4.0]]]]))  # variances of 4
+    augmentation = Augmentation(keras.Sequential([normal]))
+    done = augmentation(np.ones((1, 2, 2, 2), np.float32), key(0, "augment", 0))
+    np.testing.assert_allclose(done[0, 0, 0], [0.0, -0.5])
+
+
+def test_what_is_no_image_is_refused() -> None:
+    x = {"a": np.zeros((4, 2)), "b": np.zeros((4, 2)), "c": np.zeros((4, 2))}
+    nest = Split("train", x, np.repeat([0, 1], 2), ("a", "b"))
+    with pytest.raises(ValueError, match="augment changes images.*'a'"):
+        episodes(nest, way=2, shot=1, query=1, augment=small_moves())
 
 
 def test_flips_mirror_half_of_the_images(split: Split) -> None:

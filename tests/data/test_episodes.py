@@ -38,6 +38,7 @@ def test_an_element_is_the_keras_pair():
         "support_x": ((5, 6, 4, 3, 2), tf.float32),
         "support_y": ((5, 6), tf.int32),
         "query_x": ((5, 12, 4, 3, 2), tf.float32),
+        "episode": ((5,), tf.int64),
     }
     assert (y.shape, y.dtype) == ((5, 12), tf.int32)
     assert dataset.cardinality() == tf.data.INFINITE_CARDINALITY
@@ -67,6 +68,14 @@ def test_the_stream_goes_on_from_start():
     joined = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
     same(joined, stream())
     same(stream(start=2**40, count=2), stream(start=2**40, count=2, tasks=2))
+
+
+def test_a_batch_has_the_numbers_of_its_episodes():
+    dataset = episodes(
+        split_of(), way=3, shot=1, query=1, tasks=4, start=2**33, count=6
+    )
+    numbers = [x["episode"].tolist() for x, _ in dataset.as_numpy_iterator()]
+    assert numbers == [[2**33 + i for i in range(4)], [2**33 + 4, 2**33 + 5]]
 
 
 def test_the_seed_changes_the_stream():

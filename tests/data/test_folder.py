@@ -219,7 +219,9 @@ BROKEN = {
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_broken_picture_is_named(three, tmp_path, how):
     BROKEN[how](tmp_path / "wren" / "1.png")
-    with pytest.raises(ValueError, match=r"wren/1\.png' cannot be read.*--skip_broken"):
+    with pytest.raises(
+        ValueError, match=r"wren/1\.png' cannot be read.*skip_broken=True"
+    ):
         from_folder(tmp_path, **ALL)
     with pytest.warns(UserWarning, match=r"left out \(1\): .*wren/1\.png\.$"):
         part = load(f"folder:{tmp_path}", image_size=6, skip_broken=True, **ALL).train

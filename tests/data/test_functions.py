@@ -34,6 +34,7 @@ def test_an_element_is_the_keras_pair(name):
         "support_x": ((4, 5, 1), tf.float32),
         "support_y": ((4, 5, 1), tf.float32),
         "query_x": ((4, 10, 1), tf.float32),
+        "episode": ((4,), tf.int64),
     }
     assert (y.shape, y.dtype) == ((4, 10, 1), tf.float32)
     assert part.example_shape == (1,) and part.class_names == ()

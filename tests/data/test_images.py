@@ -57,6 +57,9 @@ def test_what_is_no_image_is_refused():
     source = from_arrays(np.zeros((30, 5)), np.repeat(np.arange(10), 3))
     with pytest.raises(ValueError, match="need uint8 images"):
         fit_source(source, size=4)
+    nest = from_arrays({"image": images(30, 8, 8, 1)}, np.repeat(np.arange(10), 3))
+    with pytest.raises(ValueError, match="need uint8 images.*'image'"):
+        fit_source(nest, size=4)
     with pytest.raises(ValueError, match="channels must be 1 or 3. Received: 2"):
         fit_source(source, channels=2)
     with pytest.raises(ValueError, match="image_size must be at least 1"):

@@ -21,6 +21,12 @@ def test_a_class_appears_in_four_turns():
             by_hand = by_hand.transpose(1, 0, 2)[::-1]
 
 
+def test_nests_do_not_turn():
+    x = {"image": np.zeros((1, 4, 4, 1), np.uint8), "age": np.zeros(1), "c": [1]}
+    with pytest.raises(ValueError, match="need square images.*'age'"):
+        with_rotations(Split("train", x, np.int32([0]), ("a",)))
+
+
 @pytest.mark.parametrize("shape", [(2, 3, 1), (4,), (4, 4)])
 def test_only_square_images_turn(shape):
     split = Split("train", np.zeros((1, *shape), np.uint8), np.int32([0]), ("a",))

@@ -150,7 +150,7 @@ def test_splits_of_different_classes_stay(tmp_path):
 
 def test_images_of_different_sizes_need_one(tmp_path):
     store(tmp_path, {"train": range(12)}, shape=(None, None, 1))
-    with pytest.raises(ValueError, match="differ in size. Give --image_size"):
+    with pytest.raises(ValueError, match="differ in size. Give image_size"):
         load("tfds:toy", data_dir=tmp_path)
     check(load("tfds:toy", data_dir=tmp_path, image_size=5))
 
@@ -172,7 +172,7 @@ def test_other_splits_are_not_used(tmp_path):
     [
         (
             "mnist",
-            r"tfds:mnist is not in .*Give .* with --data_dir, .* with --download",
+            r"tfds:mnist is not in .*Give .* with data_dir, .* with download=True",
         ),
         ("no_such_data", "no data set 'no_such_data'"),
         ("mnist:9.9.9", "not that version"),
@@ -201,5 +201,5 @@ def test_only_download_downloads(monkeypatch, tmp_path):
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fetched)
     with pytest.raises(InterruptedError):
         load("tfds:mnist", data_dir=tmp_path, download=True)
-    with pytest.raises(ValueError, match="--download"):
+    with pytest.raises(ValueError, match="download=True"):
         load("tfds:mnist", data_dir=tmp_path)

@@ -41,16 +41,36 @@ def sizes(batch):
 @pytest.mark.parametrize(
     "sizes_of_classes", [[12] * 8, SIZES], ids=["equal", "unequal"]
 )
-def test_a_batch_is_that_of_a_sampler_of_its_way_and_shot(sizes_of_classes):
+def test_a_batch_is_cut_from_episodes_of_the_largest_way_and_shot(sizes_of_classes):
     split = split_of(sizes_of_classes)
+    largest = EpisodeSampler(split, way=5, shot=4, query=3, seed=7)
     seen = set()
-    for place, batch in enumerate(drawn(split, count=20)):
-        way, shot = sizes(batch)
+    for place, (x, query_y) in enumerate(drawn(split, count=20)):
+        way, shot = sizes((x, query_y))
         seen.add((way, shot))
-        indices = tf.range(2 * place, 2 * place + 2, dtype=tf.int64)
-        fixed = EpisodeSampler(split, way=way, shot=shot, query=3, seed=7)
-        same(batch, fixed.batch(indices))
+        numbers = np.arange(2 * place, 2 * place + 2)
+        ids = largest.rows(tf.constant(numbers))[0].numpy()[:, :way]
+        support, query = ids[:, :, :shot], ids[:, :, shot : shot + 3]
+        np.testing.assert_array_equal(x["episode"], numbers)
+        np.testing.assert_array_equal(x["support_x"][..., 0] - 1, flat(support))
+        np.testing.assert_array_equal(x["query_x"][..., 0] - 1, flat(query))
+        labels = np.broadcast_to(np.arange(way)[:, np.newaxis], ids.shape)
+        np.testing.assert_array_equal(x["support_y"], flat(labels[:, :, :shot]))
+        np.testing.assert_array_equal(query_y, flat(labels[:, :, :3]))
     assert len(seen) > 4
+
+
+def flat(rows):
+    return rows.reshape(len(rows), -1)
+
+
+def test_sizes_are_those_of_the_batchs_number():
+    """The same number, the same sizes, wherever the stream starts in the batch."""
+    whole = [sizes(batch) for batch in drawn(tasks=4, count=80)]
+    shifted = [sizes(batch) for batch in drawn(tasks=4, start=2, count=80)]
+    assert whole == shifted and len(set(whole)) > 4
+    # Half as many tasks: number n is then another episode, but the same batch.
+    assert whole == [sizes(batch) for batch in drawn(tasks=2, count=40)]
 
 
 def test_every_way_and_shot_of_the_ranges_is_as_likely():
@@ -107,11 +127,12 @@ def real(batch, task):
 @pytest.mark.parametrize("way", [3, (2, 5)])
 def test_every_class_draws_its_own_shot(way):
     shots = []
+    most = way if isinstance(way, int) else way[1]
+    largest = EpisodeSampler(SPLIT, way=most, shot=4, query=3, seed=7)
     for place, batch in enumerate(drawn(way=way, unequal_shots=True)):
         ways = batch[0]["support_y"].max() + 1
-        widest = EpisodeSampler(SPLIT, way=ways, shot=4, query=3, seed=7)
         for task in range(2):
-            ids, _ = widest.rows(tf.constant([2 * place + task], tf.int64))
+            ids, _ = largest.rows(tf.constant([2 * place + task], tf.int64))
             (support, labels), (query, query_y) = real(batch, task)
             each = np.bincount(labels, minlength=ways)
             assert each.min() >= 1 and each.max() <= 4
@@ -139,6 +160,7 @@ def test_padding_is_zero_and_at_the_end():
         "support_x": [9, 12, 1],
         "support_y": [9, 12],
         "query_x": [9, 9, 1],
+        "episode": [9],
         "support_count": [9],
         "query_count": [9],
     }

@@ -14,28 +14,28 @@ from learner_cases import normed, plain
 import tfmeta
 from tfmeta.data import episodes
 from tfmeta.evaluation import (
-    Answers,
-    answers,
+    LabelledLogits,
     best_temperature,
     calibration,
     evaluate,
     fit_temperature,
+    query_logits,
     reliability,
 )
 from tfmeta.learners import MAML, FromScratch, ProtoNet
 
 
-def drawn(queries: int = 501, classes: int = 7, seed: int = 0) -> Answers:
+def drawn(queries: int = 501, classes: int = 7, seed: int = 0) -> LabelledLogits:
     """Logits, one class in each row absent, and labels drawn from their softmax."""
     draws = np.random.default_rng(seed)
     logits = draws.normal(0, 1.5, (queries, classes))
     logits[np.arange(queries), draws.integers(classes, size=queries)] = -np.inf
     gumbel = draws.gumbel(size=logits.shape)
-    return Answers(logits, (logits + gumbel).argmax(axis=1))
+    return LabelledLogits(logits, (logits + gumbel).argmax(axis=1))
 
 
-def scaled(answers: Answers, scale: float) -> Answers:
-    return Answers(answers.logits * scale, answers.labels)
+def scaled(given: LabelledLogits, scale: float) -> LabelledLogits:
+    return LabelledLogits(given.logits * scale, given.labels)
 
 
 def probabilities(row: np.ndarray, temperature: float) -> list[float]:
@@ -94,14 +94,14 @@ def test_no_other_temperature_is_likelier() -> None:
 
 
 def test_bounds_of_the_temperature() -> None:
-    right = Answers(np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([0, 1]))
-    wrong = Answers(right.logits, 1 - right.labels)
+    right = LabelledLogits(np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([0, 1]))
+    wrong = LabelledLogits(right.logits, 1 - right.labels)
     assert best_temperature(right) == pytest.approx(1e-3)
     assert best_temperature(wrong) == pytest.approx(1e3)
 
 
 def test_huge_logits_do_not_overflow() -> None:
-    found = reliability(Answers(np.array([[1e6, -1e6, -np.inf]]), np.array([0])))
+    found = reliability(LabelledLogits(np.array([[1e6, -1e6, -np.inf]]), np.array([0])))
     assert found.nll == 0 and found.ece == 0 and found.table[-1].count == 1
 
 
@@ -111,12 +111,12 @@ def test_refusals() -> None:
         reliability(good, bins=0)
     with pytest.raises(ValueError, match="temperature=0"):
         reliability(good, temperature=0)
-    bad = Answers(np.array([[0.0, np.nan], [0.0, 1.0]]), np.array([0, 1]))
+    bad = LabelledLogits(np.array([[0.0, np.nan], [0.0, 1.0]]), np.array([0, 1]))
     for function in (reliability, best_temperature):
         with pytest.raises(ValueError, match="2 answers, 1 of them"):
             function(bad)
         with pytest.raises(ValueError, match="0 answers"):
-            function(Answers(good.logits[:0], good.labels[:0]))
+            function(LabelledLogits(good.logits[:0], good.labels[:0]))
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_refusals() -> None:
         # A head of five outputs, of which two are absent in three-way tasks.
         MAML(normed(5), inner_steps=1, inner_lr=0.1),
         ProtoNet(plain()),
-        FromScratch(normed(5), train_steps=1),
+        FromScratch(normed(5), eval_steps=1),
     ],
     ids=lambda learner: type(learner).__name__,
 )
 def test_answers_are_those_that_evaluate_scores(learner) -> None:
-    found = answers(learner, split(), **SIZE)
+    found = query_logits(learner, split(), **SIZE)
     assert found.logits.shape == (7 * 12, 3 if learner.max_way is None else 5)
     if learner.max_way:
         assert np.all(np.isneginf(found.logits[:, 3:]))
@@ -139,7 +139,7 @@ def test_answers_are_those_that_evaluate_scores(learner) -> None:
     np.testing.assert_allclose(right.reshape(7, 12).mean(axis=1), scores, rtol=1e-6)
 
     temperature = fit_temperature(learner, split(seed=1), **SIZE)
-    assert temperature == best_temperature(answers(learner, split(seed=1), **SIZE))
+    assert temperature == best_temperature(query_logits(learner, split(seed=1), **SIZE))
     measured = calibration(learner, split(), temperature=temperature, bins=5, **SIZE)
     assert measured == reliability(found, temperature=temperature, bins=5)
     assert measured.queries == 84 and len(measured.table) == 5
@@ -160,9 +160,9 @@ def test_padded_queries_are_no_answers(monkeypatch) -> None:
         return episodes(*args, **options).map(cut)
 
     learner = ProtoNet(plain())
-    whole = answers(learner, split(), **SIZE)
+    whole = query_logits(learner, split(), **SIZE)
     monkeypatch.setattr("tfmeta.evaluation.frozen.episode_dataset", half)
-    found = answers(learner, split(), **SIZE)
+    found = query_logits(learner, split(), **SIZE)
     kept = np.arange(7 * 12) // 12 % 2 * 6 + 6 > np.arange(7 * 12) % 12
     np.testing.assert_allclose(found.logits, whole.logits[kept], rtol=1e-4)
     np.testing.assert_array_equal(found.labels, whole.labels[kept])

@@ -10,10 +10,10 @@ from evaluation_cases import SIZE, split
 from learner_cases import CASES, FEATURES, batch, drawn, normed, plain
 
 import tfmeta
-from tfmeta.core import Examples
+from tfmeta.core import Examples, Options, Values
 from tfmeta.data import episodes, save_episodes
-from tfmeta.evaluation import answers, baselines, compare, evaluate
-from tfmeta.evaluation.evaluate import Scorer
+from tfmeta.evaluation import baselines, compare, evaluate, query_logits
+from tfmeta.evaluation.scorer import Scorer
 from tfmeta.layers import BatchNorm
 from tfmeta.learners import MAML, FromScratch, NearestNeighbour, ProtoNet
 
@@ -40,6 +40,23 @@ def test_scores_are_the_share_of_right_answers() -> None:
     assert (found.way, found.shot, found.query, found.seed) == (3, 2, 4, 1)
     assert found.normalisation == "none" and found.steps is None
     assert found.curve is None and found.seconds > 0
+
+
+@pytest.mark.parametrize("curve", [False, True])
+def test_the_metrics_of_labels_by_hand(curve) -> None:
+    learner = MAML(normed(5), inner_steps=2, inner_lr=0.1)
+    found = evaluate(learner, split(), **SIZE, curve=curve)
+    logits, labels = query_logits(learner, split(), **SIZE)
+    logits, labels = logits.reshape(7, 12, 5), labels.reshape(7, 12)
+    assert set(found.metrics) == {"accuracy", "nll"}
+    for task in range(7):
+        nll, right = [], []
+        for row, label in zip(logits[task], labels[task], strict=True):
+            nll.append(np.log(np.sum(np.exp(row - row[label]))))
+            right.append(row.argmax() == label)
+        assert found.metrics["nll"][task] == pytest.approx(np.mean(nll), rel=1e-4)
+        assert found.metrics["accuracy"][task] == pytest.approx(np.mean(right))
+    np.testing.assert_array_equal(found.metrics["accuracy"], found.scores)
 
 
 def test_the_episodes_are_frozen(monkeypatch) -> None:
@@ -99,7 +116,7 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="Received: str"):
         evaluate("model", split(), **SIZE)
     with pytest.raises(ValueError, match="takes no inner steps|no inner steps"):
-        ProtoNet(plain()).trajectory(None, steps=2)
+        ProtoNet(plain()).trajectory(None, Options(steps=2))
 
 
 def test_baselines() -> None:
@@ -145,10 +162,12 @@ def test_float_targets_are_scored_by_the_mean_squared_error(sinusoid) -> None:
     x, y = next(iter(stream))
     for task in range(23):
         support, query = (x[f"{name}_x"][task].numpy() for name in ("support", "query"))
-        adapted = learner.adapt(Examples(support, x["support_y"][task]), steps=3)
+        adapted = learner.adapt(
+            Examples(support, x["support_y"][task]), Options(steps=3)
+        )
         for row, answer in (
             (0, learner.net(query).numpy()),
-            (3, learner.predict(adapted, query).numpy()),
+            (3, learner.predict(adapted, query, Options()).numpy()),
         ):
             errors = [
                 (a - b) ** 2 for a, b in zip(answer, y[task].numpy(), strict=True)
@@ -161,12 +180,12 @@ def test_float_targets_are_scored_by_the_mean_squared_error(sinusoid) -> None:
 
 def test_baselines_of_a_regressor(sinusoid) -> None:
     net = tfmeta.nets.mlp(outputs=1, units=(40, 40), input_shape=(1,))
-    (scratch,) = baselines(MAML(net), metric="mse")
+    (scratch,) = baselines(MAML(net), targets=Values())
     assert type(scratch) is FromScratch
     found = evaluate(scratch, sinusoid.test, shot=5, query=10, episodes=40)
     assert 1 < found.mean < 20  # It does not diverge.
-    assert baselines(ProtoNet(plain()), metric="mse") == []
-    assert baselines(NearestNeighbour(), metric="mse") == []
+    assert baselines(ProtoNet(plain()), targets=Values()) == []
+    assert baselines(NearestNeighbour(), targets=Values()) == []
 
 
 @pytest.mark.parametrize("curve", [False, True])
@@ -181,8 +200,8 @@ def test_padding_is_neither_learned_from_nor_scored(curve, targets) -> None:
         [part[t : t + 1, : known[t]] for part in whole.support] for t in range(3)
     ]
     query = [[part[t : t + 1, : asked[t]] for part in whole.query] for t in range(3)]
-    expected = [
-        scorer(dict(support_x=sx, support_y=sy, query_x=qx), qy)[:, 0]
+    alone = [
+        scorer(dict(support_x=sx, support_y=sy, query_x=qx), qy)
         for (sx, sy), (qx, qy) in zip(support, query, strict=True)
     ]
     x = dict(
@@ -193,9 +212,12 @@ def test_padding_is_neither_learned_from_nor_scored(curve, targets) -> None:
     y = whole.query.y
     padding = tf.reshape(padding, (3, 6, *[1] * (len(y.shape) - 2)))
     found = scorer({**x, **counts}, tf.where(padding, tf.cast(-1, y.dtype), y))
-    np.testing.assert_allclose(found, np.stack(expected, axis=1), rtol=1e-4)
     everything = scorer(x, whole.query.y)
-    assert np.any(np.abs(found - everything) > 1e-3)
+    assert set(found) == ({"mse", "mae"} if targets else {"accuracy", "nll"})
+    for metric, scores in found.items():
+        expected = np.concatenate([each[metric] for each in alone], axis=1)
+        np.testing.assert_allclose(scores, expected, rtol=1e-4)
+        assert np.any(np.abs(scores - everything[metric]) > 1e-3)
 
 
 def test_episodes_of_a_file_are_scored_as_those_it_was_made_of(tmp_path) -> None:
@@ -218,7 +240,7 @@ def test_episodes_of_a_file_are_scored_as_those_it_was_made_of(tmp_path) -> None
     ]
     assert (pair[0].query, pair[1].query) == (None, 10)
     assert compare(*pair).difference == 0
-    given = answers(learner, split(), episodes_file=path)
+    given = query_logits(learner, split(), episodes_file=path)
     assert given.logits.shape == (23 * 12, 3)
 
     with pytest.raises(ValueError, match="has their way and shot.*way=3, shot=None"):
@@ -226,10 +248,25 @@ def test_episodes_of_a_file_are_scored_as_those_it_was_made_of(tmp_path) -> None
     with pytest.raises(ValueError, match="head of 3 outputs, but the net has 2"):
         evaluate(MAML(plain(2)), split(), episodes_file=path)
     sine = tfmeta.data.load("sinusoid").test
-    with pytest.raises(ValueError, match="split 'test' are functions"):
+    with pytest.raises(ValueError, match="tasks of split 'test' have values"):
         evaluate(learner, sine, episodes_file=path)
     with pytest.raises(ValueError, match="Give shot, or a file"):
         evaluate(learner, split(), way=3)
+
+
+@pytest.mark.parametrize(
+    ("learner", "part", "sentence"),
+    [
+        (ProtoNet(plain()), "sinusoid", "ProtoNet learns labels, .* have values"),
+        (NearestNeighbour(), "sinusoid", "NearestNeighbour learns labels"),
+        (MAML(plain(3), targets="values"), None, "MAML learns values, .* have labels"),
+    ],
+)
+def test_a_learner_of_other_targets_is_refused(learner, part, sentence) -> None:
+    part = split() if part is None else tfmeta.data.load(part).test
+    way = 3 if part.class_names else None
+    with pytest.raises(ValueError, match=sentence):
+        evaluate(learner, part, way=way, shot=1, query=2, episodes=2)
 
 
 def test_a_scorer_of_another_learner_is_refused() -> None:

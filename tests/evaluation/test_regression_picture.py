@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from evaluation_cases import split
 from matplotlib.figure import Figure
 
 import tfmeta
+from tfmeta.data import from_arrays
 from tfmeta.evaluation import regression_picture
 from tfmeta.learners import MAML, NearestNeighbour
 
@@ -45,4 +47,8 @@ def test_it_shows_function_points_and_answers(tmp_path, monkeypatch) -> None:
 def test_refusals(tmp_path) -> None:
     with pytest.raises(ValueError, match="functions of one number.* 'test'"):
         regression_picture(NearestNeighbour(), split(), tmp_path / "a.png")
+    x, y = np.linspace(0, 1, 60)[:, None], np.zeros(60)
+    users = from_arrays(x, y, tasks=np.repeat(np.arange(6), 10), split=(0.4, 0.3, 0.3))
+    with pytest.raises(ValueError, match="functions of one number.* 'test'"):
+        regression_picture(regressor(), users.test, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())

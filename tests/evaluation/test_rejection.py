@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfmeta.evaluation import Answers, choose_threshold
+from tfmeta.evaluation import LabelledLogits, choose_threshold
 
 DRAWS = np.random.default_rng(0)
 
 
-def answers(confidence, right) -> Answers:
+def labelled(confidence, right) -> LabelledLogits:
     """Answers of two classes, always the first, as sure as this."""
     confidence = np.array(confidence, np.float64)
     logits = np.log(np.stack([confidence, 1 - confidence], axis=-1))
-    return Answers(logits, np.where(right, 0, 1))
+    return LabelledLogits(logits, np.where(right, 0, 1))
 
 
 def drawn(count: int = 157) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +26,7 @@ def drawn(count: int = 157) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("wanted", [0.8, 0.85, 0.9])
 def test_an_accuracy_is_met_by_as_many_as_can_be(wanted):
     confidence, right = drawn()
-    found = choose_threshold(answers(confidence, right), accuracy=wanted)
+    found = choose_threshold(labelled(confidence, right), accuracy=wanted)
     most = 0
     for least in np.unique(confidence):
         if right[confidence >= least].mean() >= wanted:
@@ -39,7 +39,7 @@ def test_an_accuracy_is_met_by_as_many_as_can_be(wanted):
 @pytest.mark.parametrize("wanted", [0.01, 0.3, 0.5, 0.99])
 def test_a_coverage_is_met_by_as_few_as_can_be(wanted):
     confidence, right = drawn()
-    found = choose_threshold(answers(confidence, right), coverage=wanted)
+    found = choose_threshold(labelled(confidence, right), coverage=wanted)
     kept = confidence >= found.threshold
     assert found.coverage == pytest.approx(kept.mean()) and found.coverage >= wanted
     assert found.accuracy == pytest.approx(right[kept].mean())
@@ -48,13 +48,13 @@ def test_a_coverage_is_met_by_as_few_as_can_be(wanted):
 
 
 def test_all_are_kept_where_that_will_do():
-    given = answers([0.9, 0.6, 0.7], [True, True, True])
+    given = labelled([0.9, 0.6, 0.7], [True, True, True])
     assert choose_threshold(given, accuracy=1.0) == (0.0, 1.0, 1.0)
     assert choose_threshold(given, coverage=1.0) == (0.0, 1.0, 1.0)
 
 
 def test_certainty_rejects_none_that_is_as_sure():
-    given = answers([1 - 1e-12, 1 - 1e-12, 0.6], [True, False, True])
+    given = labelled([1 - 1e-12, 1 - 1e-12, 0.6], [True, False, True])
     with pytest.raises(ValueError, match="of the surest 2, 0.500 are"):
         choose_threshold(given, accuracy=0.9)
 
@@ -65,13 +65,13 @@ def test_certainty_rejects_none_that_is_as_sure():
 )
 def test_what_is_wanted_must_be_said_once(options):
     with pytest.raises(ValueError, match="either accuracy or coverage"):
-        choose_threshold(answers([0.9], [True]), **options)
+        choose_threshold(labelled([0.9], [True]), **options)
 
 
 def test_what_float32_cannot_tell_apart_is_kept_together():
     """Servers compare float32 probabilities: these four are all exactly one."""
     logits = np.array([[40.0, 0], [30, 0], [25, 0], [20, 0]])
-    found = Answers(logits, np.array([0, 0, 0, 1]))
+    found = LabelledLogits(logits, np.array([0, 0, 0, 1]))
     with pytest.raises(ValueError, match=r"surest 4, 0.750 are"):
         choose_threshold(found, accuracy=1.0)
     assert choose_threshold(found, accuracy=0.75)[1:] == (0.75, 1.0)
@@ -80,5 +80,5 @@ def test_what_float32_cannot_tell_apart_is_kept_together():
 def test_the_threshold_lies_above_what_it_rejects():
     low = np.float32(0.9)
     high = np.nextafter(low, np.float32(1))
-    found = choose_threshold(answers([high, low], [True, False]), accuracy=1.0)
+    found = choose_threshold(labelled([high, low], [True, False]), accuracy=1.0)
     assert (high >= found.threshold, low >= found.threshold) == (True, False)

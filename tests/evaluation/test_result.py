@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from evaluation_cases import result
 
+from tfmeta.evaluation import read_result
 from tfmeta.evaluation.result import half_width
+from tfmeta.json_files import write_json
 
 
 def test_mean_and_interval() -> None:
@@ -34,6 +36,35 @@ def test_summary_is_json() -> None:
     assert summary["curve"][0]["ci95"] == pytest.approx(1.96 * 0.1 / math.sqrt(3))
     assert "scores" not in summary
     assert result().summary()["curve"] is None
+
+
+def test_each_metric_has_its_mean_and_interval(tmp_path) -> None:
+    # Mean 2; squared deviations 1, 0 and 1 over 2.
+    nll = np.array([1.0, 2.0, 3.0])
+    given = result(metrics={"accuracy": result().scores, "nll": nll})
+    summary = given.summary()["metrics"]
+    assert summary["nll"]["mean"] == 2
+    assert summary["nll"]["ci95"] == pytest.approx(1.96 / math.sqrt(3))
+    assert summary["accuracy"] == {"mean": given.mean, "ci95": given.ci95}
+    assert "scores" not in summary["nll"]
+    write_json(tmp_path / "results.json", given.record())
+    read = read_result(tmp_path)
+    assert read.summary() == given.summary()
+    np.testing.assert_array_equal(read.metrics["nll"], nll)
+    # A record of before there was more than one metric.
+    old = {k: v for k, v in given.record().items() if k != "metrics"}
+    write_json(tmp_path / "results.json", old)
+    (kept,) = read_result(tmp_path).metrics.items()
+    assert kept[0] == "accuracy"
+    np.testing.assert_array_equal(kept[1], given.scores)
+
+
+def test_a_metric_that_is_no_number_is_kept_as_one(tmp_path) -> None:
+    nll = np.array([1.0, np.nan, np.inf])
+    given = result(metrics={"accuracy": result().scores, "nll": nll})
+    write_json(tmp_path / "results.json", given.record())
+    read = read_result(tmp_path)
+    assert read.mean == given.mean and np.isnan(read.metrics["nll"][1])
 
 
 def test_of_accuracy_more_is_better_of_an_error_less() -> None:

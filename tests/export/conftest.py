@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tfmeta import export, learners
-from tfmeta.core import Examples
+from tfmeta.core import Examples, Options
 from tfmeta.nets import conv4, mlp
 
 IMAGE, FEATURES = (8, 8, 1), (3,)
@@ -46,8 +46,9 @@ def python_answer(
     learner: learners.Learner, request: dict[str, Any], steps: int | None = None
 ) -> np.ndarray:
     x = {name: tf.constant(value) for name, value in request.items()}
-    adapted = learner.adapt(Examples(x["support_x"], x["support_y"]), steps=steps)
-    return tf.nn.softmax(learner.predict(adapted, x["query_x"])).numpy()
+    options = Options(steps=steps)
+    adapted = learner.adapt(Examples(x["support_x"], x["support_y"]), options)
+    return tf.nn.softmax(learner.predict(adapted, x["query_x"], options)).numpy()
 
 
 # A learner, the steps it is exported with (None: its own), the support labels:
@@ -88,7 +89,7 @@ CASES = {
     ),
     "nearest_neighbour": (lambda: learners.NearestNeighbour(), None, [0, 3, 1, 0]),
     "from_scratch": (
-        lambda: learners.FromScratch(feature_net(way=3), train_steps=4),
+        lambda: learners.FromScratch(feature_net(way=3), eval_steps=4),
         None,
         [1, 0, 0],
     ),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 import tensorflow as tf
 
-from tfmeta.export.nests import named
+from tfmeta.core.nests import named
 
 
 class Pair(NamedTuple):
@@ -34,5 +34,5 @@ def test_the_order_is_that_of_tf_nest(nest):
 
 
 def test_equal_names_are_refused():
-    with pytest.raises(ValueError, match="same name"):
+    with pytest.raises(ValueError, match="a name of its own"):
         named({"a_00": 1, "a": [2]})

@@ -118,7 +118,7 @@ def test_the_readme_shows_the_answer_it_gives(name, exported, alone):
     assert shown.keys() == given.keys() == {"probabilities", "labels"}
     for key in shown:
         np.testing.assert_allclose(given[key], shown[key], atol=1e-5)
-    assert f"Normalisation: {exported[name].learner.normalisation}:" in text
+    assert f"Normalisation: {exported[name].learner.mode}:" in text
     assert f"/v1/models/{name}:predict" in text
 
 
@@ -164,8 +164,12 @@ def test_the_adapted_state_has_readable_names(exported):
         loaded = tf.saved_model.load(str(exported[name].folder))
         return set(loaded.signatures["adapt"].structured_outputs)
 
-    assert outputs("protonet") == {"prototypes", "present"}
-    assert outputs("nearest_neighbour") == {"examples", "members"}
+    assert outputs("protonet") == {"prototypes", "counts"}
+    assert outputs("nearest_neighbour") == {"examples", "labels"}
+    # Four blocks of convolution and normalisation; a head; mean, variance and count.
+    weights = {f"params_{i:02}" for i in range(14)}
+    statistics = {f"states_00_statistics_{i:02}" for i in range(12)}
+    assert outputs("maml") == weights | statistics | {"present"}
     assert outputs("from_scratch") == {f"params_{i:02}" for i in range(4)} | {"present"}
 
 
@@ -211,7 +215,7 @@ def test_bad_content_is_refused_by_each_output(name, refusal, output, sessions):
 
 
 @pytest.mark.parametrize("refusal", [r for r in REFUSALS if r != "infinity in queries"])
-@pytest.mark.parametrize("output", ["present", "prototypes"])
+@pytest.mark.parametrize("output", ["counts", "prototypes"])
 def test_adapt_refuses_bad_content_in_each_output(refusal, output, sessions):
     change, sentence = REFUSALS[refusal]
     sessions("protonet", "adapt", output, change, sentence)
@@ -303,9 +307,10 @@ def test_transductive_normalisation_needs_the_flag(tmp_path):
     [
         (tiny, {"steps": 3}, "ProtoNet takes no inner steps"),
         (tiny, {"example_shape": (3,)}, r"example_shape=\(3,\) does not fit"),
+        (tiny, {"example_shape": {"a": (2,)}}, "does not fit the net"),
         (learners.NearestNeighbour, {}, "Pass example_shape"),
         (learners.NearestNeighbour, {"example_shape": (None, 2)}, "Pass example_shape"),
-        (lambda: learners.MAML(mlp(outputs=1)), {}, "a single output"),
+        (lambda: learners.MAML(mlp(outputs=1), targets="labels"), {}, "single output"),
         (lambda: learners.MAML(mlp(outputs=2)), {"steps": -1}, "at least 0"),
         (lambda: "a learner", {}, "Needs a tfmeta.MetaModel or .* Received: str"),
     ],

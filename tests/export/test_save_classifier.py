@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfmeta import export, learners
-from tfmeta.core import Examples
+from tfmeta.core import Examples, Options
 from tfmeta.nets import conv4, mlp
 
 X = np.random.default_rng(0).random((5, 3)).astype(np.float32)
@@ -22,7 +22,7 @@ def proto() -> learners.ProtoNet:
 
 
 def adapted(learner):
-    return learner.adapt(Examples(tf.constant(X), tf.constant(Y)))
+    return learner.adapt(Examples(tf.constant(X), tf.constant(Y)), Options())
 
 
 def serve(folder):
@@ -54,7 +54,9 @@ def test_it_answers_with_names(learner, tmp_path):
     folder = export.save_classifier(learner, state, names, tmp_path / "birds")
     assert folder == tmp_path / "birds" / "1"
     answer = serve(folder)(QUERY)
-    wanted = tf.nn.softmax(learner.predict(state, tf.constant(QUERY))).numpy()[:, :3]
+    wanted = tf.nn.softmax(
+        learner.predict(state, tf.constant(QUERY), Options())
+    ).numpy()[:, :3]
     np.testing.assert_allclose(answer["probabilities"], wanted, atol=1e-5)
     assert answer["labels"].dtype == np.int32
     np.testing.assert_array_equal(answer["labels"], wanted.argmax(-1))
@@ -92,7 +94,7 @@ def test_transductive_normalisation_needs_the_flag(tmp_path):
     net = conv4(filters=2, strided=True, input_shape=(1, 3, 1))
     learner = learners.ProtoNet(net, normalisation="task")
     x = tf.constant(X[..., None][:, None])
-    state = learner.adapt(Examples(x, tf.constant(Y)))
+    state = learner.adapt(Examples(x, tf.constant(Y)), Options())
     with pytest.raises(ValueError, match="allow_transductive=True"):
         export.save_classifier(learner, state, "abc", tmp_path / "a")
     assert not os.listdir(tmp_path)

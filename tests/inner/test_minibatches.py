@@ -25,3 +25,22 @@ def test_minibatches_go_round() -> None:
         np.testing.assert_array_equal(batch.x, batch.y * 10)
     whole = minibatch(support, order, tf.constant(3), 9)
     np.testing.assert_array_equal(sorted(whole.y.numpy()), range(5))
+
+
+def test_the_order_of_a_large_set_takes_little() -> None:
+    draws = np.random.default_rng(0)
+    labels = draws.integers(0, 700, 50_000)
+    order = spread_order(tf.constant(labels, tf.int32)).numpy()
+    seen: dict[int, int] = {}
+    turns = []
+    for label in labels:
+        turns.append(seen.get(label, 0))
+        seen[label] = turns[-1] + 1
+    expected = sorted(range(len(labels)), key=lambda i: (turns[i], i))
+    np.testing.assert_array_equal(order, expected)
+
+
+def test_minibatches_of_nests() -> None:
+    support = Examples({"a": tf.range(3), "b": tf.ones((3, 2))}, tf.range(3))
+    batch = minibatch(support, tf.constant([2, 0, 1]), tf.constant(0), 2)
+    assert batch.x["a"].numpy().tolist() == [2, 0] and batch.x["b"].shape == (2, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 
 import keras
@@ -10,10 +11,11 @@ import pytest
 import tensorflow as tf
 from learner_cases import CASES, MAX_WAY, Case, batch, episode
 
-from tfmeta import MetaModel
+from tfmeta import MetaModel, Options
 from tfmeta.core import STRATEGIES, Episode, Examples
 from tfmeta.learners import Learner
 
+SCAN = sys.modules["tfmeta.inner.scan"]  # The function took its name.
 TOLERANCE = 1e-6  # Of a meta-gradient, relative, in float64.
 
 
@@ -31,8 +33,22 @@ def float64() -> Iterator[None]:
 
 
 def answers(learner: Learner, task: Episode, **options) -> np.ndarray:
-    adapted = learner.adapt(task.support, **options)
-    return learner.predict(adapted, task.query.x).numpy()
+    options = Options(**options)
+    adapted = learner.adapt(task.support, options)
+    return learner.predict(adapted, task.query.x, options).numpy()
+
+
+def part(x, rows):
+    return tf.nest.map_structure(lambda t: tf.gather(t, rows), x)
+
+
+def keras_batch(tasks: Episode):
+    x = {
+        "support_x": tasks.support.x,
+        "support_y": tasks.support.y,
+        "query_x": tasks.query.x,
+    }
+    return x, tasks.query.y
 
 
 def values(learner: Learner) -> list[np.ndarray]:
@@ -72,16 +88,20 @@ def test_values_have_the_shape_of_the_targets(case: Case) -> None:
 
 
 @rows(lambda case: not case.targets)
-def test_merging_is_adapting_to_all_at_once(case: Case) -> None:
-    learner, task = case.make(), episode(case, ([0, 0, 1, 2, 2], [0, 1, 2]))
-    x, y = task.support
-    adapted = learner.adapt(Examples(x[:3], y[:3]))
-    more = learner.adapt(Examples(x[3:], y[3:] - 2))
-    if learner.grows:
-        close(learner.merge(adapted, more), learner.adapt(task.support), 1e-5)
+def test_extending_is_adapting_to_all_at_once(case: Case) -> None:
+    learner, task = case.make(), episode(case, ([0, 0, 1, 1, 3, 0], [0, 1, 3]))
+    # The second part has an old class, and one that leaves a number out.
+    first, more = (part(task.support, rows) for rows in ([0, 1, 2], [3, 4, 5]))
+    adapted = learner.adapt(first, Options())
+    if learner.extends:
+        extended = learner.extend(adapted, more, Options())
+        whole = learner.adapt(task.support, Options())
+        close(extended, whole, 1e-5)
+        got = learner.predict(extended, task.query.x, Options())
+        close(got, learner.predict(whole, task.query.x, Options()), 1e-5)
     else:
         with pytest.raises(ValueError, match="all of them at once"):
-            learner.merge(adapted, more)
+            learner.extend(adapted, more, Options())
 
 
 @rows()
@@ -89,8 +109,9 @@ def test_pure(case: Case) -> None:
     learner, task = case.make(), episode(case)
     before = values(learner)
     first = answers(learner, task)
-    loss, outputs, gradients = learner.meta_gradients(task, seed=tf.constant(3))
-    again = learner.meta_gradients(task, seed=tf.constant(3))
+    options = Options(training=True, seed=tf.constant(3))
+    loss, outputs, gradients = learner.meta_gradients(task, options)
+    again = learner.meta_gradients(task, options)
     np.testing.assert_array_equal(first, answers(learner, task))
     tf.nest.map_structure(np.testing.assert_array_equal, values(learner), before)
     tf.nest.map_structure(
@@ -106,7 +127,9 @@ def test_graph_does_what_eager_does(case: Case) -> None:
 
     @tf.function(autograph=False)
     def graph(task):
-        return learner.predict(learner.adapt(task.support), task.query.x)
+        return learner.predict(
+            learner.adapt(task.support, Options()), task.query.x, Options()
+        )
 
     close(graph(task), answers(learner, task))
 
@@ -114,13 +137,7 @@ def test_graph_does_what_eager_does(case: Case) -> None:
 @rows()
 def test_batched_does_what_one_by_one_does(case: Case) -> None:
     model, tasks = MetaModel(case.make()), batch(case)
-    together = model(
-        {
-            "support_x": tasks.support.x,
-            "support_y": tasks.support.y,
-            "query_x": tasks.query.x,
-        }
-    )
+    together = model(keras_batch(tasks)[0])
     for seed, row in enumerate(together.numpy()):
         close(row, answers(model.learner, episode(case, seed=seed)))
 
@@ -139,17 +156,17 @@ def test_renaming_the_classes_renames_the_answers(case: Case) -> None:
 def test_the_order_of_the_support_set_is_of_no_effect(case: Case) -> None:
     learner, task = case.make(), episode(case)
     order = [3, 6, 0, 5, 2, 1, 4]
-    shuffled = Examples(*[tf.gather(t, order) for t in task.support])
+    shuffled = part(task.support, order)
     close(answers(learner, task._replace(support=shuffled)), answers(learner, task))
 
 
 @rows()
 def test_an_answer_depends_on_no_other_query_unless_transductive(case: Case) -> None:
     learner, task = case.make(), episode(case)
-    adapted = learner.adapt(task.support)
-    together = learner.predict(adapted, task.query.x).numpy()
-    alone = learner.predict(adapted, task.query.x[:1]).numpy()
-    if learner.normalisation == "task":
+    adapted = learner.adapt(task.support, Options())
+    together = learner.predict(adapted, task.query.x, Options()).numpy()
+    alone = learner.predict(adapted, part(task.query.x, [0]), Options()).numpy()
+    if learner.mode == "task":
         assert np.abs(together[0, :3] - alone[0, :3]).max() > 1e-3
     else:
         close(alone, together[:1], 1e-5)
@@ -159,23 +176,22 @@ def test_an_answer_depends_on_no_other_query_unless_transductive(case: Case) -> 
 def test_training_and_serving_share_the_steps(case: Case) -> None:
     # Without moving averages and dropout both verbs are the same in both modes.
     learner, task = case.make(), episode(case)
-    if learner.normalisation == "running" or case.name == "maml_dropout":
+    if learner.mode == "running" or learner.random:
         pytest.skip("training differs from serving by design")
-    adapted = learner.adapt(task.support, training=True)
-    trained = learner.predict(adapted, task.query.x, training=True)
-    close(trained, answers(learner, task))
+    close(answers(learner, task, training=True), answers(learner, task))
 
 
 @rows(lambda case: case.gradient == "exact")
 @pytest.mark.usefixtures("float64")
 def test_meta_gradient_is_exact(case: Case) -> None:
-    learner, seed = case.make(), tf.constant(5)
+    learner = case.make()
     task = episode(case, dtype="float64")
-    loss, outputs, gradients = tf.function(learner.meta_gradients, autograph=False)(
-        task, seed=seed
-    )
+    options = Options(training=True, seed=tf.constant(5))
+    loss, outputs, gradients = tf.function(
+        lambda task: learner.meta_gradients(task, options), autograph=False
+    )(task)
     assert outputs["predictions"].dtype == loss.dtype == tf.float64
-    measure = tf.function(lambda: learner.loss(task, seed=seed)[0], autograph=False)
+    measure = tf.function(lambda: learner.loss(task, options)[0], autograph=False)
     np.testing.assert_allclose(loss, measure(), rtol=1e-12)
     variables = learner.trainable_variables
     start, draws = values_of(variables), np.random.default_rng(3)
@@ -194,6 +210,27 @@ def test_meta_gradient_is_exact(case: Case) -> None:
 
 def values_of(variables) -> list[np.ndarray]:
     return [variable.numpy() for variable in variables]
+
+
+@rows(lambda case: case.make().default_steps is not None)
+@pytest.mark.usefixtures("float64")
+def test_traced_steps_are_looped_steps(case: Case, monkeypatch) -> None:
+    learner, task = case.make(), episode(case, dtype="float64")
+    options = Options(training=True, seed=tf.constant(5))
+
+    def results(traced: int):
+        monkeypatch.setattr(SCAN, "TRACED_STEPS", traced)
+
+        @tf.function(autograph=False)
+        def run(task):
+            adapted = learner.adapt(task.support, Options())
+            answered = learner.predict(adapted, task.query.x, Options())
+            path = learner.trajectory(task.support, Options(steps=3))
+            return answered, path, learner.meta_gradients(task, options)
+
+        return run(task)
+
+    close(results(-1), results(10**6), 1e-9)
 
 
 @rows(lambda case: case.gradient == "stopped")
@@ -217,14 +254,17 @@ def test_first_order_gradient_is_the_one_at_the_adapted_weights(case: Case) -> N
             tape.watch(params)
             inner = loss(support_pass(params)[0], task.support.y)
         steps = tape.gradient(inner, params)
-        params = [p - learner.inner_lr * s for p, s in zip(params, steps, strict=True)]
+        params = [
+            p - learner.rule.learning_rate * s
+            for p, s in zip(params, steps, strict=True)
+        ]
     with tf.GradientTape() as tape:
         tape.watch(params)
         state = support_pass(params)[1]
         logits, _ = net.stateless_call(params, state, task.query.x, training=False)
         outer = loss(logits, task.query.y)
     expected = tape.gradient(outer, params)
-    got, _, gradients = learner.meta_gradients(task)
+    got, _, gradients = learner.meta_gradients(task, Options(training=True))
     np.testing.assert_allclose(got, outer, rtol=1e-12)
     close(gradients, expected, 1e-10)
 
@@ -236,7 +276,7 @@ def test_task_maps_agree(case: Case) -> None:
         model = MetaModel(case.make(), task_map=strategy)
         model.compile("sgd")
         step = tf.function(model.meta_gradients, autograph=False)
-        results.append(step(tasks))
+        results.append(step(*keras_batch(tasks)))
     for result in results[1:]:
         close(result, results[0], 1e-5)
 
@@ -275,8 +315,8 @@ def test_displacement_is_what_minibatch_adam_moves(case: Case) -> None:
         for i, g in enumerate(tape.gradient(value, tensors)):
             squares[i] = 0.999 * squares[i] + 0.001 * g.numpy() ** 2
             root = np.sqrt(squares[i] / (1 - 0.999 ** (step + 1)) + 1e-16)
-            params[i] = params[i] - learner.inner_lr * g.numpy() / root
-    _, _, gradients = learner.meta_gradients(task)
+            params[i] = params[i] - learner.rule.learning_rate * g.numpy() / root
+    _, _, gradients = learner.meta_gradients(task, Options(training=True))
     for found, before, after in zip(gradients, start, params, strict=True):
         np.testing.assert_allclose(found, before - after, rtol=1e-7, atol=1e-9)
 
@@ -288,7 +328,7 @@ def test_config_makes_it_again(case: Case) -> None:
     for old, new in zip(learner.variables, again.variables, strict=True):
         new.assign(old)
     assert again.get_config().keys() == learner.get_config().keys()
-    assert again.normalisation == learner.normalisation
+    assert again.mode == learner.mode
     np.testing.assert_array_equal(answers(again, task), answers(learner, task))
     whole = keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(learner)
@@ -300,16 +340,16 @@ def test_config_makes_it_again(case: Case) -> None:
 def test_trajectory_is_adapt_repeated(case: Case) -> None:
     learner, task = case.make(), episode(case)
     for steps in (0, 3):
-        path = learner.trajectory(task.support, steps=steps)
+        path = learner.trajectory(task.support, Options(steps=steps))
         for step in range(steps + 1):
             of_step = tf.nest.map_structure(lambda t, step=step: t[step], path)
-            close(of_step, learner.adapt(task.support, steps=step))
+            close(of_step, learner.adapt(task.support, Options(steps=step)))
 
 
 @rows(lambda case: case.make().default_steps is None)
 def test_no_trajectory_without_steps(case: Case) -> None:
     with pytest.raises(ValueError, match="no inner steps"):
-        case.make().trajectory(episode(case).support, steps=1)
+        case.make().trajectory(episode(case).support, Options(steps=1))
 
 
 def blobs(draws: np.random.Generator, tasks: int) -> tuple[dict, tf.Tensor]:

@@ -55,39 +55,54 @@ def test_cosine_similarity() -> None:
             np.testing.assert_allclose(got[i, j], expected, rtol=1e-12)
 
 
-def test_cross_entropy_is_the_mean_in_nats() -> None:
-    logits, y = rows(7, 4), LABELS
-    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    expected = np.mean([-np.log(chances[i, y[i]]) for i in range(7)])
-    got = ops.task_loss(tf.constant(logits), tf.constant(y))
-    np.testing.assert_allclose(got, expected, rtol=1e-12)
+@pytest.mark.parametrize("way", [WAY, tf.constant(WAY)])
+def test_class_counts_and_sums(way) -> None:
+    z = rows(7)
+    counts = ops.class_counts(tf.constant(LABELS), way)
+    assert counts.numpy().tolist() == [3, 0, 1, 3, 0]
+    sums = ops.class_sums(tf.constant(z), tf.constant(LABELS), way)
+    for c in range(WAY):
+        expected = sum((z[i] for i in range(7) if LABELS[i] == c), np.zeros(3))
+        np.testing.assert_allclose(sums[c], expected, rtol=1e-14)
 
 
-def test_cross_entropy_and_its_gradient_bear_absent_classes() -> None:
-    y = tf.constant([0, 2])
-    finite = tf.constant(rows(2, 2))
+def test_class_maxima() -> None:
+    scores = rows(4, 7)
+    got = ops.class_maxima(tf.constant(scores), tf.constant(LABELS), WAY).numpy()
+    for c in (0, 2, 3):
+        members = [i for i in range(7) if LABELS[i] == c]
+        for row in range(4):
+            assert got[row, c] == max(scores[row, i] for i in members)
+    assert (got[:, [1, 4]] < -1e300).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_class_logsumexp(scale: float) -> None:
+    scores = scale * rows(4, 7)
+    got = ops.class_logsumexp(tf.constant(scores), tf.constant(LABELS), WAY).numpy()
+    for c in (0, 2, 3):
+        members = [i for i in range(7) if LABELS[i] == c]
+        for row in range(4):
+            top = max(scores[row, i] for i in members)
+            rest = sum(np.exp(scores[row, i] - top) for i in members)
+            np.testing.assert_allclose(got[row, c], top + np.log(rest), rtol=1e-12)
+
+
+def test_class_logsumexp_has_a_derivative_with_absent_and_single_classes() -> None:
+    scores = tf.constant(rows(4, 7))
     with tf.GradientTape() as tape:
-        tape.watch(finite)
-        absent = tf.fill([2, 1], tf.constant(-np.inf, tf.float64))
-        logits = tf.concat([finite[:, :1], absent, finite[:, 1:]], 1)
-        loss = ops.task_loss(logits, y)
-    np.testing.assert_allclose(loss, ops.task_loss(finite, tf.constant([0, 1])))
-    assert np.isfinite(tape.gradient(loss, finite)).all()
+        tape.watch(scores)
+        got = ops.class_logsumexp(scores, tf.constant(LABELS), WAY)
+        total = tf.reduce_sum(tf.where([True, False, True, True, False], got, 0))
+    gradient = tape.gradient(total, scores).numpy()
+    for c in (0, 2, 3):
+        members = [i for i in range(7) if LABELS[i] == c]
+        shares = np.exp(scores.numpy()[:, members])
+        shares /= shares.sum(1, keepdims=True)
+        np.testing.assert_allclose(gradient[:, members], shares, rtol=1e-12)
 
 
-def test_squared_error_is_the_mean() -> None:
-    a, b = rows(5), rows(5, seed=1)
-    got = ops.task_loss(tf.constant(a), tf.constant(b))
-    np.testing.assert_allclose(got, sum((a - b).ravel() ** 2) / 15, rtol=1e-12)
-
-
-@pytest.mark.parametrize("shape", [(5,), (5, 3), (1, 1)])
-def test_targets_are_not_broadcast(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="shape of the predictions"):
-        ops.task_loss(tf.constant(rows(5, 1)), tf.zeros(shape, tf.float64))
-
-
-def test_correct() -> None:
-    logits = tf.constant([[[1.0, 2.0], [3.0, 0.0]], [[0.0, 1.0], [0.0, -np.inf]]])
-    y = tf.constant([[1, 1], [1, 0]])
-    assert ops.correct(logits, y).numpy().tolist() == [[1.0, 0.0], [1.0, 1.0]]
+def test_masked() -> None:
+    got = ops.masked(tf.constant(rows(2)), tf.constant([True, False, True])).numpy()
+    np.testing.assert_array_equal(got[:, [0, 2]], rows(2)[:, [0, 2]])
+    assert np.isneginf(got[:, 1]).all()

@@ -81,7 +81,7 @@ REFUSED = {
     "unknown learner": (["--learner=mamml"], "one of: .*maml.*protonet"),
     "untrainable": (["--learner=nearestneighbour"], "has no weights to train"),
     "no such data": (["--dataset=cifar"], "There is no source 'cifar'"),
-    "not prepared": (["--dataset=tfds:mnist", "--data_dir={tmp}"], "--download"),
+    "not prepared": (["--dataset=tfds:mnist", "--data_dir={tmp}"], "download=True"),
     "no such file": (["--dataset=npz:none.npz"], "There is no file 'none.npz'"),
     "broken npz": (["--dataset=npz:{tmp}/broken.npz"], "not a readable .npz file"),
     "way": (["--way=16"], "way=16 needs 16 classes, but split 'train' has 15"),
@@ -183,6 +183,23 @@ def test_evaluate_takes_another_way_where_the_learner_does(start, trained):
     ended = start("evaluate", run, "--which=last", *flags).wait()
     result = json.loads(ended.out.splitlines()[-1])
     assert (result["way"], result["split"], result["seed"]) == (5, "test", 7)
+
+
+@pytest.mark.parametrize(("learner", "way"), [("protonet", 4), ("maml", 2)])
+def test_an_exported_run_answers_as_the_run_does(
+    start, trained, tmp_path, learner, way
+):
+    run = f"--run_dir={trained[learner]}"
+    exported = start("export", run, f"--out={tmp_path}/served", "--json").wait()
+    assert (exported.code, exported.err) == (0, ""), exported.err
+    assert (tmp_path / "served" / "1" / "saved_model.pb").exists()
+    flags = [f"--exported={tmp_path}/served", f"--way={way}", "--query=2", "--json"]
+    checked = start("check_export", run, *flags, "--episodes=3").wait()
+    assert (checked.code, checked.err) == (0, ""), checked.err
+    found = json.loads(checked.out.splitlines()[-1])
+    assert found["difference"] < 1e-5 and 0 <= found["accuracy"] <= 1
+    other = start("check_export", run, *flags, "--exported=none").wait().error()
+    assert "holds no SavedModel" in other
 
 
 def test_evaluate_needs_no_run_for_what_needs_no_training(start, npz):

@@ -12,8 +12,8 @@ from tfmeta import MetaModel
 from tfmeta.data import load
 from tfmeta.learners import MAML, Learner, ProtoNet
 from tfmeta.nets import conv4, fresh, mlp
+from tfmeta.serving import save_checkpoint
 from tfmeta.training import RunFolder
-from tfmeta.training.checkpoint import save_checkpoint
 
 ASKED = ("--way=3", "--query=2", "--episodes=8")
 

@@ -24,6 +24,14 @@ def test_functions_are_trained_on(start, tmp_path):
     assert "best validation mse" in ended.out
     again = start(*command[:-1], "--steps=6", "--shot=6").wait().error()
     assert "shot was 5 and is 6" in again
+    folder = f"--run_dir={tmp_path}/run"
+    assert start("export", folder).wait().code == 0
+    asked = ["--shot=5", "--episodes=3", "--query=4", "--json"]
+    exported = f"--exported={tmp_path}/run/exported"
+    checked = start("check_export", folder, exported, *asked).wait()
+    assert (checked.code, checked.err) == (0, ""), checked.err
+    found = json.loads(checked.out.splitlines()[-1])
+    assert found["difference"] < 1e-5 and found["mse"] > 0
 
 
 def test_a_net_is_pretrained_on_functions(start, tmp_path):
@@ -36,7 +44,7 @@ def test_a_net_is_pretrained_on_functions(start, tmp_path):
     ).wait()
     assert json.loads(scored.out.splitlines()[-1])["steps"] == 50
     probe = start(*SINUSOID, "--learner=linearprobe", f"--run_dir={tmp_path}/other")
-    assert "need a learner of float targets" in probe.wait().error()
+    assert "need a learner of values" in probe.wait().error()
 
 
 def test_ranges_are_drawn_from_and_the_run_goes_on(start, tiny, tmp_path):
@@ -61,7 +69,7 @@ def test_a_head_has_as_many_outputs_as_the_highest_way(start, tiny, tmp_path):
     ("flags", "sentence"),
     [
         (["--way=5"], "no classes, so way must be None"),
-        (["--learner=protonet"], "need a learner of float targets"),
+        (["--learner=protonet"], "need a learner of values"),
         (["--rotations"], "Leave out split, rotations"),
         (["--shot=3:1"], "must be a number, or a range such as 5:20"),
         (["--shot=two"], "must be a number, or a range such as 5:20"),

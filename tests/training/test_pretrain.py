@@ -93,7 +93,7 @@ def test_functions_are_learned_alike_by_the_nets_own_outputs() -> None:
 
 
 def test_streams_and_nets_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ValueError, match="count must be at least 1"):
+    with pytest.raises(ValueError, match="examples must be at least 1"):
         ExampleStream(0).check(sinusoid().train, FineTune(net()))
-    with pytest.raises(ValueError, match="needs one output. Received: a net of 16"):
+    with pytest.raises(ValueError, match=r"shape, \(1,\). Received: a net of \(16,\)"):
         pretrain(net(), sinusoid().train, steps=1)

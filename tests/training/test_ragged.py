@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 from learner_cases import CASES, Case, episode, normed, plain
 
-from tfmeta import MetaModel
+from tfmeta import MetaModel, Options
 from tfmeta.core import Episode
 from tfmeta.data import episodes, from_arrays, load
 from tfmeta.learners import MAML, ProtoNet
+from tfmeta.training import task_map_choice
 
 BY_NAME = {case.name: case for case in CASES}
 NAMES = ("maml", "protonet", "maml_regression")
@@ -74,18 +75,19 @@ def score(case: Case, predictions, y) -> np.ndarray:
 def test_a_step_is_that_of_the_tasks_one_by_one(name: str, strategy: str) -> None:
     case = BY_NAME[name]
     alone = case.make()
-    each = [alone.meta_gradients(task) for task in tasks(case)]
+    each = [alone.meta_gradients(task, Options(training=True)) for task in tasks(case)]
     model = compiled(case, task_map=strategy)
     x, y = batch(case)
-    losses, outputs, gradients = tf.function(model.meta_gradients, autograph=False)(
-        Episode.from_batch(x, y), Episode.counts(x)
-    )
+    step = tf.function(model.meta_gradients, autograph=False)
+    losses, predictions, sums = step(x, y)
     np.testing.assert_allclose(losses, [loss for loss, _, _ in each], rtol=1e-5)
-    means = [np.mean(g, 0) for g in zip(*(g for *_, g in each), strict=True)]
-    size = max(np.abs(mean).max() for mean in means)
-    for gradient, mean in zip(gradients, means, strict=True):
-        np.testing.assert_allclose(gradient, mean, rtol=1e-5, atol=1e-5 * size)
-    for found, (_, wanted, _) in zip(outputs["predictions"], each, strict=True):
+    # Tasks weigh alike, whatever the number of their queries.
+    totals = [np.sum(g, 0) for g in zip(*(g for *_, g in each), strict=True)]
+    size = max(np.abs(total).max() for total in totals)
+    for gradient, total in zip(sums.gradients, totals, strict=True):
+        np.testing.assert_allclose(gradient, total, rtol=1e-5, atol=1e-5 * size)
+    assert int(sums.count) == 3
+    for found, (_, wanted, _) in zip(predictions, each, strict=True):
         real = len(wanted["predictions"])
         np.testing.assert_allclose(
             found[:real], wanted["predictions"], rtol=1e-4, atol=1e-5
@@ -100,7 +102,11 @@ def test_losses_and_metrics_are_of_real_queries(name: str) -> None:
     alone = case.make()
     metric = "mse" if case.targets else "accuracy"
 
-    answers = [alone.predict(alone.adapt(t.support), t.query.x) for t in tasks(case)]
+    asked = Options()
+    answers = [
+        alone.predict(alone.adapt(t.support, asked), t.query.x, asked)
+        for t in tasks(case)
+    ]
     hits = [
         score(case, a, t.query.y) for a, t in zip(answers, tasks(case), strict=True)
     ]
@@ -115,7 +121,7 @@ def test_losses_and_metrics_are_of_real_queries(name: str) -> None:
         np.testing.assert_array_equal(row[len(answer) :], 0)
 
     model.reset_metrics()
-    trained = [alone.loss(task) for task in tasks(case)]
+    trained = [alone.loss(task, Options(training=True)) for task in tasks(case)]
     hits = [
         score(case, outputs["predictions"], task.query.y)
         for (_, outputs), task in zip(trained, tasks(case), strict=True)
@@ -126,7 +132,7 @@ def test_losses_and_metrics_are_of_real_queries(name: str) -> None:
 
 
 def test_fit_on_unequal_shots_does_not_compile_for_each_size(monkeypatch) -> None:
-    monkeypatch.setattr(MetaModel, "_seconds", None)  # Nothing is timed.
+    monkeypatch.setattr(task_map_choice, "_seconds", None)  # Nothing is timed.
     draws = np.random.default_rng(0)
     x = (draws.normal(size=(8, 1, 4)) + draws.normal(0, 0.3, (8, 12, 4))).reshape(-1, 4)
     y = np.repeat(np.arange(8), 12)

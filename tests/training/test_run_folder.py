@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import keras
@@ -13,8 +14,8 @@ from tfmeta.data import Source, from_arrays
 from tfmeta.layers import BatchNorm
 from tfmeta.learners import ProtoNet
 from tfmeta.nets import mlp
+from tfmeta.serving.checkpoint import save_checkpoint
 from tfmeta.training import RunFolder
-from tfmeta.training.checkpoint import save_checkpoint
 
 FLAGS = {"way": 5, "seed": 0, "data_dir": None, "steps": 10}
 
@@ -52,6 +53,22 @@ def test_other_flags_are_named(run):
         run.check_flags({**FLAGS, "way": 3, "seed": 1})
     with pytest.raises(ValueError, match="was started with data_dir, seed"):
         run.check_flags({})
+
+
+@pytest.mark.parametrize("draws", [None, 0, 2])
+def test_a_run_of_other_draws_is_scored_and_not_continued(run, model, draws):
+    config = json.loads(run.config_file.read_text())
+    assert config.pop("draws") == 1
+    if draws is not None:
+        config["draws"] = draws
+    run.config_file.write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="drew other episodes.*scored and exported"):
+        run.check_flags(FLAGS)
+    read = run.load_model().learner.variables
+    for ours, theirs in zip(model.learner.variables, read, strict=True):
+        assert (ours.numpy() == theirs.numpy()).all()
+    run.last.unlink()  # Nothing is lost: it may start anew.
+    run.check_flags(FLAGS)
 
 
 def test_flags_of_other_libraries_in_an_older_config_do_not_matter(run, model):
@@ -163,4 +180,5 @@ def test_averages_that_were_not_kept_are_not_used(tmp_path):
 
 
 def test_a_net_without_averages_may_be_asked_in_any_mode(run):
-    assert run.load_model(normalisation="running").learner.normalisation == "none"
+    learner = run.load_model(normalisation="running").learner
+    assert (learner.normalisation, learner.mode) == ("running", "none")

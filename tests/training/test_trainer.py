@@ -42,11 +42,12 @@ def trainer(folder, *, learner=None, rate=0.05, way=3, **options) -> Trainer:
     return Trainer(
         model,
         SOURCE,
-        RunFolder(folder),
+        folder and RunFolder(folder),
         **{
             "train": Stream(way, 1, 2, 2),
             "validation": Stream(way, 1, 2, 4),
             "steps": 12,
+            "seed": 1,  # By which the best validation is not the last.
             "log_every": 3,
             "validate_every": 4,
             "checkpoint_every": 5,
@@ -126,7 +127,7 @@ def test_a_run_stopped_twice_equals_an_unbroken_one(unbroken, tmp_path):
         for kept in ("best", "wait", "min_delta"):
             assert getattr(ours, kept) == getattr(theirs, kept)
     assert whole.callbacks[0].best > 0
-    assert end.run_folder.best.exists()
+    assert RunFolder(tmp_path).best.exists()
 
 
 def test_steps_may_grow_from_anywhere(unbroken, tmp_path):
@@ -153,8 +154,10 @@ def test_a_finished_run_is_read_and_no_more(unbroken, tmp_path):
 
 
 def test_an_early_stop_is_remembered(tmp_path):
+    # No statistics either: at a rate of zero nothing changes.
+    still = ProtoNet(fresh(mlp(units=(4,), input_shape=(4, 4, 1)), seed=0))
     for new_steps in (8, 0):
-        stopped = trainer(tmp_path, rate=0.0, patience=1, steps=99)
+        stopped = trainer(tmp_path, learner=still, rate=0.0, patience=1, steps=99)
         result = stopped.run()
         assert result["stopped"] == "early"
         assert (result["step"], result["new_steps"]) == (8, new_steps)
@@ -215,10 +218,10 @@ def test_a_loss_that_is_no_number_leaves_the_checkpoints(tmp_path):
     broken.callbacks = [At(5, lambda: spoil.assign(nan))]
     with pytest.raises(FloatingPointError) as error:
         broken.run()
-    assert "The loss is nan at step 6, task 0 (episode 10 of seed 0)" in str(
+    assert "The loss is nan at step 6, task 0 (episode 10 of seed 1)" in str(
         error.value
     )
-    last = broken.run_folder.last
+    last = RunFolder(tmp_path).last
     assert f"The last good checkpoint is {last}" in str(error.value)
     with np.load(last) as file:
         assert all(np.isfinite(file[n]).all() for n in file.files if "/" in n)
@@ -233,7 +236,7 @@ def test_a_gradient_that_is_no_number_reaches_no_checkpoint(tmp_path):
     broken.model.meta_step = infinite
     with pytest.raises(FloatingPointError, match="gradient's norm is inf at step 1"):
         broken.run()
-    assert not broken.run_folder.last.exists()
+    assert not RunFolder(tmp_path).last.exists()
 
 
 def test_a_second_signal_does_not_wait(tmp_path):
@@ -268,6 +271,23 @@ def test_validation_does_not_count_as_training(tmp_path, monkeypatch):
     assert [row["tasks_per_s"] for row in rows if "loss" in row] == [2.0] * 4
 
 
+def test_a_process_that_keeps_nothing_trains_the_same(unbroken, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder, whole = unbroken
+    silent = trainer(None, callbacks=[plateau()], patience=9)
+    summary = silent.run({"way": 3})
+    assert (summary["step"], summary["new_steps"], summary["stopped"]) == (12, 12, None)
+    assert weights(silent) == weights(whole)
+    scores = [r["val_accuracy"] for r in numbers(folder) if "val_accuracy" in r]
+    assert summary["best"] == max(scores)
+    assert not list(tmp_path.iterdir())
+    broken = trainer(None)
+    spoil = broken.model.learner.trainable_variables[0]
+    spoil.assign(np.full(spoil.shape, np.nan))
+    with pytest.raises(FloatingPointError, match="This process keeps no checkpoints"):
+        broken.run()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -275,7 +295,7 @@ def test_validation_does_not_count_as_training(tmp_path, monkeypatch):
         ({"train": Stream(3, 3, 4, 2)}, "shot=3 and query=4 need 7 examples"),
         ({"validation": Stream(7, 1, 2, 4)}, "way=7 needs 7 .*split 'val' has 6"),
         ({"validation": Stream(5, 1, 2, 4), "learner": "maml"}, "net has 3"),
-        ({"train": Stream(3, 1, 2, 0)}, "count must be at least 1"),
+        ({"train": Stream(3, 1, 2, 0)}, "tasks must be at least 1"),
         ({"steps": 0}, "steps must be at least 1"),
         ({"log_every": 0}, "log_every must be at least 1"),
     ],

@@ -1,8 +1,10 @@
-"""The two nouns every part of tfmeta speaks of."""
+"""The two nouns every part of tfmeta speaks of, and batches of them."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+import tensorflow as tf
 
 Tensor = Any
 Nest = Any
@@ -12,12 +14,12 @@ class Examples(NamedTuple):
     """A set of examples; the leading axis counts them.
 
     Attributes:
-        x: `(examples, ...)`, the inputs.
+        x: The inputs, a nest of tensors `(examples, ...)`.
         y: `(examples,)` int32 labels in `0..way-1`, or `(examples, ...)` float
             targets.
     """
 
-    x: Tensor
+    x: Nest
     y: Tensor
 
 
@@ -35,7 +37,7 @@ class Episode(NamedTuple):
     query: Examples
 
     @classmethod
-    def from_batch(cls, x: dict[str, Tensor], y: Tensor) -> Episode:
+    def from_batch(cls, x: dict[str, Nest], y: Tensor) -> Episode:
         """Reads the Keras example that `tfmeta.data.episodes` yields.
 
         Args:
@@ -57,26 +59,58 @@ class Episode(NamedTuple):
             )
         return cls(Examples(x["support_x"], x["support_y"]), Examples(x["query_x"], y))
 
-    @staticmethod
-    def counts(x: dict[str, Tensor]) -> Episode | None:
-        """Reads how much of a batch is real, where its tasks differ in size.
+
+class Batch(NamedTuple):
+    """A Keras example taken apart; every tensor has a leading task axis.
+
+    Attributes:
+        episode: The support and query sets.
+        counts: Where tasks are padded to one size, a nest like `episode` that holds for
+            each tensor the numbers of real rows, `(tasks,)` int32; else None.
+        number: `(tasks,)` int64, the episodes' numbers, of which random draws are made;
+            None where the batch does not tell.
+        task: The tasks' descriptors, a nest; () where there are none.
+    """
+
+    episode: Episode
+    counts: Episode | None
+    number: Tensor | None
+    task: Nest
+
+    @classmethod
+    def read(cls, x: dict[str, Nest], y: Tensor = None) -> Batch:
+        """Takes a Keras example apart.
 
         Args:
-            x: A Keras example; `support_count` and `query_count`, `(tasks,)` int32, say
-                how many of each task's examples are real. Padding comes after them.
+            x: `support_x`, `support_y`, `query_x`; `support_count` and `query_count`
+                where tasks differ in size; `episode`, the episodes' numbers; `task_x`,
+                the tasks' descriptors.
+            y: The labels or targets of the queries; None where there are none to see.
 
         Returns:
-            For each tensor of the batch as `Episode` its count; None where all is real.
+            The batch.
 
         Raises:
-            ValueError: If only one of the two counts is there.
+            ValueError: If an input is missing, or only one of the two counts is there.
         """
+        episode = Episode.from_batch(x, y)
         support, query = x.get("support_count"), x.get("query_count")
-        if support is None and query is None:
-            return None
-        if support is None or query is None:
+        counts = None
+        if (support is None) != (query is None):
             raise ValueError(
                 "A padded batch needs both support_count and query_count. Received: "
                 f"{sorted(x)}."
             )
-        return Episode(Examples(support, support), Examples(query, query))
+        if support is not None:
+            counts = Episode(
+                tf.nest.map_structure(lambda _: support, episode.support),
+                tf.nest.map_structure(
+                    lambda t: None if t is None else query, episode.query
+                ),
+            )
+        return cls(episode, counts, x.get("episode"), x.get("task_x", ()))
+
+    @property
+    def num_tasks(self) -> Tensor:
+        """How many tasks there are, a scalar int32 tensor."""
+        return tf.shape(self.episode.support.y)[0]

@@ -2,10 +2,58 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any, NamedTuple
+
 import keras
 import tensorflow as tf
 
-from tfmeta.core.episode import Tensor
+from tfmeta import keras_internals
+from tfmeta.core.episode import Nest, Tensor
+from tfmeta.core.keys import fold
+
+
+class Traits(NamedTuple):
+    """What one trace of a net finds out.
+
+    Attributes:
+        inputs: The nest of `tf.TensorSpec` that the net takes, leading axes None.
+        outputs: The nest of `tf.TensorSpec` that it gives.
+        moving: One for each of `net.non_trainable_variables`: whether a call in
+            training mode changes it. Floats among them are moving statistics, integers
+            the states of random layers. The weights of frozen layers and the constants
+            of preprocessing stay as they are.
+    """
+
+    inputs: Nest
+    outputs: Nest
+    moving: list[bool]
+
+
+def traits(net: keras.Model) -> Traits:
+    """Traces a net once, in training mode.
+
+    Args:
+        net: A built Keras model.
+
+    Returns:
+        What it takes and gives, and which of its values a call changes.
+
+    Raises:
+        ValueError: If the net does not tell what it takes.
+    """
+    found, reasons = _described_inputs(net), []
+    # Models of one's own tell shapes alone; token ids are integers.
+    for inputs in (found, _as_integers(found)):
+        try:
+            return _traced(net, inputs)
+        except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+            reasons.append(str(error).strip().splitlines()[-1])
+    raise ValueError(
+        f"The net {net.name!r} cannot be run on what it was built with "
+        f"({reasons[0]}). Call it once on a batch of examples before a learner takes "
+        "it."
+    )
 
 
 def parameters(net: keras.Model) -> list[Tensor]:
@@ -18,112 +66,37 @@ def state(net: keras.Model) -> list[Tensor]:
     return [tf.convert_to_tensor(v.value) for v in net.non_trainable_variables]
 
 
-def moving(net: keras.Model) -> list[bool]:
-    """Which non-trainable values a call in training mode changes.
-
-    Floats among them are moving statistics, integers the states of dropout's seeds.
-    The weights of frozen layers and the constants of preprocessing stay as they are.
-
-    Args:
-        net: A built Keras model. One that does not tell its single input (a subclass
-            of one's own) is taken to change them all.
-
-    Returns:
-        One for each of `net.non_trainable_variables`.
-    """
-    changed = [True] * len(net.non_trainable_variables)
-    inputs = getattr(net, "inputs", None) or []
-    if not changed or len(inputs) != 1:
-        return changed
-
-    def trace(params, values, x):
-        _, after = net.stateless_call(params, values, x, training=True)
-        changed[:] = [a is not b for a, b in zip(after, values, strict=True)]
-
-    specs = [
-        [tf.TensorSpec(v.shape, v.dtype) for v in variables]
-        for variables in (net.trainable_variables, net.non_trainable_variables)
-    ]
-    x = tf.TensorSpec(inputs[0].shape, inputs[0].dtype)
-    tf.function(trace, autograph=False).get_concrete_function(*specs, x)
-    return changed
-
-
-def empty_state(net: keras.Model, is_moving: list[bool]) -> list[Tensor]:
-    """The state of a net that has seen nothing yet.
-
-    Moving statistics are all zero; one forward pass in training mode from here
-    leaves exactly that batch's statistics in a `tfmeta.layers.BatchNorm`. What is
-    not a statistic is kept.
-
-    Args:
-        net: A built Keras model.
-        is_moving: What `moving` returned for it.
-
-    Returns:
-        As many tensors as `net.non_trainable_variables`, in their order.
-    """
-    return [
-        tf.zeros_like(v) if moves and v.dtype.is_floating else v
-        for v, moves in zip(state(net), is_moving, strict=True)
-    ]
-
-
 def seeded(
-    values: list[Tensor], seed: Tensor | None, is_moving: list[bool]
+    values: list[Tensor], seed: Tensor | None, moving: list[bool]
 ) -> list[Tensor]:
-    """Puts an episode's seed into the seed entries of a net's state.
+    """Puts a task's seed into the seed entries of a net's state.
 
     Args:
         values: A net's state, as `state` gives it.
         seed: Scalar integer, or None to leave the state as it is.
-        is_moving: What `moving` returned for the net.
+        moving: `Traits.moving` of the net.
 
     Returns:
         The state; each seed entry is a function of its place and `seed` alone.
     """
     if seed is None:
         return values
-    mixed = []
-    for place, (value, moves) in enumerate(zip(values, is_moving, strict=True)):
-        if moves and not value.dtype.is_floating:
-            key = tf.stack([tf.cast(seed, tf.int64), tf.constant(place, tf.int64)])
-            value = tf.cast(
-                tf.random.stateless_uniform(
-                    value.shape, key, 0, 2**31 - 1, tf.int32, alg="philox"
-                ),
-                value.dtype,
-            )
-        mixed.append(value)
-    return mixed
-
-
-def folded(seed: Tensor | None, number: Tensor | int) -> Tensor | None:
-    """Another seed, for a further draw within the same episode.
-
-    Args:
-        seed: Scalar integer, or None.
-        number: Which draw: an integer, or a scalar tensor of one.
-
-    Returns:
-        A scalar int64, a function of both; None of None.
-    """
-    if seed is None:
-        return None
-    key = tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)])
-    return tf.random.stateless_uniform(
-        (), key, None, None, dtype=tf.int64, alg="philox"
-    )
+    return [
+        _seed_state(fold(seed, "layer", place), value)
+        if moves and not value.dtype.is_floating
+        else value
+        for place, (value, moves) in enumerate(zip(values, moving, strict=True))
+    ]
 
 
 def call(
     net: keras.Model,
     params: list[Tensor],
     net_state: list[Tensor],
-    x: Tensor,
+    x: Nest,
     *,
     training: bool,
-) -> tuple[Tensor, list[Tensor]]:
+) -> tuple[Nest, list[Tensor]]:
     """Runs a net with given weights; its variables are neither read nor written.
 
     Args:
@@ -137,5 +110,85 @@ def call(
         The outputs `(examples, ...)`, and the state after the call. Gradients flow
         through both.
     """
-    outputs, after = net.stateless_call(params, net_state, x, training=training)
+    # The call of a model of one's own need not know of training.
+    asked = inspect.signature(net.call).parameters
+    told = {"training": training} if "training" in asked else {}
+    outputs, after = net.stateless_call(params, net_state, x, **told)
     return outputs, list(after)
+
+
+def _traced(net: keras.Model, inputs: Nest) -> Traits:
+    """What a trace of a net with such inputs finds out."""
+    moving: list[bool] = []
+
+    def trace(params: list[Tensor], values: list[Tensor], x: Nest) -> Nest:
+        outputs, after = call(net, params, values, x, training=True)
+        moving.extend(a is not b for a, b in zip(after, values, strict=True))
+        return outputs
+
+    variables = (net.trainable_variables, net.non_trainable_variables)
+    specs = [[tf.TensorSpec(v.shape, v.dtype) for v in group] for group in variables]
+    graph = tf.function(trace, autograph=False).get_concrete_function(*specs, inputs)
+    leaves = tf.nest.flatten(inputs)
+    taken = [
+        tf.TensorSpec(spec.shape, tf.int32 if _made_whole(tensor) else spec.dtype)
+        for spec, tensor in zip(leaves, graph.inputs[-len(leaves) :], strict=True)
+    ]
+    outputs = tf.nest.map_structure(
+        lambda t: tf.TensorSpec(t.shape, t.dtype), graph.structured_outputs
+    )
+    return Traits(tf.nest.pack_sequence_as(inputs, taken), outputs, moving)
+
+
+def _made_whole(tensor: Tensor) -> bool:
+    """Whether a net does nothing with a float input but make integers of it.
+
+    So does an Embedding, whose input layer may well be one of floats.
+    """
+    uses = tensor.consumers()
+    return bool(uses) and all(
+        use.type == "Cast" and use.outputs[0].dtype.is_integer for use in uses
+    )
+
+
+def _seed_state(seed: Tensor | None, like: Tensor) -> Tensor:
+    draw = tf.random.stateless_uniform(
+        like.shape,
+        tf.stack([seed, tf.constant(0, tf.int64)]),
+        0,
+        2**31 - 1,
+        tf.int32,
+        alg="philox",
+    )
+    return tf.cast(draw, like.dtype)
+
+
+def _described_inputs(net: keras.Model) -> Nest:
+    """What a net says that it takes, as specs whose leading axes are None."""
+
+    def spec(shape: Any, dtype: Any) -> tf.TensorSpec:
+        return tf.TensorSpec((None, *shape[1:]), dtype)
+
+    functional = keras_internals.functional(net)
+    if functional is not None:
+        return tf.nest.map_structure(lambda t: spec(t.shape, t.dtype), functional.input)
+    config = net.get_build_config() or {}
+    if "input_shape" not in config:
+        raise ValueError(
+            f"The net {net.name!r} does not tell the shape of its input. Give it an "
+            "Input layer, or call it once on a batch of examples, given as its one "
+            "argument."
+        )
+
+    def walk(shape: Any) -> Nest:
+        if isinstance(shape, dict):
+            return {name: walk(each) for name, each in shape.items()}
+        if any(isinstance(each, list | tuple) for each in shape):
+            return [walk(each) for each in shape]
+        return spec(shape, net.compute_dtype)
+
+    return walk(config["input_shape"])
+
+
+def _as_integers(specs: Nest) -> Nest:
+    return tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape, tf.int32), specs)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import tensorflow as tf
 
+from tfmeta.core.nests import named
 from tfmeta.data.class_lists import FRACTIONS, PARTS, ClassSplit, class_parts
+from tfmeta.data.nested import as_arrays
 from tfmeta.data.rotations import with_rotations
 from tfmeta.data.source import Source
 from tfmeta.data.split import Split
+from tfmeta.data.task_split import TaskSplit, finite_targets
 
-Arrays: TypeAlias = np.ndarray | Sequence[np.ndarray]
+Arrays: TypeAlias = np.ndarray | dict[str, Any] | Sequence[Any]
 
 
 def from_arrays(
     x: Arrays,
     y: Arrays,
     *,
+    tasks: Arrays | None = None,
     class_names: Sequence[str] | None = None,
     split: ClassSplit | None = FRACTIONS,
     rotations: bool = False,
@@ -28,23 +34,29 @@ def from_arrays(
     """Makes a source of your own examples.
 
     The classes, not the examples, are shared out among meta-train, meta-val and
-    meta-test. Where that is done already, `x` and `y` are three arrays each.
+    meta-test. For regression `y` are floats, and `tasks` says which task each example
+    belongs to, such as the user or the device it is of; then the tasks are shared out.
+    Where that is done already, `x`, `y` and `tasks` are three arrays each.
 
     Args:
-        x: `(examples, *example_shape)`, or three such arrays for train, val and test.
-            uint8 images may lack the channel axis.
-        y: `(examples,)` labels, integers or strings, in any order; or three such
-            arrays, which number the classes across the three splits.
+        x: `(examples, *example_shape)`, or a dict of such arrays where an example has
+            several parts; or three of these, for train, val and test. uint8 images
+            may lack the channel axis.
+        y: `(examples,)` labels, integers or strings, in any order; or with `tasks`
+            floats, `(examples,)` or `(examples, ...)`; or three such arrays.
+        tasks: `(examples,)` integers or strings, the task of each example, in any
+            order; or three such arrays; None where `y` are labels.
         class_names: The name of each label where labels are `0..len(class_names)-1`;
             None names a class by its label. A class without examples is left out.
-        split: Three fractions of the classes; or `{"train": [names], "val": [names],
-            "test": [names]}`; or a string, see `class_lists`.
+        split: Three fractions of the classes or tasks; or `{"train": [names],
+            "val": [names], "test": [names]}`; or a string, see `class_lists`.
         rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
-        seed: Which classes the fractions take.
+        seed: Another seed takes other classes or tasks where `split` are fractions.
         name: The source's name.
 
     Returns:
-        The three class-disjoint splits.
+        The three splits, which share no class and no task: `Split` of classes,
+        `TaskSplit` of tasks.
 
     Raises:
         ValueError: Where the arrays do not fit together, or a split does not.
@@ -54,78 +66,178 @@ def from_arrays(
         >>> source = from_arrays(x, np.arange(100) % 10, split=(0.6, 0.2, 0.2))
         >>> source.train.num_classes, source.val.num_classes, len(source.test.y)
         (6, 2, 20)
+        >>> users = np.repeat(["ann", "bo", "cy", "di", "ed"], 20)
+        >>> source = from_arrays(x, np.linspace(0.0, 1.0, 100), tasks=users)
+        >>> source.train.num_tasks, source.train.y.shape
+        (3, (60, 1))
     """
+    if tasks is not None and (class_names is not None or rotations):
+        given = "rotations" if class_names is None else "class_names"
+        raise ValueError(
+            f"{given} is about classes, but with tasks the targets are values. "
+            f"Received: both tasks and {given}. Leave one of them out."
+        )
     if isinstance(x, (tuple, list)):
-        source = _from_splits(x, y, class_names, split, name)
+        _check_three(x, y, tasks, split)
+        columns = [None] * 3 if tasks is None else tasks
+        tables = [
+            _table(one_x, one_y, column, class_names, f"{part}_")
+            for part, one_x, one_y, column in zip(PARTS, x, y, columns, strict=True)
+        ]
+        _check_targets(tables)
+        parts = {p: t.part(p, None) for p, t in zip(PARTS, tables, strict=True)}
     else:
-        examples, labels = _checked(x, y)
-        classes, names = _classes(labels, class_names)
-        parts = class_parts(split, names, seed=seed)
-        taken = {p: _part(p, examples, classes, names, ids) for p, ids in parts.items()}
-        source = Source(name, **taken)
-    if not rotations:
-        return source
-    return Source(name, *(with_rotations(getattr(source, part)) for part in PARTS))
+        table = _table(x, y, tasks, class_names)
+        shares = class_parts(split, table.names, seed=seed, kind=table.kind)
+        parts = {part: table.part(part, taken) for part, taken in shares.items()}
+    if rotations:
+        parts = {part: with_rotations(split) for part, split in parts.items()}
+    return Source(name, **parts)
 
 
-def _from_splits(
-    x: Arrays,
-    y: Arrays,
-    class_names: Sequence[str] | None,
-    split: ClassSplit | None,
-    name: str,
-) -> Source:
-    """Makes a source of three pairs of arrays."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Table:
+    """Examples with the group that each belongs to, in any order."""
+
+    x: Any
+    y: np.ndarray | None  # The values; None where the groups are the labels.
+    groups: np.ndarray
+    names: list[str]
+
+    @property
+    def kind(self) -> str:
+        return "class" if self.y is None else "task"
+
+    def part(self, name: str, taken: np.ndarray | None) -> Any:
+        """Returns the split of the groups `taken`, examples sorted by group."""
+        taken = np.arange(len(self.names)) if taken is None else taken
+        new = np.full(len(self.names), -1, np.int32)
+        new[taken] = np.arange(len(taken))
+        order = np.argsort(self.groups, kind="stable")
+        order = order[new[self.groups[order]] >= 0]
+        x = tf.nest.map_structure(lambda leaf: leaf[order], self.x)
+        groups, names = new[self.groups[order]], tuple(self.names[i] for i in taken)
+        if self.y is None:
+            return Split(name, x, groups, names)
+        return TaskSplit(name, x, self.y[order], groups, names)
+
+
+def _table(
+    x: Any, y: Any, tasks: Any, class_names: Sequence[str] | None, prefix: str = ""
+) -> _Table:
+    """Checks one set of arrays and reads it."""
+    x, y = as_arrays(x), np.asarray(y)
+    tasks = None if tasks is None else np.asarray(tasks)
+    _check_shapes(x, y, tasks, prefix)
+    _check_kinds(y, tasks, prefix)
+    x = _numbers(x, prefix)
+    if tasks is None:
+        return _Table(x, None, *_classes(y, class_names))
+    return _Table(x, finite_targets(y, f"{prefix}y"), *_classes(tasks, None))
+
+
+def _check_three(x: Any, y: Any, tasks: Any, split: ClassSplit | None) -> None:
+    """Raises unless there are three of each, and no `split`."""
     if split is not None and split is not FRACTIONS:
         raise ValueError(
             "split must be left out where x and y are given for train, val and test. "
             f"Received: {split!r}."
         )
-    if len(x) != 3 or len(y) != 3:
+    given = {"x": x, "y": y} | ({} if tasks is None else {"tasks": tasks})
+    if any(not isinstance(v, (list, tuple)) or len(v) != 3 for v in given.values()):
+        sizes = ", ".join(f"{len(v)} for {name}" for name, v in given.items())
         raise ValueError(
-            "x and y must be one array each, or three each (train, val, test). "
-            f"Received: {len(x)} for x, {len(y)} for y."
+            f"{' and '.join(given)} must be one array each, or a list of three each "
+            f"(train, val, test). Received: {sizes}."
         )
-    splits = []
-    for part, one_x, one_y in zip(PARTS, x, y, strict=True):
-        one_x, one_y = _checked(one_x, one_y, f"{part}_")
-        one_y, names = _classes(one_y, class_names)
-        splits.append(_part(part, one_x, one_y, names, np.arange(len(names))))
-    return Source(name, *splits)
 
 
-def _checked(x: Arrays, y: Arrays, prefix: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """Returns arrays of equal length, images with a channel axis."""
-    x, y = np.asarray(x), np.asarray(y)
-    if y.ndim != 1 or x.ndim < 1 or len(x) != len(y):
+def _check_targets(tables: Sequence[_Table]) -> None:
+    """Raises unless the values of three tables have one shape."""
+    shapes = [None if t.y is None else t.y.shape[1:] for t in tables]
+    if len(set(shapes)) > 1:
         raise ValueError(
-            f"{prefix}x and {prefix}y must have the same length, and {prefix}y must be "
-            f"a vector of labels. Received: {prefix}x of shape {x.shape}, {prefix}y of "
-            f"shape {y.shape}."
+            "train_y, val_y and test_y must have targets of one shape. Received: "
+            f"{', '.join(map(str, shapes))} for an example."
         )
-    if y.dtype.kind not in "iuUS":
+
+
+def _leaves(x: Any, prefix: str) -> dict[str, np.ndarray]:
+    """Returns the arrays of a nest by what the user calls them."""
+    if not tf.nest.is_nested(x):
+        return {f"{prefix}x": x}
+    return {f"{prefix}x[{name!r}]": leaf for name, leaf in named(x).items()}
+
+
+def _check_shapes(x: Any, y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
+    """Raises unless all arrays have one length, labels and tasks one axis."""
+    columns = {**_leaves(x, prefix), f"{prefix}y": y}
+    vector = f"{prefix}y" if tasks is None else f"{prefix}tasks"
+    what = "labels" if tasks is None else "integers or strings"
+    if tasks is not None:
+        columns[vector] = tasks
+    lengths = {len(c) if c.ndim else None for c in columns.values()}
+    whole = len(lengths) == 1 and None not in lengths and len(columns) > 1
+    if not whole or columns[vector].ndim != 1:
+        shapes = ", ".join(f"{name} of shape {c.shape}" for name, c in columns.items())
         raise ValueError(
-            f"{prefix}y must hold integers or strings. Received: dtype {y.dtype}."
+            f"{' and '.join(columns)} must have the same length, and {vector} must be "
+            f"a vector of {what}. Received: {shapes}."
         )
-    if x.dtype.kind not in "biuf":
-        raise ValueError(f"{prefix}x must hold numbers. Received: dtype {x.dtype}.")
-    if x.dtype.kind == "f":
-        whole = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
-        if not whole.all():
+
+
+def _check_kinds(y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
+    """Raises unless `y` are labels without tasks, or floats with them."""
+    if tasks is None:
+        if y.dtype.kind == "f":
             raise ValueError(
-                f"{prefix}x must hold finite numbers. Received: NaN or infinite values "
-                f"in {int(np.sum(~whole))} of {len(x)} examples, the first in number "
-                f"{int(np.argmin(whole))}. Leave them out, or fill them in."
+                f"Float {prefix}y are values to predict, so tasks must say which task "
+                f"each example belongs to. Received: dtype {y.dtype}, and no tasks. "
+                "Give tasks, or labels that are integers or strings."
             )
-    if x.dtype == np.uint8 and x.ndim == 3:
-        x = x[..., np.newaxis]
-    return x, y
+        if y.dtype.kind not in "iuUS":
+            raise ValueError(
+                f"{prefix}y must hold integers or strings. Received: dtype {y.dtype}."
+            )
+        return
+    if y.dtype.kind != "f":
+        raise ValueError(
+            f"tasks need float targets, but {prefix}y holds labels. Received: dtype "
+            f"{y.dtype}. Leave tasks out, or convert values with y.astype('float32')."
+        )
+    if tasks.dtype.kind not in "iuUS":
+        raise ValueError(
+            f"{prefix}tasks must hold integers or strings. Received: dtype "
+            f"{tasks.dtype}."
+        )
+
+
+def _numbers(x: Any, prefix: str) -> Any:
+    """Returns the examples, images with a channel axis; refuses what is no number."""
+    for name, leaf in _leaves(x, prefix).items():
+        if leaf.dtype.kind not in "biuf":
+            raise ValueError(f"{name} must hold numbers. Received: dtype {leaf.dtype}.")
+        if leaf.dtype.kind == "f":
+            whole = np.isfinite(leaf).all(axis=tuple(range(1, leaf.ndim)))
+            if not whole.all():
+                raise ValueError(
+                    f"{name} must hold finite numbers. Received: NaN or infinite "
+                    f"values in {int(np.sum(~whole))} of {len(leaf)} examples, the "
+                    f"first in number {int(np.argmin(whole))}. Leave them out, or fill "
+                    "them in."
+                )
+    return tf.nest.map_structure(
+        lambda leaf: (
+            leaf[..., np.newaxis] if leaf.dtype == np.uint8 and leaf.ndim == 3 else leaf
+        ),
+        x,
+    )
 
 
 def _classes(
     y: np.ndarray, class_names: Sequence[str] | None
 ) -> tuple[np.ndarray, list[str]]:
-    """Returns class ids `0..n-1` of the classes that have examples, and their names."""
+    """Returns ids `0..n-1` of the classes or tasks that have examples, and names."""
     labels, y = np.unique(y, return_inverse=True)
     if class_names is None:
         if labels.dtype.kind == "S":
@@ -142,14 +254,3 @@ def _classes(
             f"Received: labels from {labels[0]} to {labels[-1]}."
         )
     return y, [str(class_names[label]) for label in labels]
-
-
-def _part(
-    part: str, x: np.ndarray, y: np.ndarray, names: Sequence[str], ids: np.ndarray
-) -> Split:
-    """Returns the split of the classes `ids`, examples sorted by class."""
-    new = np.full(len(names), -1, np.int32)
-    new[ids] = np.arange(len(ids))
-    order = np.argsort(y, kind="stable")
-    order = order[new[y[order]] >= 0]
-    return Split(part, x[order], new[y[order]], tuple(names[i] for i in ids))

@@ -6,6 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfmeta.core.keys import fold
+from tfmeta.data.nested import array_shape
+from tfmeta.data.part import Part
+
 
 def small_moves(*, turn: float = 0.03, shift: float = 0.08, zoom: float = 0.1) -> Any:
     """Keras layers that turn, shift and zoom each image a little.
@@ -83,16 +87,23 @@ class Augmentation:
 
         if not self.layer.built:
             self.layer.build((None, *images.shape[1:]))
-        states = [
-            (variable, tf.cast(_folded(key, place), variable.dtype))
-            for place, variable in enumerate(self.layer.non_trainable_variables)
-        ]
+        states = []
+        for place, variable in enumerate(self.layer.non_trainable_variables):
+            # A layer that draws keeps the state of its generator: two integers.
+            if tuple(variable.shape) == (2,) and "int" in str(variable.dtype):
+                bits = fold(key[0], f"augment/layer {place}", key[1])
+                halves = tf.bitcast(bits, tf.uint32)
+                states.append((variable, tf.cast(halves, variable.dtype)))
         with keras.StatelessScope(state_mapping=states):
             moved = self.layer(images, training=True)
         return tf.ensure_shape(moved, images.shape)
 
 
-def _folded(key: tf.Tensor, place: int) -> tf.Tensor:
-    return tf.random.stateless_uniform(
-        (2,), key + place, 0, 2**31 - 1, tf.int32, alg="philox"
-    )
+def check_images(part: Part) -> None:
+    """Raises ValueError where the examples of a part are not images."""
+    shape = array_shape(part)
+    if shape is None or len(shape) != 3:
+        raise ValueError(
+            "augment changes images (height, width, channels), but the examples of "
+            f"{part.name!r} have shape {part.example_shape}. Leave it out."
+        )

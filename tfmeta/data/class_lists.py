@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tfmeta.data.groups import PLURALS
+
 PARTS = ("train", "val", "test")
 FRACTIONS = (0.64, 0.16, 0.2)
 NAMED_LISTS = ("cifar_fs", "fc100", "vinyals")
@@ -66,16 +68,21 @@ def class_lists(name: str) -> dict[str, tuple[str, ...]]:
 
 
 def class_parts(
-    split: ClassSplit | None, class_names: Sequence[str], *, seed: int = 0
+    split: ClassSplit | None,
+    class_names: Sequence[str],
+    *,
+    seed: int = 0,
+    kind: str = "class",
 ) -> dict[str, np.ndarray]:
-    """Assigns classes to the three splits.
+    """Assigns classes, or tasks, to the three splits.
 
     Args:
         split: Three fractions of the classes, as numbers or "0.64,0.16,0.2"; or lists
             of names under "train", "val", "test"; or what `class_lists` reads; None
             for 0.64, 0.16, 0.2. Classes on no list are left out.
-        class_names: All classes.
-        seed: Which classes the fractions take.
+        class_names: The names of all classes.
+        seed: Another seed takes other classes where `split` are fractions.
+        kind: Errors call what is shared out by this word, "class" or "task".
 
     Returns:
         Sorted class ids under "train", "val" and "test", disjoint.
@@ -94,8 +101,10 @@ def class_parts(
         fractions = _fractions_in(split)
         split = class_lists(split) if fractions is None else fractions
     if isinstance(split, Mapping):
-        return _listed(_checked_lists(split), list(class_names))
-    sizes = _sizes(_checked_fractions(split), len(class_names))
+        if kind == "task":  # Tasks are often numbered.
+            split = {part: _texts(names) for part, names in split.items()}
+        return _listed(_checked_lists(split), list(class_names), kind)
+    sizes = _sizes(_checked_fractions(split), len(class_names), kind)
     order = np.random.default_rng(seed).permutation(len(class_names))
     pieces = np.split(order, np.cumsum(sizes)[:-1])
     return {part: np.sort(ids) for part, ids in zip(PARTS, pieces, strict=True)}
@@ -106,18 +115,18 @@ def _checked_lists(lists: Any) -> dict[str, tuple[str, ...]]:
     if not isinstance(lists, Mapping) or not lists or set(lists) - set(PARTS):
         got = sorted(lists) if isinstance(lists, Mapping) else type(lists).__name__
         raise ValueError(
-            "Class lists need the keys 'train', 'val' and 'test', and no other. "
-            f"Received: {got}."
+            "The lists of a split need the keys 'train', 'val' and 'test', and no "
+            f"other. Received: {got}."
         )
     for part, names in lists.items():
         listed = isinstance(names, Sequence) and not isinstance(names, str)
         if not listed or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"The class list {part!r} must be a list of names.")
+            raise ValueError(f"The list {part!r} must be a list of names.")
     return {part: tuple(lists.get(part, ())) for part in PARTS}
 
 
 def _listed(
-    lists: Mapping[str, Sequence[str]], names: list[str]
+    lists: Mapping[str, Sequence[str]], names: list[str], kind: str
 ) -> dict[str, np.ndarray]:
     """Looks names and groups of names up."""
     groups: dict[str, list[int]] = {}
@@ -130,18 +139,25 @@ def _listed(
         for entry in entries:
             if entry not in known:
                 raise ValueError(
-                    f"The class list {part!r} names {entry!r}, which is none of the "
-                    f"{len(names)} classes: {_shortened(names)}. Correct the list or "
-                    "load the data it was made for."
+                    f"The {kind} list {part!r} names {entry!r}, which is none of the "
+                    f"{len(names)} {PLURALS[kind]}: {_shortened(names)}. Correct the "
+                    "list or load the data it was made for."
                 )
             for i in known[entry]:
                 if owner.setdefault(i, part) != part:
                     raise ValueError(
-                        f"The class {names[i]!r} is in the class lists {owner[i]!r} "
-                        f"and {part!r}, but splits must share no class. Keep one."
+                        f"The {kind} {names[i]!r} is in the {kind} lists {owner[i]!r} "
+                        f"and {part!r}, but splits must share no {kind}. Keep one."
                     )
     ids = {part: sorted(i for i, at in owner.items() if at == part) for part in PARTS}
     return {part: np.array(ids[part], np.int64) for part in PARTS}
+
+
+def _texts(names: Any) -> Any:
+    """Returns names as texts; what is no list stays as it is."""
+    if isinstance(names, (list, tuple, np.ndarray)):
+        return [str(name) for name in names]
+    return names
 
 
 def _fractions_in(text: str) -> list[float] | None:
@@ -166,13 +182,13 @@ def _checked_fractions(split: Sequence[float]) -> np.ndarray:
     return fractions
 
 
-def _sizes(fractions: np.ndarray, classes: int) -> np.ndarray:
+def _sizes(fractions: np.ndarray, classes: int, kind: str) -> np.ndarray:
     """Shares classes out by largest remainder, at least one where a fraction is > 0."""
     least = (fractions > 0).astype(np.int64)
     if least.sum() > classes:
         raise ValueError(
-            f"A split into {least.sum()} parts needs as many classes, but there are "
-            f"{classes}. Set a fraction to 0 or bring more classes."
+            f"A split into {least.sum()} parts needs as many {PLURALS[kind]}, but "
+            f"there are {classes}. Set a fraction to 0 or bring more {PLURALS[kind]}."
         )
     ideal = fractions * classes
     sizes = np.maximum(np.floor(ideal + 1e-9).astype(np.int64), least)

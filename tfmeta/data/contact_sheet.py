@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfmeta.data.nested import array_shape
 from tfmeta.data.split import Split
 
 _GAP = 2  # pixels between two pictures
@@ -19,8 +20,9 @@ def contact_sheet(split: Split, *, classes: int = 10, drawings: int = 12) -> np.
     Args:
         split: A split of images, uint8 `(examples, height, width, channels)` with 1
             or 3 channels.
-        classes: Rows, at most the split's classes.
-        drawings: Columns, at most the examples of the smallest class shown.
+        classes: The number of rows, at most that of the split's classes.
+        drawings: The number of columns, at most that of the examples of the smallest
+            class shown.
 
     Returns:
         `(rows, columns)` or, with 3 channels, `(rows, columns, 3)` uint8.
@@ -34,10 +36,12 @@ def contact_sheet(split: Split, *, classes: int = 10, drawings: int = 12) -> np.
         >>> contact_sheet(split, classes=2, drawings=3).shape
         (22, 32)
     """
-    if split.x.dtype != np.uint8 or split.x.ndim != 4 or split.x.shape[3] not in (1, 3):
+    shape = array_shape(split) or ()
+    if len(shape) != 3 or shape[2] not in (1, 3) or split.dtype != np.uint8:
         raise ValueError(
-            "A contact sheet needs uint8 images (examples, height, width, 1 or 3). "
-            f"Received: {split.x.dtype} {split.x.shape}."
+            "A contact sheet needs uint8 images (height, width, 1 or 3). Received: "
+            f"examples of shape {split.example_shape}, dtype {split.dtype}. Use a "
+            "split of such images."
         )
     if not 1 <= classes <= split.num_classes:
         raise ValueError(

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data.augmentation import Augmentation
-from tfmeta.data.part import Batch, Part, Range
+from tfmeta.core.keys import key
+from tfmeta.data.augmentation import Augmentation, check_images
+from tfmeta.data.part import Part
+from tfmeta.data.sampler import Batch, Range
 
 
 def episodes(
@@ -34,32 +36,37 @@ def episodes(
     which no learner may rely on; which class has which label is random.
 
     Way and shot may be inclusive ranges. They are drawn once for a batch, from the
-    number of its first episode: such a stream is the same for the same `tasks` only,
-    and goes on only from a whole batch.
+    batch's number, which is that of its first episode divided by `tasks` and rounded
+    down: such a stream is the same for the same `tasks` only, and goes on only from a
+    whole batch.
 
     Args:
-        split: Where to draw from.
-        way: Classes an episode, or a range such as `(5, 20)`; None where tasks are
-            functions.
-        shot: Support examples a class (or of a function), or a range.
-        query: Query examples a class (or of a function); None takes all that the
-            support leaves.
-        tasks: Episodes a batch.
-        seed: Another seed, other episodes.
+        split: The part of a source to draw from.
+        way: The number of classes of an episode, or a range such as `(5, 20)`; None
+            where `y` are values, and an episode is one task or one function.
+        shot: The number of support examples of each class (or of the task), or a
+            range.
+        query: The number of query examples of each class (or of the task); None takes
+            all that the support leaves.
+        tasks: The number of episodes in a batch.
+        seed: Another seed draws other episodes.
         start: The first episode's number; counts episodes, not batches.
-        count: How many episodes; None for a stream without end. The last batch is
-            smaller where `tasks` does not divide it.
+        count: The number of episodes; None makes a stream without end. The last batch
+            is smaller where `tasks` does not divide the number.
         augment: A Keras preprocessing layer of images, such as `small_moves()`, that
             changes each example anew in every episode; None for images as they are.
-        unequal_shots: Whether each class of an episode (or each function) draws its
-            own shot from the range.
+        unequal_shots: Whether each class of an episode (or each task) draws its own
+            shot from the range.
 
     Returns:
-        A dataset of `({"support_x", "support_y", "query_x"}, query_y)` with shapes
-        `(tasks, way * shot, *example_shape)`, `(tasks, way * shot)`,
-        `(tasks, way * query, *example_shape)` and `(tasks, way * query)`. Labels are
-        int32 in `0..way-1`. uint8 examples become float32 in [0, 1], others stay as
-        they are. Of functions all four are float32 `(tasks, shot, 1)` or
+        A dataset of `({"support_x", "support_y", "query_x", "episode"}, query_y)`
+        with shapes `(tasks, way * shot, *example_shape)`, `(tasks, way * shot)`,
+        `(tasks, way * query, *example_shape)`, `(tasks,)` and `(tasks, way * query)`.
+        Labels are int32 in `0..way-1`; "episode" is int64, the episodes' numbers.
+        uint8 examples become float32 in [0, 1], others stay as they are. Where the
+        split's `x` is a nest, "support_x" and "query_x" are nests of its structure.
+        Values are float32: `(tasks, shot, ...)` in the support set and
+        `(tasks, query, ...)` in the query set, of functions `(tasks, shot, 1)` and
         `(tasks, query, 1)`. With unequal shots support sets are padded at their ends,
         and "support_count" and "query_count", `(tasks,)` int32, say what is real.
 
@@ -82,37 +89,40 @@ def episodes(
         way=way, shot=shot, query=query, seed=seed, unequal_shots=unequal_shots
     )
     if tasks > 1 and not sampler.static:
+        kinds = "classes" if split.class_names else "tasks"
         raise ValueError(
-            f"query=None with tasks={tasks} needs classes of one size, but those of "
+            f"query=None with tasks={tasks} needs {kinds} of one size, but those of "
             f"split {split.name!r} differ. Use tasks=1 or a number for query."
         )
-    if augment is not None and len(split.example_shape) != 3:
-        raise ValueError(
-            "augment changes images (height, width, channels), but the examples of "
-            f"{split.name!r} have shape {split.example_shape}. Leave it out."
-        )
+    if augment is not None:
+        check_images(split)
     change = (lambda x, _: x) if augment is None else _changed_by(augment, seed)
 
-    def draw(indices: tf.Tensor) -> Batch:
-        x, query_y = sampler.batch(indices)
+    def draw(indices: tf.Tensor, number: tf.Tensor) -> Batch:
+        x, query_y = sampler.batch(indices, number)
         return change(x, indices), query_y
 
     return batches(draw, tasks=tasks, start=start, count=count)
 
 
 def batches(
-    draw: Callable[[tf.Tensor], Batch], *, tasks: int, start: int, count: int | None
+    draw: Callable[[tf.Tensor, tf.Tensor], Batch],
+    *,
+    tasks: int,
+    start: int,
+    count: int | None,
 ) -> tf.data.Dataset:
     """Makes a stream of batches from a function that draws one.
 
     Args:
-        draw: From the episodes' numbers, int64 `(tasks,)`, to the Keras pair.
-        tasks: Episodes a batch.
+        draw: From the episodes' numbers, int64 `(tasks,)`, and the batch's number, a
+            scalar int64, to the Keras pair.
+        tasks: The number of episodes in a batch.
         start: The first episode's number.
-        count: How many episodes; None for a stream without end.
+        count: The number of episodes; None makes a stream without end.
 
     Returns:
-        The dataset.
+        The dataset of what `draw` returns, with the episodes' numbers as "episode".
 
     Raises:
         ValueError: If a number is out of range.
@@ -127,7 +137,12 @@ def batches(
     dataset = tf.data.Dataset.range(start, stop)
     # A map over batches, not over episodes: dispatching one costs more than drawing it.
     dataset = dataset.batch(tasks, drop_remainder=whole)
-    dataset = dataset.map(draw, num_parallel_calls=2, deterministic=True)
+
+    def numbered(indices: tf.Tensor) -> Batch:
+        x, query_y = draw(indices, indices[0] // tasks)
+        return {**x, "episode": indices}, query_y
+
+    dataset = dataset.map(numbered, num_parallel_calls=2, deterministic=True)
     return dataset.prefetch(2)
 
 
@@ -138,20 +153,14 @@ def _changed_by(
     augmentation = Augmentation(augment)
 
     def change(x: dict[str, tf.Tensor], indices: tf.Tensor) -> dict[str, tf.Tensor]:
-        def one(name: str, place: int) -> tf.Tensor:
-            # Support and query sets draw from keys of their own.
-            stream = tf.fill(tf.shape(indices), tf.constant(2 * seed + place, tf.int64))
-            keys = tf.stack([stream, indices], axis=-1)
+        def one(part: str) -> tf.Tensor:
+            images = x[f"{part}_x"]
             return tf.map_fn(
                 lambda pair: augmentation(*pair),
-                (x[name], keys),
-                fn_output_signature=tf.TensorSpec(x[name].shape[1:], tf.float32),
+                (images, key(seed, f"augment/{part}", indices)),
+                fn_output_signature=tf.TensorSpec(images.shape[1:], tf.float32),
             )
 
-        return {
-            **x,
-            "support_x": one("support_x", 0),
-            "query_x": one("query_x", 1),
-        }
+        return {**x, "support_x": one("support"), "query_x": one("query")}
 
     return change

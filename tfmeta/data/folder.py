@@ -52,7 +52,7 @@ def from_folder(
             28 is enough for characters.
         channels: 1 (grey) or 3 (colour); None for 3.
         rotations: Whether pictures turned by 90, 180 and 270 degrees are classes too.
-        seed: Which classes the fractions take.
+        seed: Another seed takes other classes where `split` are fractions.
         skip_broken: Whether pictures that cannot be read are left out, with a warning
             that names them; else the first is an error.
 
@@ -200,7 +200,7 @@ def _read(
                 return error
             raise ValueError(
                 f"The picture {str(file)!r} cannot be read: {error}. Replace or remove "
-                "it, or leave out all such with skip_broken=True (--skip_broken)."
+                "it, or leave out all such with skip_broken=True."
             ) from error
 
     x, whole, broken = np.empty((len(files), *shape), np.uint8), [], []

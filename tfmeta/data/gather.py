@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data.part import Batch
+from tfmeta.data.sampler import Batch
 
 
 class Gather:
     """Looks examples up by their ids, in the graph.
 
-    uint8 examples become float32 in [0, 1], others stay as they are.
+    uint8 arrays become float32 in [0, 1], others stay as they are.
 
     Args:
-        x: `(examples, *example_shape)`.
+        x: `(examples, *example_shape)`, or a nest of such arrays.
+        values: The targets of the examples, `(examples, ...)`, where they are values;
+            None where they are labels, which depend on the episode.
     """
 
-    def __init__(self, x: np.ndarray):
-        self._array = x
+    def __init__(self, x: Any, values: np.ndarray | None = None):
+        self._arrays, self._values = x, None if values is None else Gather(values)
 
-    def __call__(self, ids: tf.Tensor) -> tf.Tensor:
-        """Returns the examples of `ids`, of shape `(*ids.shape, *example_shape)`."""
-        x = tf.gather(self._examples, ids)
-        return tf.cast(x, tf.float32) / 255.0 if x.dtype == tf.uint8 else x
+    def __call__(self, ids: tf.Tensor) -> Any:
+        """Looks examples up.
+
+        Args:
+            ids: Integers of any shape.
+
+        Returns:
+            The examples, `(*ids.shape, *example_shape)`, or a nest of such tensors.
+        """
+
+        def taken(leaf: tf.Tensor) -> tf.Tensor:
+            rows = tf.gather(leaf, ids)
+            return tf.cast(rows, tf.float32) / 255.0 if rows.dtype == tf.uint8 else rows
+
+        return tf.nest.map_structure(taken, self._examples)
+
+    def targets(self, ids: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """The targets of examples.
+
+        Args:
+            ids: Example ids of any shape.
+            labels: Their labels in the episode, of the same shape.
+
+        Returns:
+            The labels, or the values of `ids`, `(*ids.shape, ...)`.
+        """
+        return labels if self._values is None else self._values(ids)
 
     def batch(
         self,
@@ -47,13 +73,13 @@ class Gather:
         """
         x = {
             "support_x": self(support),
-            "support_y": support_y,
+            "support_y": self.targets(support, support_y),
             "query_x": self(query),
         }
-        return x, query_y
+        return x, self.targets(query, query_y)
 
     @functools.cached_property
-    def _examples(self) -> tf.Tensor:
+    def _examples(self) -> Any:
         # Captured by the graph, not a constant inside it.
         with tf.init_scope(), tf.device("CPU:0"):
-            return tf.convert_to_tensor(self._array)
+            return tf.nest.map_structure(tf.convert_to_tensor, self._arrays)

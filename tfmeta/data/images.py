@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.data.nested import array_shape
 from tfmeta.data.source import Source
 from tfmeta.data.split import Split
 
@@ -60,11 +61,11 @@ def fit_source(
     check_fit(size=size, channels=channels)
     if size is None and channels is None:
         return source
-    shape = source.train.example_shape
-    if source.train.x.dtype != np.uint8 or len(shape) != 3 or shape[-1] not in (1, 3):
+    shape, dtype = array_shape(source.train) or (), source.train.dtype
+    if len(shape) != 3 or shape[-1] not in (1, 3) or dtype != np.uint8:
         raise ValueError(
             "image_size and channels need uint8 images (H, W, 1 or 3). Received: "
-            f"examples of shape {shape} and dtype {source.train.x.dtype} in "
+            f"examples of shape {source.train.example_shape} and dtype {dtype} in "
             f"{source.name!r}. Leave both out."
         )
 

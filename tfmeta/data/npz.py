@@ -14,7 +14,7 @@ from tfmeta.data.source import Source
 
 _EXPECTED = (
     "the arrays x and y, or train_x, train_y, val_x, val_y, test_x and test_y, each "
-    "with class_names if wanted"
+    "with class_names if wanted; for regression tasks, or train_tasks and so on, too"
 )
 
 
@@ -30,10 +30,12 @@ def from_npz(
     Args:
         path: The file. It holds `x` `(examples, *example_shape)` and `y` `(examples,)`,
             or `train_x`, `train_y`, `val_x`, `val_y`, `test_x`, `test_y`; and, if
-            wanted, `class_names`. See `from_arrays` for what they mean.
+            wanted, `class_names`. For regression it also holds `tasks` `(examples,)`,
+            or `train_tasks`, `val_tasks` and `test_tasks`. See `from_arrays` for what
+            they mean.
         split: See `from_arrays`; left out where the file has three splits.
         rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
-        seed: Which classes the fractions take.
+        seed: Another seed takes other classes where `split` are fractions.
 
     Returns:
         The three class-disjoint splits.
@@ -45,6 +47,7 @@ def from_npz(
     names = arrays.get("class_names")
     x: Arrays
     y: Arrays
+    tasks: Arrays | None = arrays.get("tasks")
     if {"x", "y"} <= arrays.keys():
         x, y = arrays["x"], arrays["y"]
     else:
@@ -55,10 +58,13 @@ def from_npz(
                 f"{', '.join(sorted(arrays)) or 'nothing'}."
             )
         x, y = ([arrays[f"{part}_{key}"] for part in PARTS] for key in "xy")
+        if {f"{part}_tasks" for part in PARTS} <= arrays.keys():
+            tasks = [arrays[f"{part}_tasks"] for part in PARTS]
     try:
         return from_arrays(
             x,
             y,
+            tasks=tasks,
             class_names=None if names is None else [str(n) for n in names],
             split=split,
             rotations=rotations,

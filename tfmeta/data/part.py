@@ -1,37 +1,18 @@
-"""What episodes are drawn from, and what draws them."""
+"""What episodes are drawn from."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
-import tensorflow as tf
-
-Range: TypeAlias = int | tuple[int, int]
-Batch: TypeAlias = tuple[dict[str, tf.Tensor], tf.Tensor]
-
-
-class Sampler(Protocol):
-    """Draws batches of episodes, each a pure function of its number."""
-
-    @property
-    def static(self) -> bool:
-        """Whether the episodes of any batch can be stacked."""
-
-    def batch(self, indices: tf.Tensor) -> Batch:
-        """Draws episodes, in the graph.
-
-        Args:
-            indices: The episodes' numbers, int64 `(tasks,)`.
-
-        Returns:
-            The Keras pair of `tfmeta.data.episodes`.
-        """
+from tfmeta.core.targets import Targets
+from tfmeta.data.sampler import Range, Sampler
 
 
 class Part(Protocol):
     """The meta-train, meta-val or meta-test part of a source.
 
-    `Split` is one of classes, `FunctionSplit` one of functions.
+    `Split` is a part of classes, `TaskSplit` one of regression tasks, and
+    `FunctionSplit` one of functions.
     """
 
     @property
@@ -39,16 +20,24 @@ class Part(Protocol):
         """One of "train", "val" and "test"; part of what seeds the episodes."""
 
     @property
-    def example_shape(self) -> tuple[int, ...]:
-        """The shape of one example."""
+    def example_shape(self) -> Any:
+        """The shape of one example, a tuple; where `x` is a nest, a nest of tuples."""
 
     @property
     def dtype(self) -> Any:
-        """The examples' NumPy dtype, as they are stored."""
+        """The NumPy dtype of the stored examples; where `x` is a nest, a nest."""
+
+    @property
+    def targets(self) -> Targets:
+        """What `y` is: `Labels()` of classes, `Values()` of numbers."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes; none where tasks are functions, which have no way."""
+        """The classes; `()` where `y` are values, and tasks have no way."""
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """What no two parts may share: the classes, or the tasks; `()` of functions."""
 
     def sampler(
         self,

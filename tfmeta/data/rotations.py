@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfmeta.data.nested import array_shape
 from tfmeta.data.split import Split
 
 
@@ -35,12 +36,12 @@ def with_rotations(split: Split) -> Split:
         Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks", ICML
         2016. Does not differ from the paper.
     """
-    shape = split.example_shape
-    if len(shape) != 3 or shape[0] != shape[1]:
+    shape = array_shape(split)
+    if shape is None or len(shape) != 3 or shape[0] != shape[1]:
         raise ValueError(
             "Rotations need square images (size, size, channels), but the examples of "
-            f"split {split.name!r} have shape {shape}. Resize them or leave rotations "
-            "out."
+            f"split {split.name!r} have shape {split.example_shape}. Resize "
+            "them or leave rotations out."
         )
     turned = [np.rot90(split.x, r, axes=(1, 2)) for r in range(4)]
     names = list(split.class_names)

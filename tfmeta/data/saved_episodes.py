@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.core.nests import named
+from tfmeta.data.episode_sampler import EpisodeSampler, gather_of
 from tfmeta.data.episodes import batches
-from tfmeta.data.gather import Gather
-from tfmeta.data.part import Batch
-from tfmeta.data.sampler import EpisodeSampler
+from tfmeta.data.sampler import Batch
 from tfmeta.data.split import Split
+from tfmeta.data.task_split import TaskSplit
 
 _ARRAYS = ("support", "support_y", "query", "query_y")
 _SIZES = ("way", "shot", "query", "count")
@@ -37,9 +38,9 @@ _BROKEN = (
 
 def save_episodes(
     path: str | os.PathLike[str],
-    split: Split,
+    split: Split | TaskSplit,
     *,
-    way: int,
+    way: int | None = None,
     shot: int,
     query: int | None = 15,
     seed: int = 0,
@@ -49,16 +50,18 @@ def save_episodes(
 
     The file holds example ids and labels, how they were drawn, and a checksum of the
     split, so that it is small and cannot be read with other data by mistake. It does
-    not depend on how any version of this library draws episodes.
+    not depend on how any version of this library draws episodes. Of tasks of values
+    the labels are all 0, and the values are the split's.
 
     Args:
         path: The file, such as `test-5way-1shot.npz`.
-        split: Where to draw from.
-        way: Classes an episode.
-        shot: Support examples a class.
-        query: Query examples a class; None takes all that the support leaves.
-        seed: Another seed, other episodes.
-        count: How many.
+        split: The part of a source to draw from.
+        way: The number of classes of an episode; None where `y` are values.
+        shot: The number of support examples of each class (or of the task).
+        query: The number of query examples of each class (or of the task); None takes
+            all that the support leaves.
+        seed: Another seed draws other episodes.
+        count: The number of episodes.
 
     Returns:
         The path.
@@ -67,18 +70,23 @@ def save_episodes(
         ValueError: Where the split has no such episodes, or they differ in size.
         OSError: If the file cannot be written.
     """
-    if not split.class_names:
+    if not isinstance(split, (Split, TaskSplit)):
         raise ValueError(
             f"The tasks of part {split.name!r} are functions, which have no examples "
             "to name. Their seed says which they are: use episodes."
         )
     if count < 1:
         raise ValueError(f"count must be at least 1. Received: {count}.")
-    sampler = EpisodeSampler(split, way=way, shot=shot, query=query, seed=seed)
+    sampler = split.sampler(way=way, shot=shot, query=query, seed=seed)
+    if not isinstance(sampler, EpisodeSampler):
+        raise ValueError(
+            "The episodes of a file have one size, so way must be an integer, and shot "
+            f"too. Received: way={way}, shot={shot}. Give one number for each."
+        )
     if not sampler.static:
         raise ValueError(
-            f"query=None needs classes of one size, but those of split {split.name!r} "
-            "differ. Give query a number."
+            "query=None needs classes of one size, or tasks of one size, but those of "
+            f"split {split.name!r} differ. Give query a number."
         )
     draw = tf.function(sampler.batch_ids)
     drawn = [
@@ -86,7 +94,7 @@ def save_episodes(
         for i in range(0, count, _AT_ONCE)
     ]
     arrays = [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
-    sizes = (way, shot, sampler.query or 0, count)
+    sizes = (sampler.way, sampler.shot, sampler.query or 0, count)
     about = {
         "split": split.name,
         "checksum": checksum(split),
@@ -103,20 +111,22 @@ def save_episodes(
 
 
 def frozen_episodes(
-    path: str | os.PathLike[str], split: Split, *, tasks: int = 1
+    path: str | os.PathLike[str], split: Split | TaskSplit, *, tasks: int = 1
 ) -> tf.data.Dataset:
     """Reads what `save_episodes` wrote.
 
     Args:
         path: The file.
         split: The split the episodes were drawn from, of the same examples.
-        tasks: Episodes a batch.
+        tasks: The number of episodes in a batch.
 
     Returns:
-        The dataset that `episodes` returned for the arguments of `save_episodes`.
+        The dataset that `episodes` returned for the arguments of `save_episodes`;
+        "episode" is the place of each episode in the file.
 
     Raises:
-        ValueError: If the file is missing, broken or of other data.
+        ValueError: If the file is missing, broken or of other data, or a query is of
+            a class that the support set of its episode lacks.
     """
     path = pathlib.Path(path)
     about, arrays = _read(path)
@@ -126,22 +136,29 @@ def frozen_episodes(
             f"{about['split']!r} whose names, counts or examples are not those of the "
             f"split {split.name!r} given. Load the data it was made from."
         )
-    _check(path, about, arrays, len(split.x))
-    gather = Gather(split.x)
+    _check(path, about, arrays, len(split.y))
+    _check_classes(path, about["way"], arrays[1], arrays[3])
+    gather = gather_of(split)
     rows = [tf.constant(array) for array in arrays]
 
-    def draw(indices: tf.Tensor) -> Batch:
+    def draw(indices: tf.Tensor, number: tf.Tensor) -> Batch:
+        del number  # All episodes have one size.
         return gather.batch(*(tf.gather(row, indices) for row in rows))
 
     return batches(draw, tasks=tasks, start=0, count=about["count"])
 
 
-def checksum(split: Split) -> str:
+def checksum(split: Split | TaskSplit) -> str:
     """A text that tells a split's names, counts and examples from any other's."""
-    names = json.dumps([split.name, split.class_names, split.counts.tolist()])
+    names = json.dumps([split.name, split.group_names, split.counts.tolist()])
     content = hashlib.blake2b(names.encode(), digest_size=16)
-    content.update(f"{split.x.dtype.str} {split.x.shape}".encode())
-    content.update(np.ascontiguousarray(split.x).view(np.uint8).data)
+    # A lone array has no name, so that files of any version can be read.
+    arrays = named(split.x) if tf.nest.is_nested(split.x) else {"": split.x}
+    if isinstance(split, TaskSplit):
+        arrays = {**arrays, "targets y": split.y}
+    for name, array in arrays.items():
+        content.update(f"{name} {array.dtype.str} {array.shape}".lstrip().encode())
+        content.update(np.ascontiguousarray(array).view(np.uint8).data)
     return content.hexdigest()
 
 
@@ -174,11 +191,26 @@ def _check(
     for name, array in zip(_ARRAYS, arrays, strict=True):
         each = shot if name.startswith("support") else query
         end = way if name.endswith("_y") else examples
-        whole = np.issubdtype(array.dtype, np.int32) and array.size
-        fits = whole and array.shape == (count, way * each)
+        kinds = ("int32",) if name.endswith("_y") else ("int32", "int64")
+        fits = array.dtype.name in kinds and array.shape == (count, way * each)
+        fits = fits and array.size > 0
         if not fits or array.min() < 0 or array.max() >= end:
             raise ValueError(
-                f"{path} is broken: {name} must be int32 of shape ({count}, "
-                f"{way * each}) in 0..{end - 1}. Restore it from a copy, or write it "
-                "again."
+                f"{path} is broken: {name} must be {' or '.join(kinds)} of shape "
+                f"({count}, {way * each}) in 0..{end - 1}. Received: {array.dtype} of "
+                f"shape {array.shape}. Restore it from a copy, or write it again."
+            )
+
+
+def _check_classes(
+    path: pathlib.Path, way: int, support_y: np.ndarray, query_y: np.ndarray
+) -> None:
+    """Raises where a query is of a class that its support set lacks."""
+    for label in range(way):
+        lacks = np.any(query_y == label, axis=1) & ~np.any(support_y == label, axis=1)
+        if lacks.any():
+            raise ValueError(
+                f"{path} must have every class of the queries in the support set too, "
+                f"but episode {int(np.argmax(lacks))} has queries of class {label} and "
+                "no support example of it. Write the file again with save_episodes."
             )

@@ -14,21 +14,23 @@ PartT = TypeVar("PartT", bound=Part)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source(Generic[PartT]):
-    """Three parts of one data set that share no class.
+    """Three parts of one data set that share no class and no task.
 
-    Meta-training, meta-validation and meta-test draw their tasks from different
-    classes; that no class is in two splits is checked by name here. A split may have
-    no classes at all (a source that is only for testing). Where tasks are functions,
-    the three draw from one family, each from a stream of its own.
+    Meta-training, meta-validation and meta-test draw their episodes from different
+    classes, or for regression from different tasks; that none is in two splits is
+    checked by name here. A split may have none at all (a source that is only for
+    testing). Where tasks are functions, the three draw from one family, each from a
+    stream of its own.
 
     Args:
         name: The source's name, such as "glyphs" or "tfds:omniglot".
-        train: The meta-train classes.
-        val: The meta-validation classes.
-        test: The meta-test classes.
+        train: The part for meta-training.
+        val: The part for meta-validation.
+        test: The part for meta-test.
 
     Raises:
-        ValueError: Where a class is in two splits or the examples' shapes differ.
+        ValueError: Where a class or a task is in two splits, or the splits differ in
+            the shape or dtype of their examples or in what `y` is.
 
     Example:
         >>> import numpy as np
@@ -63,10 +65,17 @@ class Source(Generic[PartT]):
                     f"{self.train.dtype} in 'train', {split.example_shape} "
                     f"{split.dtype} in {field!r}."
                 )
-            for name in split.class_names:
+            if split.targets != self.train.targets:
+                raise ValueError(
+                    f"The splits of source {self.name!r} must have targets of one "
+                    f"kind. Received: {self.train.targets} in 'train', "
+                    f"{split.targets} in {field!r}."
+                )
+            kind = "class" if split.class_names else "task"
+            for name in split.group_names:
                 if name in owner:
                     raise ValueError(
-                        f"The splits of a source must share no class, but {name!r} of "
+                        f"The splits of a source must share no {kind}, but {name!r} of "
                         f"{self.name!r} is in {owner[name]!r} and {field!r}. Put it "
                         "in one of them."
                     )
@@ -76,12 +85,13 @@ class Source(Generic[PartT]):
         """What tells whether this is the data that a run was trained on.
 
         Returns:
-            For each part `classes`, a digest of its class names, and `counts`, one of
-            how many examples they have; the same for all functions.
+            For each part `classes`, a digest of the names of its classes or tasks,
+            and `counts`, one of how many examples each has; the same for all
+            functions.
         """
         return {
             part: {
-                "classes": _digest(getattr(self, part).class_names),
+                "classes": _digest(getattr(self, part).group_names),
                 "counts": _digest(
                     [int(n) for n in getattr(getattr(self, part), "counts", ())]
                 ),

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 
-from tfmeta.data.part import Range, Sampler
-from tfmeta.data.sampler import EpisodeSampler
-from tfmeta.data.variable_sampler import bounds, varied
+from tfmeta.core.targets import Labels, Targets
+from tfmeta.data.episode_sampler import EpisodeSampler
+from tfmeta.data.groups import Groups, check_lengths
+from tfmeta.data.nested import as_arrays, example_dtype, example_shape
+from tfmeta.data.ranges import bounds, in_ranges
+from tfmeta.data.sampler import Range, Sampler
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
     """The examples of one class split, grouped by class.
 
-    A split is a plain pair of arrays with names. The examples of a class lie next to
-    each other, so a class is a range: example ids of class `c` are
+    A split is plain arrays with names. The examples of a class lie next to each
+    other, so a class is a range: example ids of class `c` are
     `starts[c] .. starts[c] + counts[c] - 1`. Every class has at least one example.
 
     Args:
         name: The split's name, "train", "val" or "test". It is part of what seeds the
             episodes, so the three splits have different streams.
-        x: `(examples, *example_shape)`; images stay uint8 `(examples, H, W, C)`.
+        x: `(examples, *example_shape)`; images stay uint8 `(examples, H, W, C)`. An
+            example may be a nest: then `x` is a dict or a tuple of such arrays, all
+            of one length.
         y: `(examples,)` int32 class ids in `0..num_classes-1`, sorted.
         class_names: One unique name for each class.
 
@@ -39,87 +45,58 @@ class Split:
     """
 
     name: str
-    x: np.ndarray
+    x: Any
     y: np.ndarray
     class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        for field in ("x", "y"):
-            object.__setattr__(self, field, np.asarray(getattr(self, field)))
+        object.__setattr__(self, "x", as_arrays(self.x))
+        object.__setattr__(self, "y", np.asarray(self.y))
         object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
-        self._check_names()
-        self._check_labels()
+        check_lengths(self.x, self.y, self.name)
+        self._groups  # noqa: B018  Checks the labels.
+        object.__setattr__(self, "y", self.y.astype(np.int32, copy=False))
 
-    def _check_names(self) -> None:
-        if not self.name or not isinstance(self.name, str):
-            raise ValueError(
-                f"A split needs a name such as 'train'. Received: {self.name!r}."
-            )
-        seen: set[str] = set()
-        for name in self.class_names:
-            if name in seen:
-                raise ValueError(
-                    f"Class names must be unique, but split {self.name!r} names "
-                    f"{name!r} twice. Rename or merge one of the two."
-                )
-            seen.add(name)
-
-    def _check_labels(self) -> None:
-        what = f"split {self.name!r}"
-        y = self.y
-        if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
-            raise ValueError(
-                f"y of {what} must be a vector of integer class ids. Received: "
-                f"shape {y.shape}, dtype {y.dtype}."
-            )
-        if self.x.ndim < 1 or len(self.x) != len(y):
-            raise ValueError(
-                f"x and y of {what} must have the same length. Received: x of shape "
-                f"{self.x.shape} and y of shape {y.shape}."
-            )
-        classes = len(self.class_names)
-        if len(y) and (y.min() < 0 or y.max() >= classes):
-            raise ValueError(
-                f"y of {what} must lie in 0..{classes - 1}, one id for each of its "
-                f"{classes} class names. Received: {y.min()}..{y.max()}."
-            )
-        if np.any(y[1:] < y[:-1]):
-            raise ValueError(
-                f"y of {what} must be sorted, so that a class's examples lie next to "
-                "each other. Sort x and y by y, or use from_arrays, which does."
-            )
-        missing = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
-        if missing.size:
-            raise ValueError(
-                f"Every class needs an example, but {what} has none of "
-                f"{self.class_names[missing[0]]!r}. Leave the class out."
-            )
-        object.__setattr__(self, "y", y.astype(np.int32, copy=False))
+    @functools.cached_property
+    def _groups(self) -> Groups:
+        return Groups(
+            self.y, self.class_names, kind="class", column="y", part=self.name
+        )
 
     @property
     def num_classes(self) -> int:
         """The number of classes."""
         return len(self.class_names)
 
-    @functools.cached_property
+    @property
+    def targets(self) -> Targets:
+        """Labels of classes."""
+        return Labels()
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The classes."""
+        return self.class_names
+
+    @property
     def counts(self) -> np.ndarray:
-        """The number of examples of each class, `(num_classes,)` int32."""
-        return np.bincount(self.y, minlength=self.num_classes).astype(np.int32)
+        """The number of examples of each class, `(num_classes,)` int64."""
+        return self._groups.counts
 
-    @functools.cached_property
+    @property
     def starts(self) -> np.ndarray:
-        """The first example id of each class, `(num_classes,)` int32."""
-        return (np.cumsum(self.counts) - self.counts).astype(np.int32)
+        """The first example id of each class, `(num_classes,)` int64."""
+        return self._groups.starts
 
     @property
-    def example_shape(self) -> tuple[int, ...]:
-        """The shape of one example, `(H, W, C)` for images."""
-        return tuple(self.x.shape[1:])
+    def example_shape(self) -> Any:
+        """The shape of one example, `(H, W, C)` for images; a nest where `x` is one."""
+        return example_shape(self.x)
 
     @property
-    def dtype(self) -> np.dtype:
-        """The dtype of the examples, uint8 for images."""
-        return self.x.dtype
+    def dtype(self) -> Any:
+        """The dtype of the examples, uint8 for images; a nest where `x` is one."""
+        return example_dtype(self.x)
 
     def sampler(
         self,
@@ -133,10 +110,11 @@ class Split:
         """Makes what draws its episodes; the arguments are those of `episodes`.
 
         Args:
-            way: Classes an episode, or a range.
-            shot: Support examples a class, or a range.
-            query: Query examples a class; None takes all that the support leaves.
-            seed: Another seed, other episodes.
+            way: The number of classes of an episode, or a range.
+            shot: The number of support examples of each class, or a range.
+            query: The number of query examples of each class; None takes all that
+                the support leaves.
+            seed: Another seed draws other episodes.
             unequal_shots: Whether each class of an episode draws its own shot.
 
         Returns:
@@ -150,11 +128,13 @@ class Split:
                 f"Split {self.name!r} has classes, so way must say how many an episode "
                 "is made of. Received: way=None."
             )
-        most = EpisodeSampler(
+        largest = EpisodeSampler(
             self,
             way=bounds("way", way)[1],
             shot=bounds("shot", shot)[1],
             query=query,
             seed=seed,
         )
-        return varied(most, way=way, shot=shot, unequal_shots=unequal_shots)
+        return in_ranges(
+            largest, way=way, shot=shot, query=query, unequal_shots=unequal_shots
+        )

@@ -66,7 +66,7 @@ def from_tfds(
         rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
         image_size: Height and width; None for the data's own, or 28 for Omniglot.
         channels: 1 or 3; None for the data's own, or 1 for Omniglot.
-        seed: Which classes the fractions take.
+        seed: Another seed takes other classes where `split` are fractions.
 
     Returns:
         The three class-disjoint splits, uint8 images.
@@ -122,13 +122,13 @@ def _builder(name: str, data_dir: str | pathlib.Path | None, download: bool) -> 
         raise ValueError(
             f"TensorFlow Datasets has no data set {name!r}, or not that version. "
             "Names are like omniglot, cifar100 or mnist:3.0.1; data that you prepared "
-            "yourself is looked for under --data_dir."
+            "yourself is looked for under data_dir."
         ) from error
     if not builder.is_prepared():
         if not download:
             raise ValueError(
                 f"tfds:{name} is not in {str(builder.data_dir)!r}. Give the folder "
-                "that holds it with --data_dir, or fetch it with --download."
+                "that holds it with data_dir, or fetch it with download=True."
             )
         builder.download_and_prepare()
     return builder
@@ -144,7 +144,7 @@ def _check_features(name: str, features: Any, preset: _Preset) -> None:
         )
     if None in features["image"].shape[:2] and preset.size is None:
         raise ValueError(
-            f"The images of tfds:{name} differ in size. Give --image_size to bring "
+            f"The images of tfds:{name} differ in size. Give image_size to bring "
             "them to one."
         )
 

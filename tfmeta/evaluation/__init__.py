@@ -1,28 +1,27 @@
 """Floor 5: how good a learner is, with its uncertainty."""
 
 from tfmeta.evaluation.baselines import baselines
-from tfmeta.evaluation.calibration import answers, calibration, fit_temperature
+from tfmeta.evaluation.calibration import calibration, fit_temperature, query_logits
 from tfmeta.evaluation.compare import Comparison, compare
 from tfmeta.evaluation.evaluate import evaluate
 from tfmeta.evaluation.over_seeds import SeedSummary, over_seeds
 from tfmeta.evaluation.regression_picture import regression_picture
 from tfmeta.evaluation.rejection import Rejection, choose_threshold
 from tfmeta.evaluation.reliability import (
-    Answers,
     Calibration,
+    LabelledLogits,
     best_temperature,
     reliability,
 )
 from tfmeta.evaluation.result import Result, read_result
 
 __all__ = [
-    "Answers",
     "Calibration",
     "Comparison",
+    "LabelledLogits",
     "Rejection",
     "Result",
     "SeedSummary",
-    "answers",
     "baselines",
     "best_temperature",
     "calibration",
@@ -31,6 +30,7 @@ __all__ = [
     "evaluate",
     "fit_temperature",
     "over_seeds",
+    "query_logits",
     "read_result",
     "regression_picture",
     "reliability",

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfmeta.core import Labels, Targets
+from tfmeta.core.renamed import renamed_arguments
 from tfmeta.learners import FromScratch, Learner, NearestNeighbour, as_learner
 
 # Squared errors have steeper slopes than cross-entropies: larger steps diverge.
-_RATES = {"accuracy": 0.1, "mse": 0.01}
+_RATES = {"labels": 0.1, "values": 0.01}
 
 
-def baselines(model: Any, *, metric: str = "accuracy") -> list[Learner]:
+@renamed_arguments(metric="targets, such as tfmeta.Labels()")
+def baselines(model: Any, *, targets: Targets | None = None) -> list[Learner]:
     """The learners without meta-training to print beside a result.
 
     Args:
         model: A `MetaModel` or a `Learner`, the one compared.
-        metric: What they shall be scored by: "accuracy", or "mse" for float targets.
+        targets: What the tasks' `y` are; None for the learner's own.
 
     Returns:
         `NearestNeighbour` on raw inputs, for labels; and the same net `FromScratch`
-        where the learner has one that fits: for targets it must end in a head.
+        where the learner has one that fits: for values the net must answer by itself.
     """
-    net = as_learner(model).net
-    learners: list[Learner] = [NearestNeighbour()] if metric == "accuracy" else []
+    learner = as_learner(model)
+    net, targets = learner.net, targets or learner.targets_for()
+    labels = isinstance(targets, Labels)
+    learners: list[Learner] = [NearestNeighbour()] if labels else []
     if net is None:
         return learners
-    rate = _RATES[metric]
+    options: dict[str, Any] = {"inner_lr": _RATES[targets.name], "targets": targets}
     try:
-        scratch = FromScratch(net, learning_rate=rate)
+        scratch = FromScratch(net, **options)
     except ValueError:  # Dropout or foreign statistics: not by the support set's own.
-        scratch = FromScratch(net, learning_rate=rate, normalisation="running")
-    if metric == "accuracy" or scratch.max_way is not None:
+        scratch = FromScratch(net, normalisation="running", **options)
+    if labels or scratch.max_way is not None:
         learners.append(scratch)
     return learners

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from tfmeta.core import Labels
 from tfmeta.data import Part
-from tfmeta.evaluation.frozen import judged_on
+from tfmeta.evaluation.frozen import episodes_for
 from tfmeta.evaluation.reliability import (
-    Answers,
     Calibration,
+    LabelledLogits,
     best_temperature,
     reliability,
 )
@@ -31,10 +32,10 @@ def calibration(
 
     Args:
         model: A `MetaModel` or a `Learner` that classifies.
-        split: Which classes, such as `data.test`.
+        split: The part to draw from, such as `data.test`.
         temperature: What logits are divided by; see `fit_temperature`.
         bins: Bins of confidence, of equal width.
-        **options: Which episodes, as for `answers`: `way`, `shot`, ...
+        **options: Which episodes, as for `query_logits`: `way`, `shot`, ...
 
     Returns:
         The `Calibration`: `ece`, `nll`, `table`.
@@ -42,7 +43,7 @@ def calibration(
     Raises:
         ValueError: If the episodes have float targets, or cannot be served.
     """
-    found = answers(model, split, **options)
+    found = query_logits(model, split, **options)
     return reliability(found, temperature=temperature, bins=bins)
 
 
@@ -55,7 +56,7 @@ def fit_temperature(model: Any, split: Part, **options: Any) -> float:
     Args:
         model: A `MetaModel` or a `Learner` that classifies.
         split: Classes it was not trained on and will not be judged on: `data.val`.
-        **options: Which episodes, as for `answers`: `way`, `shot`, ...
+        **options: Which episodes, as for `query_logits`: `way`, `shot`, ...
 
     Returns:
         The temperature: above 1 for a learner that is too sure.
@@ -63,10 +64,10 @@ def fit_temperature(model: Any, split: Part, **options: Any) -> float:
     Raises:
         ValueError: If the episodes have float targets, or cannot be served.
     """
-    return best_temperature(answers(model, split, **options))
+    return best_temperature(query_logits(model, split, **options))
 
 
-def answers(
+def query_logits(
     model: Any,
     split: Part,
     *,
@@ -77,18 +78,18 @@ def answers(
     seed: int = 1,
     steps: int | None = None,
     episodes_file: str | os.PathLike[str] | None = None,
-) -> Answers:
-    """A learner's answers to every query of frozen episodes, those of `evaluate`.
+) -> LabelledLogits:
+    """A learner's logits for every query of frozen episodes, those of `evaluate`.
 
     Args:
         model: A `MetaModel` or a `Learner` that classifies.
-        split: Which classes.
+        split: The part to draw from.
         way: Classes in an episode.
         shot: Support examples per class.
         query: Queries per class; None for all that are left.
-        episodes: How many.
-        seed: Which.
-        steps: Inner steps; None for the learner's own number.
+        episodes: The number of episodes.
+        seed: Another seed, other episodes.
+        steps: The number of inner steps; None for the learner's own number.
         episodes_file: As for `evaluate`.
 
     Returns:
@@ -98,7 +99,7 @@ def answers(
         ValueError: If the episodes have float targets, or cannot be served.
     """
     learner = as_learner(model)
-    asked = judged_on(
+    asked = episodes_for(
         learner,
         split,
         way=way,
@@ -108,7 +109,7 @@ def answers(
         seed=seed,
         episodes_file=episodes_file,
     )
-    if asked.metric != "accuracy":
+    if not isinstance(asked.targets_for(learner), Labels):
         raise ValueError(
             "Calibration is of the probabilities of classes, but these episodes have "
             "float targets. Use a source with labels."
@@ -119,6 +120,6 @@ def answers(
         real = np.ones(y.shape, bool)
         if "query_count" in x:
             real = np.arange(y.shape[1]) < x["query_count"].numpy()[:, None]
-        logits.append(scorer.answers(x).numpy()[real])
+        logits.append(scorer.predictions(x).numpy()[real])
         labels.append(y.numpy()[real])
-    return Answers(np.concatenate(logits), np.concatenate(labels))
+    return LabelledLogits(np.concatenate(logits), np.concatenate(labels))

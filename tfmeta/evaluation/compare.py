@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfmeta.core import Labels
 from tfmeta.data import Part
 from tfmeta.evaluation.evaluate import evaluate
 from tfmeta.evaluation.result import Result, half_width, read_result
@@ -107,7 +108,7 @@ def compare(a: Any, b: Any, split: Part | None = None, **options: Any) -> Compar
 
 
 def _size(difference: float, ci95: float, metric: str) -> str:
-    if metric == "accuracy":
+    if metric == Labels.metric:
         return f"{100 * difference:.2f} ± {100 * ci95:.2f} points"
     return f"{difference:.3g} ± {ci95:.2g}"
 

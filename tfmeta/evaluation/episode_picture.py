@@ -8,11 +8,14 @@ from typing import IO, Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core import Episode
+from tfmeta.core import Episode, Labels, Options
+from tfmeta.core.episode import Nest
 from tfmeta.data import Part
+from tfmeta.data.nested import map_shapes
 from tfmeta.evaluation.frozen import frozen
 from tfmeta.learners import as_learner
 
+_CHANNELS = (1, 3, 4)
 _ROWS, _SHOTS, _QUERIES = 10, 5, 6
 _RIGHT, _WRONG = "#1a7f37", "#cf222e"
 
@@ -49,7 +52,7 @@ def episode_picture(
     from matplotlib.figure import Figure
 
     learner = as_learner(model)
-    if not split.class_names or len(split.example_shape) != 3:
+    if not isinstance(split.targets, Labels) or not has_images(split):
         raise ValueError(
             "A picture of an episode needs images (height, width, channels) of "
             f"classes. Received: split {split.name!r} with examples of shape "
@@ -66,8 +69,9 @@ def episode_picture(
     )
     x, y = next(iter(stream.unbatch().skip(index).batch(1)))
     episode = tf.nest.map_structure(lambda t: t[0], Episode.from_batch(x, y))
-    adapted = learner.adapt(episode.support)
-    logits = learner.predict(adapted, episode.query.x)[:, :way]
+    adapted = learner.adapt(episode.support, Options())
+    logits = learner.predict(adapted, episode.query.x, Options())[:, :way]
+    support_x, query_x = _images(episode.support.x), _images(episode.query.x)
     odds, truth = tf.nn.softmax(logits).numpy(), episode.query.y.numpy()
     rows, shots, queries = min(way, _ROWS), min(shot, _SHOTS), min(query, _QUERIES)
     figure = Figure(
@@ -84,14 +88,12 @@ def episode_picture(
     for row in range(rows):
         support = np.flatnonzero(episode.support.y.numpy() == row)[:shots]
         for axis, i in zip(axes[row], support, strict=False):
-            _show(axis, episode.support.x[i], f"class {row + 1}", "black")
+            _show(axis, support_x[i], f"class {row + 1}", "black")
         asked = np.flatnonzero(truth == row)[:queries]
         for axis, i in zip(axes[row, shots + 1 :], asked, strict=False):
             answer = int(odds[i].argmax())
             colour = _RIGHT if answer == row else _WRONG
-            _show(
-                axis, episode.query.x[i], f"{answer + 1}: {odds[i].max():.2f}", colour
-            )
+            _show(axis, query_x[i], f"{answer + 1}: {odds[i].max():.2f}", colour)
     accuracy = float(np.mean(odds.argmax(-1) == truth))
     figure.suptitle(
         f"{type(learner).__name__}, {split.name} episode {index}: "
@@ -100,6 +102,25 @@ def episode_picture(
         fontsize="medium",
     )
     figure.savefig(path, format="png", dpi=100)
+
+
+def has_images(part: Part) -> bool:
+    """Whether an example is an image, or a nest that has one.
+
+    Args:
+        part: The part whose examples are meant.
+    """
+    shapes = map_shapes(lambda shape, _: tf.TensorShape(shape), part)
+    return any(_is_image(shape) for shape in tf.nest.flatten(shapes))
+
+
+def _is_image(shape: tf.TensorShape) -> bool:
+    return shape.rank == 3 and shape[-1] in _CHANNELS
+
+
+def _images(x: Nest) -> tf.Tensor:
+    """The first leaf of a nest of examples that holds images."""
+    return next(t for t in tf.nest.flatten(x) if _is_image(t.shape[1:]))
 
 
 def _show(axis: Any, image: tf.Tensor, title: str, colour: str) -> None:

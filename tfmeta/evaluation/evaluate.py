@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfmeta.data import Part
-from tfmeta.evaluation.frozen import Digest, judged_on
+from tfmeta.evaluation.frozen import Digest, episodes_for
 from tfmeta.evaluation.result import Result
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.learners import as_learner
@@ -32,18 +32,18 @@ def evaluate(
     """Scores a learner on frozen episodes: the same for every learner and run.
 
     Episode i is a function of the split, the seed and i alone. Way and shot need not
-    be those of training. Labels are scored by accuracy, float targets by the mean
-    squared error of an episode's queries.
+    be those of training. An episode's scores are the metrics of its queries; the
+    primary one is the accuracy of labels, and the mean squared error of values.
 
     Args:
         model: A `MetaModel` or a `Learner`.
-        split: Which classes, such as `data.test`.
-        way: Classes in an episode; left out for regression.
+        split: The part to draw from, such as `data.test`.
+        way: Classes in an episode; left out where tasks have no classes.
         shot: Support examples per class.
         query: Queries per class; None for all that are left.
-        episodes: How many.
-        seed: Which.
-        steps: Inner steps; None for the learner's own number outside training.
+        episodes: The number of episodes.
+        seed: Another seed, other episodes.
+        steps: The number of inner steps; None for the learner's own outside training.
         curve: Whether to score after every inner step too, where there are any.
         scorer: A `Scorer` of the same learner to use again, so that repeated
             evaluations (as in validation) compile once.
@@ -59,7 +59,7 @@ def evaluate(
     """
     learner = as_learner(model)
     start = time.perf_counter()
-    asked = judged_on(
+    asked = episodes_for(
         learner,
         split,
         way=way,
@@ -72,21 +72,26 @@ def evaluate(
     if scorer is not None and scorer.learner is not learner:
         raise ValueError("scorer must be of the learner that is scored, not another.")
     scorer = scorer or Scorer(learner, steps=steps, curve=curve)
-    parts, drawn = [], Digest()
+    targets, parts, drawn = asked.targets_for(learner), [], Digest()
     for x, y in asked.stream:
         drawn.add(x, y)
-        parts.append(scorer(x, y).numpy())
-    scores = np.concatenate(parts, axis=-1)
+        parts.append(scorer(x, y))
+    metrics = {
+        name: np.concatenate([part[name].numpy() for part in parts], axis=-1)
+        for name in parts[0]
+    }
+    scores = metrics[targets.metric]
     return Result(
         learner=type(learner).__name__,
-        metric=asked.metric,
+        metric=targets.metric,
         scores=scores[-1],
+        metrics={name: values[-1] for name, values in metrics.items()},
         split=split.name,
         way=asked.way,
         shot=asked.shot,
         query=asked.query,
         seed=asked.seed,
-        normalisation=learner.normalisation,
+        normalisation=learner.mode,
         steps=scorer.steps,
         seconds=time.perf_counter() - start,
         curve=scores if len(scores) > 1 else None,

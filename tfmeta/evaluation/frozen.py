@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core.episode import Tensor
-from tfmeta.data import Part, Split, frozen_episodes
+from tfmeta.core import Labels, Targets, Values
+from tfmeta.core.episode import Nest, Tensor
+from tfmeta.data import Part, frozen_episodes
 from tfmeta.data import episodes as episode_dataset
 from tfmeta.learners import Learner
 
@@ -25,7 +26,7 @@ class Frozen(NamedTuple):
         way: Classes in an episode; None for regression.
         shot: Support examples per class.
         query: Queries per class; None where an episode takes all that is left.
-        seed: Which; None where they come from a file.
+        seed: The seed they are drawn by; None where they come from a file.
     """
 
     stream: tf.data.Dataset
@@ -34,14 +35,12 @@ class Frozen(NamedTuple):
     query: int | None
     seed: int | None
 
-    @property
-    def metric(self) -> str:
-        """What they are scored by: "accuracy" for labels, "mse" for float targets."""
-        integer = self.stream.element_spec[1].dtype.is_integer
-        return "accuracy" if integer else "mse"
+    def targets_for(self, learner: Learner) -> Targets:
+        """What `y` is, to a learner that is scored on them."""
+        return learner.targets_for(self.stream.element_spec[1])
 
 
-def judged_on(
+def episodes_for(
     learner: Learner,
     split: Part,
     *,
@@ -54,10 +53,14 @@ def judged_on(
 ) -> Frozen:
     """The episodes asked for, drawn or read; the arguments are those of `evaluate`.
 
+    Returns:
+        The episodes, and of what size they are.
+
     Raises:
         ValueError: If the learner or the split cannot serve them, or both or neither
             of a shot and a file are given.
     """
+    _check_targets(learner, split)
     if episodes_file is None:
         if shot is None:
             raise ValueError("Give shot, or a file of episodes as episodes_file.")
@@ -94,13 +97,13 @@ def frozen(
     """Batches of episodes that are the same for every learner and every run.
 
     Args:
-        learner: Who shall be judged, to see whether it can serve them.
-        split: Which classes, such as `data.test`.
+        learner: The learner that shall be scored, to see whether it can serve them.
+        split: The part to draw from, such as `data.test`.
         way: Classes in an episode; None for regression.
         shot: Support examples per class.
         query: Queries per class; None for all that are left.
-        episodes: How many.
-        seed: Which.
+        episodes: The number of episodes.
+        seed: Another seed, other episodes.
 
     Returns:
         The dataset of `tfmeta.data.episodes`.
@@ -122,12 +125,12 @@ def frozen(
     )
 
 
-def _from_file(path: str | os.PathLike[str], split: Part) -> Frozen:
+def _from_file(path: str | os.PathLike[str], split: Any) -> Frozen:
     """Reads episodes, and their sizes off the first of them."""
-    if not isinstance(split, Split):
+    if not split.class_names:
         raise ValueError(
             f"A file holds episodes of classes, but the tasks of split {split.name!r} "
-            "are functions. Give shot and seed instead."
+            "have values. Give shot and seed instead."
         )
     stream = frozen_episodes(path, split, tasks=_TASKS_AT_ONCE)
     x, y = next(iter(stream))
@@ -144,21 +147,33 @@ def _check_way(learner: Learner, way: int | None) -> None:
         )
 
 
+def _check_targets(learner: Learner, split: Part) -> None:
+    both = (learner.targets, split.targets)
+    if any(isinstance(t, Labels) for t in both) and any(
+        isinstance(t, Values) for t in both
+    ):
+        raise ValueError(
+            f"{type(learner).__name__} learns {learner.targets.name}, but the tasks of "
+            f"split {split.name!r} have {split.targets.name}. Use another learner, or "
+            "another source."
+        )
+
+
 class Digest:
     """A short text that tells episodes from any others, however they are batched."""
 
     def __init__(self) -> None:
         self._content = hashlib.blake2b(digest_size=16)
 
-    def add(self, x: dict[str, Tensor], y: Tensor) -> None:
+    def add(self, x: dict[str, Nest], y: Tensor) -> None:
         """Takes in a batch.
 
         Args:
             x: The inputs of the batch.
             y: The labels or targets of its queries.
         """
-        tensors: list[Any] = [x["support_x"], x["support_y"], x["query_x"], y]
-        arrays = [tensor.numpy() for tensor in tensors]
+        tensors = [x["support_x"], x["support_y"], x["query_x"], y]
+        arrays: list[Any] = [tensor.numpy() for tensor in tf.nest.flatten(tensors)]
         for task in zip(*arrays, strict=True):
             for array in task:
                 self._content.update(f"{array.dtype.str} {array.shape}".encode())

@@ -9,8 +9,9 @@ from typing import IO, Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core import Episode, map_tasks
-from tfmeta.data import Part
+from tfmeta.core import Episode, Options, Values, map_tasks
+from tfmeta.core.episode import Nest
+from tfmeta.data import FunctionSplit, Part
 from tfmeta.evaluation.frozen import frozen
 from tfmeta.learners import Learner, as_learner
 
@@ -37,8 +38,8 @@ def regression_picture(
         split: Whose functions; their inputs and targets are single numbers.
         path: Where to write the PNG: a path or an open file.
         shot: Support points a task.
-        seed: Which tasks.
-        tasks: How many, at least 1.
+        seed: Another seed, other tasks.
+        tasks: The number of tasks, at least 1.
         steps: After which inner steps to draw the learner's answers; without effect
             on one that takes none.
 
@@ -48,7 +49,7 @@ def regression_picture(
     from matplotlib.figure import Figure
 
     learner = as_learner(model)
-    if split.class_names or split.example_shape != (1,):
+    if not isinstance(split, FunctionSplit) or split.example_shape != (1,):
         raise ValueError(
             "A picture of regression needs tasks that are functions of one number, "
             f"such as those of tfmeta.data.load('sinusoid'). Received: split "
@@ -57,7 +58,7 @@ def regression_picture(
     stream = frozen(learner, split, shot=shot, query=_POINTS, episodes=tasks, seed=seed)
     x, y = next(iter(stream.unbatch().batch(tasks)))
     shown = sorted(set(steps)) if learner.default_steps is not None else []
-    answers = _answers(learner, Episode.from_batch(x, y), shown)
+    answers = _curves(learner, Episode.from_batch(x, y), shown)
     names = [f"after {n} step{'s' * (n != 1)}" for n in shown] or ["answer"]
     figure = Figure(figsize=(10, 2.9 * -(-tasks // _COLUMNS)), layout="constrained")
     axes = figure.subplots(
@@ -79,16 +80,19 @@ def regression_picture(
     figure.savefig(path, dpi=110)
 
 
-def _answers(learner: Learner, episodes: Episode, shown: list[int]) -> np.ndarray:
+def _curves(learner: Learner, episodes: Episode, shown: list[int]) -> np.ndarray:
     """The answers to the queries, `(tasks, curves, queries, 1)`."""
+
+    def answered(adapted: Nest, x: Nest) -> tf.Tensor:
+        return Values().point(learner.predict(adapted, x, Options()))
 
     def one(task: Episode) -> tuple[tf.Tensor, list]:
         if not shown:
-            adapted = learner.adapt(task.support)
-            return learner.predict(adapted, task.query.x)[None], []
-        path = learner.trajectory(task.support, steps=shown[-1])
+            adapted = learner.adapt(task.support, Options())
+            return answered(adapted, task.query.x)[None], []
+        path = learner.trajectory(task.support, Options(steps=shown[-1]))
         return tf.map_fn(
-            lambda adapted: learner.predict(adapted, task.query.x),
+            lambda adapted: answered(adapted, task.query.x),
             tf.nest.map_structure(lambda t: tf.gather(t, shown), path),
             fn_output_signature=tf.float32,
         ), []

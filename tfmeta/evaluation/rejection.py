@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfmeta.evaluation.reliability import Answers, confidences
+from tfmeta.evaluation.reliability import LabelledLogits, confidences
 
 
 class Rejection(NamedTuple):
     """What rejecting unsure answers does, on the answers it was chosen by.
 
     Attributes:
-        threshold: Answers of a lower confidence are rejected; 0 rejects none.
+        threshold: LabelledLogits of a lower confidence are rejected; 0 rejects none.
         accuracy: The share of right answers among those that are kept.
         coverage: The share of answers that are kept.
     """
@@ -24,7 +24,10 @@ class Rejection(NamedTuple):
 
 
 def choose_threshold(
-    answers: Answers, *, accuracy: float | None = None, coverage: float | None = None
+    labelled: LabelledLogits,
+    *,
+    accuracy: float | None = None,
+    coverage: float | None = None,
 ) -> Rejection:
     """Chooses the confidence below which answers are rejected.
 
@@ -33,8 +36,8 @@ def choose_threshold(
     nothing else. A chosen accuracy is met on those; on others it varies.
 
     Args:
-        answers: Logits and true classes, such as those of `tfmeta.evaluation.answers`
-            on validation classes.
+        labelled: Logits and true classes, such as those that
+            `tfmeta.evaluation.query_logits` gives on validation classes.
         accuracy: Keep as many answers as possible of which this share is right.
         coverage: Keep the surest answers, at least this share. Give one of the two.
 
@@ -52,7 +55,8 @@ def choose_threshold(
 
     Example:
         >>> logits = np.log([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
-        >>> found = choose_threshold(Answers(logits, np.array([0, 0, 0])), accuracy=1)
+        >>> labelled = LabelledLogits(logits, np.array([0, 0, 0]))
+        >>> found = choose_threshold(labelled, accuracy=1)
         >>> round(found.threshold, 4), found.accuracy, round(found.coverage, 4)
         (0.7, 1.0, 0.6667)
     """
@@ -62,11 +66,11 @@ def choose_threshold(
             "Give either accuracy or coverage, above 0 and at most 1. Received: "
             f"accuracy={accuracy}, coverage={coverage}."
         )
-    confidence, right = confidences(answers)
+    confidence, right = confidences(labelled)
     confidence = confidence.astype(np.float32)  # As those who serve compare it.
     order = np.argsort(-confidence, kind="stable")
     sure, right = np.append(confidence[order], np.float32(0)), right[order]
-    # Answers of one confidence are kept or rejected together.
+    # LabelledLogits of one confidence are kept or rejected together.
     kept = 1 + np.flatnonzero(sure[:-1] > sure[1:])
     accuracies, coverages = np.cumsum(right)[kept - 1] / kept, kept / len(right)
     if coverage is not None:

@@ -12,8 +12,8 @@ _COLDEST, _HOTTEST = 1e-3, 1e3
 _HALVINGS = 60
 
 
-class Answers(NamedTuple):
-    """A classifier's answers to the queries of many episodes.
+class LabelledLogits(NamedTuple):
+    """A classifier's logits for the queries of many episodes, and the true classes.
 
     Attributes:
         logits: `(queries, classes)`; -inf for a class that is absent.
@@ -31,7 +31,7 @@ class ReliabilityBin:
     Attributes:
         low: Where the bin begins.
         high: Where it ends.
-        count: How many queries.
+        count: The number of queries in it.
         confidence: Their mean confidence, NaN where there are none.
         accuracy: The share of them that was right, NaN where there are none.
     """
@@ -52,7 +52,7 @@ class Calibration:
             over bins weighted by their counts, in 0..1.
         nll: Negative log-likelihood of the true classes, nats a query.
         temperature: What logits were divided by.
-        queries: How many answers.
+        queries: The number of queries.
         table: The `ReliabilityBin`s, of equal width, from 0 to 1.
     """
 
@@ -74,14 +74,14 @@ class Calibration:
 
 
 def reliability(
-    answers: Answers, *, temperature: float = 1.0, bins: int = 15
+    labelled: LabelledLogits, *, temperature: float = 1.0, bins: int = 15
 ) -> Calibration:
     """Compares the confidence of answers with how often they are right.
 
     Confidence is the probability of the likeliest class.
 
     Args:
-        answers: Logits and true classes.
+        labelled: Logits and true classes.
         temperature: What logits are divided by before the softmax.
         bins: Bins of equal width in 0..1.
 
@@ -99,7 +99,7 @@ def reliability(
 
     Example:
         >>> logits = np.log([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]])
-        >>> found = reliability(Answers(logits, np.array([0, 1, 1])), bins=2)
+        >>> found = reliability(LabelledLogits(logits, np.array([0, 1, 1])), bins=2)
         >>> round(found.ece, 4)  # All in the upper bin: 2.6 / 3 sure, 2 / 3 right.
         0.2
     """
@@ -108,8 +108,8 @@ def reliability(
             "bins must be at least 1 and temperature above 0. Received: "
             f"bins={bins}, temperature={temperature}."
         )
-    log_p = _log_probabilities(answers, temperature)
-    confidence, right = confidences(answers, temperature=temperature)
+    log_p = _log_probabilities(labelled, temperature)
+    confidence, right = confidences(labelled, temperature=temperature)
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     table = tuple(
         _bin(i / bins, (i + 1) / bins, confidence[place == i], right[place == i])
@@ -118,7 +118,7 @@ def reliability(
     gaps = [b.count * abs(b.accuracy - b.confidence) for b in table if b.count]
     return Calibration(
         ece=sum(gaps) / len(right),
-        nll=-float(np.mean(_of_labels(log_p, answers.labels))),
+        nll=-float(np.mean(_of_labels(log_p, labelled.labels))),
         temperature=float(temperature),
         queries=len(right),
         table=table,
@@ -126,12 +126,12 @@ def reliability(
 
 
 def confidences(
-    answers: Answers, *, temperature: float = 1.0
+    labelled: LabelledLogits, *, temperature: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """How sure each answer is, and whether it is right.
 
     Args:
-        answers: Logits and true classes.
+        labelled: Logits and true classes.
         temperature: What logits are divided by before the softmax.
 
     Returns:
@@ -141,11 +141,11 @@ def confidences(
     Raises:
         ValueError: If logits are no numbers.
     """
-    log_p = _log_probabilities(answers, temperature)
-    return np.exp(log_p.max(axis=-1)), log_p.argmax(axis=-1) == answers.labels
+    log_p = _log_probabilities(labelled, temperature)
+    return np.exp(log_p.max(axis=-1)), log_p.argmax(axis=-1) == labelled.labels
 
 
-def best_temperature(answers: Answers) -> float:
+def best_temperature(labelled: LabelledLogits) -> float:
     """The temperature under which the true classes are likeliest.
 
     The negative log-likelihood is convex in 1 / temperature, so its slope, the mean
@@ -153,7 +153,7 @@ def best_temperature(answers: Answers) -> float:
     found by halving.
 
     Args:
-        answers: Logits and true classes, not those it will be judged on.
+        labelled: Logits and true classes, not those it will be judged on.
 
     Returns:
         The temperature, within 0.001..1000; a bound where every answer is right, or
@@ -167,9 +167,9 @@ def best_temperature(answers: Answers) -> float:
         Networks", ICML 2017.
         Differs from the paper: does not.
     """
-    logits = _below_top(answers.logits)
+    logits = _below_top(labelled.logits)
     finite = np.where(np.isfinite(logits), logits, 0.0)
-    true = np.mean(_of_labels(logits, answers.labels))
+    true = np.mean(_of_labels(logits, labelled.labels))
 
     def slope(temperature: float) -> float:
         weights = np.exp(logits / temperature)
@@ -184,8 +184,8 @@ def best_temperature(answers: Answers) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def _log_probabilities(answers: Answers, temperature: float) -> np.ndarray:
-    logits = _below_top(answers.logits) / temperature
+def _log_probabilities(labelled: LabelledLogits, temperature: float) -> np.ndarray:
+    logits = _below_top(labelled.logits) / temperature
     return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 

@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from tfmeta.core import Labels, Values
 from tfmeta.json_files import read_json
+
+_HIGHER_IS_BETTER = {t.metric: t.higher_is_better for t in (Labels, Values)}
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,9 @@ class Result:
 
     Attributes:
         learner: The learner's class name.
-        metric: "accuracy" (in 0..1), or for float targets "mse", the mean squared
-            error in target units squared.
-        scores: `(episodes,)`, the metric of each episode.
+        metric: The primary metric: "accuracy" (in 0..1), or for values "mse", the mean
+            squared error in target units squared.
+        scores: `(episodes,)`, the primary metric of each episode.
         split: The class split it was measured on, such as "test".
         way: Classes in an episode; None for regression.
         shot: Support examples per class.
@@ -33,6 +36,8 @@ class Result:
         curve: `(steps + 1, episodes)`, the metric after each inner step, or None.
         drawn: A digest of the episodes' content: equal where two results are of the
             same data and episodes.
+        metrics: For each metric by name `(episodes,)`; see `tfmeta.Labels` and
+            `tfmeta.Values`.
     """
 
     learner: str
@@ -48,16 +53,17 @@ class Result:
     seconds: float
     curve: np.ndarray | None = field(default=None, repr=False)
     drawn: str = field(default="", repr=False)
+    metrics: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def episodes(self) -> int:
-        """How many episodes."""
+        """The number of episodes."""
         return len(self.scores)
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether more of the metric is better: of accuracy it is, of an error not."""
-        return self.metric == "accuracy"
+        """Whether more of the primary metric is better."""
+        return _HIGHER_IS_BETTER.get(self.metric, True)
 
     @property
     def mean(self) -> float:
@@ -73,8 +79,9 @@ class Result:
         """All but the single scores, as plain numbers for JSON.
 
         Returns:
-            The attributes, `mean`, `ci95`, `episodes`, and `curve` as a list of the
-            mean and the interval after each step.
+            The attributes, `mean`, `ci95`, `episodes`, `curve` as a list of the mean
+            and the interval after each step, and `metrics` as the mean and the interval
+            of each.
         """
         curve = None
         if self.curve is not None:
@@ -98,11 +105,18 @@ class Result:
             "seconds": round(self.seconds, 2),
             "curve": curve,
             "drawn": self.drawn,
+            "metrics": {
+                name: {"mean": float(np.mean(s)), "ci95": half_width(s)}
+                for name, s in self.metrics.items()
+            },
         }
 
     def record(self) -> dict[str, Any]:
-        """The summary and the score of each episode; `read_result` reads it back."""
-        return {**self.summary(), "scores": self.scores.tolist()}
+        """The summary and the scores of each episode; `read_result` reads it back."""
+        summary = self.summary()
+        for name, scores in self.metrics.items():
+            summary["metrics"][name]["scores"] = scores.tolist()
+        return {**summary, "scores": self.scores.tolist()}
 
 
 def read_result(path: str | os.PathLike[str]) -> Result:
@@ -126,15 +140,26 @@ def read_result(path: str | os.PathLike[str]) -> Result:
             f"first: python scripts/evaluate.py --run_dir={path}"
         )
     record = read_json(file)
-    names = [f.name for f in fields(Result) if f.name != "curve"]
+    names = [f.name for f in fields(Result) if f.name not in ("curve", "metrics")]
     missing = [n for n in names if not isinstance(record, dict) or n not in record]
     if missing:
         raise ValueError(
             f"{file} is not a result of scripts/evaluate.py: it lacks "
             f"{', '.join(missing)}. Score the run again."
         )
-    scores = np.array([math.nan if s is None else s for s in record["scores"]])
-    return Result(**{name: record[name] for name in names} | {"scores": scores})
+    scores = _array(record["scores"])
+    metrics = {
+        name: _array(each["scores"]) for name, each in record.get("metrics", {}).items()
+    }
+    return Result(
+        **{name: record[name] for name in names}
+        | {"scores": scores, "metrics": metrics or {record["metric"]: scores}}
+    )
+
+
+def _array(scores: list[float | None]) -> np.ndarray:
+    """Scores as JSON has them, where what is no number is null."""
+    return np.array([math.nan if s is None else s for s in scores])
 
 
 def half_width(scores: np.ndarray) -> float:

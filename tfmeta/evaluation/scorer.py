@@ -1,4 +1,4 @@
-"""Answers and scores of batches of episodes, in compiled graphs."""
+"""Predictions and scores of batches of episodes, in compiled graphs."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfmeta.core import Episode, Examples, map_tasks, padded
-from tfmeta.core.episode import Tensor
+from tfmeta.core import Batch, Episode, Options, map_tasks
+from tfmeta.core.episode import Nest, Tensor
 from tfmeta.learners import Learner
-from tfmeta.ops import task_score
 
 
 class Scorer:
     """Scores batches of episodes in one compiled graph.
 
     Args:
-        learner: Whom.
-        steps: Inner steps; None for the learner's own number.
+        learner: The learner to score.
+        steps: The number of inner steps; None for the learner's own.
         curve: Whether to score after every inner step too, where there are any.
     """
 
@@ -30,28 +29,29 @@ class Scorer:
             self.steps = steps
         self.curve = curve and self.steps is not None
         self._score = tf.function(self._scores, autograph=False, reduce_retracing=True)
-        self._answer = tf.function(
-            self._answers, autograph=False, reduce_retracing=True
+        self._predict = tf.function(
+            lambda x: self.learner.answer(x, steps=self.steps),
+            autograph=False,
+            reduce_retracing=True,
         )
 
-    def __call__(self, x: dict[str, Tensor], y: Tensor) -> Tensor:
+    def __call__(self, x: dict[str, Nest], y: Tensor) -> dict[str, Tensor]:
         """The scores of a batch.
 
         Args:
-            x: `support_x`, `support_y`, `query_x`, each `(tasks, examples, ...)`; where
-                tasks differ in size also `support_count` and `query_count`, `(tasks,)`.
+            x: A Keras example of episodes, see `tfmeta.core.Batch`.
             y: `(tasks, queries)` labels, or `(tasks, queries, ...)` float targets.
 
         Returns:
-            `(1, tasks)`; or `(steps + 1, tasks)` with the curve, the last row being
-            the score after all steps.
+            For each metric of the targets `(1, tasks)`; or `(steps + 1, tasks)` with
+            the curve, the last row being the score after all steps.
 
         Raises:
-            ValueError: If targets are not shaped as the learner's answers.
+            ValueError: If targets are not shaped as the learner's predictions.
         """
         return self._score(x, y)
 
-    def answers(self, x: dict[str, Tensor]) -> Tensor:
+    def predictions(self, x: dict[str, Nest]) -> Nest:
         """The logits or values for a batch's queries.
 
         Args:
@@ -60,45 +60,48 @@ class Scorer:
         Returns:
             `(tasks, queries, ...)`.
         """
-        return self._answer(x)
+        return self._predict(x)
 
-    def _answers(self, x: dict[str, Tensor]) -> Tensor:
-        episode, counts = Episode.from_batch(x, None), Episode.counts(x)
-        support, query_x = episode.support, episode.query.x
-        if counts is None:
-            adapted = self.learner.adapt_many(support, steps=self.steps)
-            return self.learner.predict_many(adapted, query_x)
-
-        def one(task: tuple[Examples, Tensor]) -> tuple[Tensor, list]:
-            adapted = self.learner.adapt(task[0], steps=self.steps)
-            answers = self.learner.predict(adapted, task[1])
-            return padded(answers, tf.shape(query_x)[1]), []
-
-        return map_tasks(
-            one, (support, query_x), counts=(counts.support, counts.query.x)
-        )[0]
-
-    def _scores(self, x: dict[str, Tensor], y: Tensor) -> Tensor:
+    def _scores(self, x: dict[str, Nest], y: Tensor) -> dict[str, Tensor]:
         if self.curve:
-            scores, _ = map_tasks(
-                lambda task: (self._curve_of_one(task), []),
-                Episode.from_batch(x, y),
-                counts=Episode.counts(x),
-            )
-            return tf.transpose(scores)
+            return self._curves(Batch.read(x, y))
+        targets = self.learner.targets_for(y)
         counts = x.get("query_count", tf.fill(tf.shape(y)[:1], tf.shape(y)[1]))
-        return tf.map_fn(
-            lambda task: task_score(task[0][: task[2]], task[1][: task[2]]),
-            (self._answers(x), y, counts),
-            fn_output_signature=tf.float32,
-        )[None]
 
-    def _curve_of_one(self, episode: Episode) -> Tensor:
-        path = self.learner.trajectory(episode.support, steps=self.steps)
-        return tf.map_fn(
-            lambda adapted: task_score(
-                self.learner.predict(adapted, episode.query.x), episode.query.y
-            ),
-            path,
-            fn_output_signature=tf.float32,
-        )
+        def one(task: Nest) -> dict[str, Tensor]:
+            *both, real = task
+            return targets.metrics(*tf.nest.map_structure(lambda t: t[:real], both))
+
+        predictions = self.learner.answer(x, steps=self.steps)
+        scores = _mapped(one, (predictions, y, counts))
+        return {name: score[tf.newaxis] for name, score in scores.items()}
+
+    def _curves(self, batch: Batch) -> dict[str, Tensor]:
+        def one(task: tuple[Episode, Nest]) -> tuple[dict[str, Tensor], list]:
+            episode, descriptor = task
+            options = Options(steps=self.steps, task=descriptor)
+            targets = self.learner.targets_for(episode.query.y)
+            path = self.learner.trajectory(episode.support, options)
+
+            def score(adapted: Nest) -> dict[str, Tensor]:
+                predictions = self.learner.predict(adapted, episode.query.x, options)
+                return targets.metrics(predictions, episode.query.y)
+
+            return _mapped(score, path), []
+
+        counts = None
+        if batch.counts is not None:
+            whole = tf.nest.map_structure(lambda _: None, batch.task)
+            counts = (batch.counts, whole)
+        scores, _ = map_tasks(one, (batch.episode, batch.task), counts=counts)
+        return {name: tf.transpose(score) for name, score in scores.items()}
+
+
+def _mapped(function: Any, nest: Nest) -> dict[str, Tensor]:
+    """Maps a function to float32 scalars by name over the leading axis."""
+    first = tf.nest.map_structure(lambda t: t[0], nest)
+    names = tf.function(function, autograph=False).get_concrete_function(
+        tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), first)
+    )
+    signature = dict.fromkeys(names.structured_outputs, tf.float32)
+    return tf.map_fn(function, nest, fn_output_signature=signature)

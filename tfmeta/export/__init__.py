@@ -1,5 +1,5 @@
 """Floor 5: SavedModels that adapt where they are served."""
 
-from tfmeta.export.save import save, save_classifier
+from tfmeta.export.save import save, save_classifier, save_regressor
 
-__all__ = ["save", "save_classifier"]
+__all__ = ["save", "save_classifier", "save_regressor"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.core import Labels, Targets
 from tfmeta.export.signatures import ADAPT, BOTH, DEFAULT, PREDICT
 from tfmeta.learners import Learner
 
@@ -24,6 +25,16 @@ _NORMALISATIONS = {
     "no other query.",
     "task": "task: each call's own batch. Transductive: a query's answer depends on "
     "the other queries of its request.",
+}
+_WHAT = {
+    ("labels", False): "This SavedModel learns to classify from a few labelled "
+    "examples, in the graph, and answers queries. It needs TensorFlow alone.",
+    ("labels", True): "This SavedModel classifies; it has learned its classes and "
+    "learns no others. It needs TensorFlow alone.",
+    ("values", False): "This SavedModel learns to predict values from a few examples "
+    "with known ones, in the graph, and answers queries. It needs TensorFlow alone.",
+    ("values", True): "This SavedModel predicts the values of one task that it has "
+    "learned. It needs TensorFlow alone.",
 }
 _SNIPPET = """\
 import json, tensorflow as tf
@@ -77,36 +88,46 @@ class Facts:
 
     Attributes:
         learner: The learner's class name.
+        targets: What `y` is.
         steps: Inner steps when served; None where it takes none.
         max_way: The most classes; None for any number.
         normalisation: The normalisation mode.
-        names: The classes of an adapted classifier; None where it is to adapt yet.
-        reject_below: Which best probability it takes to be answered; None for any.
+        names: The classes of an adapted classifier; None where there are none.
+        reject_below: The best probability below which a query is rejected; None for
+            none.
+        adapted: Whether it has been adapted to its task, so that it only predicts.
     """
 
     learner: str
+    targets: Targets
     steps: int | None
     max_way: int | None
     normalisation: str
     names: Sequence[str] | None
     reject_below: float | None
+    adapted: bool
 
     @classmethod
     def of(
         cls,
         learner: Learner,
+        targets: Targets,
         steps: int | None,
         names: Sequence[str] | None = None,
         reject_below: float | None = None,
+        *,
+        adapted: bool = False,
     ) -> Facts:
-        """Reads them off a learner."""
+        """Reads them off a learner; the other arguments are the attributes."""
         return cls(
             type(learner).__name__,
+            targets,
             steps,
             learner.max_way,
-            learner.normalisation,
+            learner.mode,
             names,
             reject_below,
+            adapted or names is not None,
         )
 
 
@@ -151,13 +172,14 @@ def _tensors(request: dict[str, Any]) -> dict[str, tf.Tensor]:
 def _sample(specs: dict[str, tf.TensorSpec]) -> dict[str, np.ndarray]:
     """A tiny request: three examples of two classes and a query, or two queries."""
     draws = np.random.default_rng(0)
-    sizes = {"support_x": 3, "query_x": 1 if "support_x" in specs else 2}
+    adapts = "support_y" in specs
     values: dict[str, np.ndarray] = {}
     for name, spec in specs.items():
-        if name == "support_y":
+        if name == "support_y" and spec.dtype.is_integer:
             values[name] = np.array([0, 1, 1], np.int32)
             continue
-        shape = (sizes[name], *spec.shape[1:])
+        asked = 1 if adapts else 2
+        shape = (3 if name.startswith("support") else asked, *spec.shape[1:])
         if spec.dtype.is_integer:
             values[name] = draws.integers(2, size=shape).astype(np.int32)
         else:
@@ -167,19 +189,7 @@ def _sample(specs: dict[str, tf.TensorSpec]) -> dict[str, np.ndarray]:
 
 def _about(facts: Facts, served_name: str) -> list[str]:
     steps = "" if facts.steps is None else f", {facts.steps} inner steps"
-    if facts.names is None:
-        what = (
-            "This SavedModel learns to classify from a few labelled examples, in the "
-            "graph, and answers queries. It needs TensorFlow alone."
-        )
-        most = "any number" if facts.max_way is None else f"up to {facts.max_way}"
-        classes = f"{most}, labelled 0, 1, 2, ...; examples per class may differ"
-    else:
-        what = (
-            "This SavedModel classifies; it has learned its classes and learns no "
-            "others. It needs TensorFlow alone."
-        )
-        classes = ", ".join(facts.names)
+    labels = isinstance(facts.targets, Labels)
     rejected = ""
     if facts.reject_below is not None:
         rejected = (
@@ -189,17 +199,24 @@ def _about(facts: Facts, served_name: str) -> list[str]:
     return [
         f"# {served_name}",
         "",
-        what,
+        _WHAT[facts.targets.name, facts.adapted],
         "",
         f"* Method: {facts.learner}{steps}.",
-        f"* Classes: {classes}.{rejected}",
+        *([f"* Classes: {_classes(facts)}.{rejected}"] if labels else []),
         f"* Normalisation: {_NORMALISATIONS[facts.normalisation]}",
         "* Inputs: scaled as in training, images float32 in 0..1.",
-        "* Refused with a sentence: NaN or infinite values, no support examples, "
-        "labels out of range.",
+        "* Refused with a sentence: NaN or infinite values, no support examples"
+        f"{', labels out of range' if labels else ''}.",
         f"* Written with TensorFlow {tf.__version__}.",
         "",
     ]
+
+
+def _classes(facts: Facts) -> str:
+    if facts.names is not None:
+        return ", ".join(facts.names)
+    most = "any number" if facts.max_way is None else f"up to {facts.max_way}"
+    return f"{most}, labelled 0, 1, 2, ...; examples per class may differ"
 
 
 def _tables(signatures: dict[str, Any]) -> list[str]:
@@ -210,7 +227,8 @@ def _tables(signatures: dict[str, Any]) -> list[str]:
             continue
         rows = [_row("input", n, s) for n, s in _inputs(function).items()]
         if name == PREDICT and ADAPT in signatures:
-            rows = [rows[0], f"| input | all that `{ADAPT}` gives | | |"]
+            rows = [row for row in rows if "`query_x" in row]
+            rows.append(f"| input | all that `{ADAPT}` gives | | |")
         rows += [_row("output", n, s) for n, s in function.structured_outputs.items()]
         lines += [
             "",
@@ -241,7 +259,9 @@ def _how_to_ask(request: dict, answer: dict, served_name: str) -> list[str]:
 
 def _inputs(function: Any) -> dict[str, tf.TensorSpec]:
     args, kwargs = function.structured_input_signature
-    return {**{spec.name: spec for spec in args}, **kwargs}
+    specs = {**{spec.name: spec for spec in args}, **kwargs}
+    order = sorted(specs, key=lambda name: (not name.startswith("support"), name))
+    return {name: specs[name] for name in order}
 
 
 def _short(value: Any, length: int = 60) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfmeta.core import Labels, Values
 from tfmeta.core.episode import Nest
-from tfmeta.core.example import example_spec
+from tfmeta.export.example import Shape
 from tfmeta.export.readme import Facts, write_readme
 from tfmeta.export.signatures import adaptive, fixed, module_of
 from tfmeta.export.version_folder import VersionFolder
@@ -23,25 +24,29 @@ def save(
     *,
     allow_transductive: bool = False,
     steps: int | None = None,
-    example_shape: Sequence[int] | None = None,
+    example_shape: Shape | None = None,
 ) -> pathlib.Path:
     """Writes a SavedModel that learns new tasks without Python code of ours.
 
     Its signatures are `adapt` (a support set in, the adapted state out as named
     tensors), `predict` (queries and that state in, answers out) and
     `adapt_and_predict`, which is also `serving_default`. The numbers of examples and
-    queries are free in each request, and so is the way unless the net has a head.
-    Inputs are float32, scaled as in training: images to 0..1. Content that cannot be
-    right is refused inside the graph with a sentence. A README.md in the folder shows
-    how to ask, with a request that was run on the saved model and the answer it gave.
+    queries are free in each request, and so is the way unless the net has a head. The
+    inputs of a net that takes a nest are named by it, such as `support_x_NAME` and
+    `query_x_NAME`. Answers are `probabilities` and `labels`, or `values` of a learner
+    of values. Inputs are float32, scaled as in training: images to 0..1. Content that
+    cannot be right is refused inside the graph with a sentence. A README.md in the
+    folder shows how to ask, with a request that was run on the saved model and the
+    answer it gave.
 
     Args:
-        model: A `MetaModel` or a `Learner` that classifies.
+        model: A `MetaModel` or a `Learner`.
         path: "exported/3" is version 3; "exported" takes the next free number in it.
         allow_transductive: Whether normalisation "task" may be served, where a query's
             answer depends on the other queries of its request.
-        steps: Inner steps; None for the learner's own number outside training.
-        example_shape: The shape of one example; None for the net's input shape.
+        steps: The number of inner steps; None for the learner's own outside training.
+        example_shape: The shape of one example, for a learner without a net of a dict
+            one for each part; None for the net's input shape.
 
     Returns:
         The version folder.
@@ -65,18 +70,18 @@ def save(
     learner = as_learner(model)
     _check_mode(learner, allow_transductive)
     _check_steps(learner, steps)
-    example = _example(learner, example_shape)
-    if learner.max_way == 1:
+    targets = learner.targets_for()
+    if learner.max_way == 1 and isinstance(targets, Labels):
         raise ValueError(
             "The net's head has a single output, which cannot tell classes apart. "
-            "Export a classifier: give its net a head of as many outputs as classes, "
-            "or none."
+            "Give its net a head of as many outputs as classes, or none; or, if it "
+            'learns values, give the learner targets="values".'
         )
-    folder = VersionFolder(path)
     used = learner.default_steps if steps is None else steps
-    signatures = adaptive(learner, example, steps)
+    signatures = adaptive(learner, targets, steps, example_shape)
+    folder = VersionFolder(path)
     module = module_of(learner, signatures.values())
-    return _write(module, signatures, folder, Facts.of(learner, used))
+    return _write(module, signatures, folder, Facts.of(learner, targets, used))
 
 
 def save_classifier(
@@ -87,7 +92,7 @@ def save_classifier(
     *,
     reject_below: float | None = None,
     allow_transductive: bool = False,
-    example_shape: Sequence[int] | None = None,
+    example_shape: Shape | None = None,
 ) -> pathlib.Path:
     """Writes a SavedModel of one adapted classifier; it only predicts.
 
@@ -114,13 +119,13 @@ def save_classifier(
 
     Example:
         >>> import tempfile
-        >>> from tfmeta.core import Examples
+        >>> from tfmeta.core import Examples, Options
         >>> from tfmeta.learners import NearestNeighbour
         >>> support = Examples(tf.constant([[0.0], [1.0]]), tf.constant([0, 1]))
         >>> learner = NearestNeighbour()
         >>> folder = save_classifier(
         ...     learner,
-        ...     learner.adapt(support),
+        ...     learner.adapt(support, Options()),
         ...     ["owl", "wren"],
         ...     tempfile.mkdtemp(),
         ...     example_shape=(1,),
@@ -130,7 +135,6 @@ def save_classifier(
         [b'wren']
     """
     _check_mode(learner, allow_transductive)
-    example = _example(learner, example_shape)
     names = [c.decode() if isinstance(c, bytes) else str(c) for c in classes]
     if not names:
         raise ValueError("A classifier needs at least one class. Received: none.")
@@ -139,12 +143,54 @@ def save_classifier(
             "reject_below must be a probability, in 0..1, or None. Received: "
             f"{reject_below}."
         )
-    folder = VersionFolder(path)
-    signatures, held = fixed(learner, adapted, names, example, reject_below)
-    module = module_of(learner, signatures.values(), *held)
-    return _write(
-        module, signatures, folder, Facts.of(learner, None, names, reject_below)
+    targets = Labels()
+    signatures, held = fixed(
+        learner,
+        adapted,
+        targets,
+        example_shape=example_shape,
+        names=names,
+        reject_below=reject_below,
     )
+    folder = VersionFolder(path)
+    module = module_of(learner, signatures.values(), *held)
+    facts = Facts.of(learner, targets, None, names, reject_below)
+    return _write(module, signatures, folder, facts)
+
+
+def save_regressor(
+    learner: Learner,
+    adapted: Nest,
+    path: str | os.PathLike[str],
+    *,
+    allow_transductive: bool = False,
+    example_shape: Shape | None = None,
+) -> pathlib.Path:
+    """Writes a SavedModel of one task of values that was adapted to; it only predicts.
+
+    Its signature `predict`, which is also `serving_default`, takes `query_x` and
+    gives `values` `(queries, ...)`.
+
+    Args:
+        learner: The learner that adapted.
+        adapted: What its `adapt` returned.
+        path: "power/3" is version 3; "power" takes the next free number in it.
+        allow_transductive: As in `save`.
+        example_shape: As in `save`.
+
+    Returns:
+        The version folder.
+
+    Raises:
+        ValueError: If it cannot be served so, or the folder not be written.
+    """
+    _check_mode(learner, allow_transductive)
+    targets = Values()
+    signatures, held = fixed(learner, adapted, targets, example_shape=example_shape)
+    folder = VersionFolder(path)
+    module = module_of(learner, signatures.values(), *held)
+    facts = Facts.of(learner, targets, None, adapted=True)
+    return _write(module, signatures, folder, facts)
 
 
 def _write(
@@ -157,7 +203,7 @@ def _write(
 
 
 def _check_mode(learner: Learner, allow_transductive: bool) -> None:
-    if learner.normalisation == "task" and not allow_transductive:
+    if learner.mode == "task" and not allow_transductive:
         raise ValueError(
             'normalisation="task" makes a served answer depend on the other queries '
             'of its request. Train with normalisation="support", or pass '
@@ -175,20 +221,3 @@ def _check_steps(learner: Learner, steps: int | None) -> None:
         )
     if steps < 0:
         raise ValueError(f"steps must be at least 0. Received: {steps}.")
-
-
-def _example(learner: Learner, shape: Sequence[int] | None) -> tf.TensorSpec:
-    """The shape and dtype of one example, every axis known."""
-    spec = example_spec(learner.net)
-    asked = spec.shape if shape is None else tf.TensorShape(tuple(shape))
-    if not spec.shape.is_compatible_with(asked):
-        raise ValueError(
-            f"example_shape={tuple(asked)} does not fit the net, which takes examples "
-            f"of shape {tuple(spec.shape)}. Leave example_shape out."
-        )
-    if not asked.is_fully_defined():
-        raise ValueError(
-            f"{type(learner).__name__} does not fix the shape of an example. Pass "
-            f"example_shape, such as (28, 28, 1). Received: {shape}."
-        )
-    return tf.TensorSpec(asked, spec.dtype)

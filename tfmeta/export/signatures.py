@@ -7,10 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfmeta.core import Examples
+from tfmeta.core import Examples, Options, Targets
 from tfmeta.core.episode import Nest, Tensor
+from tfmeta.core.nests import count, named
 from tfmeta.export.checks import checked, finite_checks, support_checks
-from tfmeta.export.nests import named
+from tfmeta.export.example import Shape, Specs, example_specs, target_spec
 from tfmeta.learners import Learner
 
 ADAPT = "adapt"
@@ -20,31 +21,38 @@ DEFAULT = "serving_default"
 
 
 def adaptive(
-    learner: Learner, example: tf.TensorSpec, steps: int | None
+    learner: Learner,
+    targets: Targets,
+    steps: int | None,
+    example_shape: Shape | None = None,
 ) -> dict[str, Any]:
     """A learner's three graphs, free of Python: adapt, predict, both.
 
     Args:
         learner: The learner.
-        example: The shape and dtype of one example.
-        steps: Inner steps; None for the learner's own number.
+        targets: What `y` is.
+        steps: The number of inner steps; None for the learner's own.
+        example_shape: The shape of one example; None for what the learner's net takes.
 
     Returns:
         The concrete functions by signature name.
+
+    Raises:
+        ValueError: If the shape of an example is not known.
     """
-    verbs = _Verbs(learner, steps)
-    support_x = _many(example, "support_x")
-    support_y = tf.TensorSpec([None], tf.int32, "support_y")
-    query_x = _many(example, "query_x")
-    adapt = _graph(verbs.adapt, support_x, support_y)
+    verbs = _Verbs(learner, targets, steps)
+    verbs.support_x, support = example_specs(learner, "support_x", example_shape)
+    verbs.query_x, query = example_specs(learner, "query_x", example_shape)
+    support = {**support, "support_y": target_spec(learner, targets, "support_y")}
+    adapt = _graph(verbs.adapt, support)
     state = {
         name: tf.TensorSpec(spec.shape, spec.dtype, name)
         for name, spec in adapt.structured_outputs.items()
     }
-    both = _graph(verbs.adapt_and_predict, support_x, support_y, query_x)
+    both = _graph(verbs.adapt_and_predict, {**support, **query})
     return {
         ADAPT: adapt,
-        PREDICT: _graph(verbs.predict, query_x, **state),
+        PREDICT: _graph(verbs.predict, {**query, **state}),
         BOTH: both,
         DEFAULT: both,
     }
@@ -53,55 +61,68 @@ def adaptive(
 class _Verbs:
     """A learner's verbs with checked content and named tensors."""
 
-    def __init__(self, learner: Learner, steps: int | None):
-        self.learner, self.steps = learner, steps
-        self.nest: Nest = None
+    def __init__(self, learner: Learner, targets: Targets, steps: int | None):
+        self.learner, self.targets = learner, targets
+        self.options = Options(steps=steps)
+        self.support_x: Nest = None  # The structures, with the names of inputs.
+        self.query_x: Nest = None
+        self.adapted: Nest = None
 
-    def adapt(self, support_x, support_y):
-        x, y = checked([support_x, support_y], self._support(support_x, support_y))
-        self.nest = self.learner.adapt(Examples(x, y), steps=self.steps)
-        return named(self.nest)
+    def adapt(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """Adapts to a support set; returns the adapted state as named tensors."""
+        inputs = checked(inputs, self._support_checks(inputs))
+        self.adapted = self._adapted(inputs)
+        return named(self.adapted)
 
-    def predict(self, query_x, **adapted):
-        inputs = {"query_x": query_x, **adapted}
-        checks = [c for name, x in inputs.items() for c in finite_checks(name, x)]
-        x, *leaves = checked(list(inputs.values()), checks)
-        by_name = dict(zip(adapted, leaves, strict=True))
+    def predict(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """Answers queries from an adapted state."""
+        inputs = checked(inputs, _finite(inputs))
         # In the order of the nest, which need not be that of the arguments.
-        ordered = [by_name[name] for name in named(self.nest)]
-        nest = tf.nest.pack_sequence_as(self.nest, ordered)
-        return answers(_logits(self.learner, nest, x))
+        leaves = [inputs[name] for name in named(self.adapted)]
+        adapted = tf.nest.pack_sequence_as(self.adapted, leaves)
+        return self._outputs(adapted, inputs)
 
-    def adapt_and_predict(self, support_x, support_y, query_x):
-        x, y, query = checked(
-            [support_x, support_y, query_x],
-            [
-                *self._support(support_x, support_y),
-                *finite_checks("query_x", query_x),
-            ],
-        )
-        adapted = self.learner.adapt(Examples(x, y), steps=self.steps)
-        return answers(_logits(self.learner, adapted, query))
+    def adapt_and_predict(self, **inputs: Tensor) -> dict[str, Tensor]:
+        """Adapts to a support set and answers queries."""
+        query = {n: inputs[n] for n in tf.nest.flatten(self.query_x)}
+        checks = [*self._support_checks(inputs), *_finite(query)]
+        inputs = checked(inputs, checks)
+        return self._outputs(self._adapted(inputs), inputs)
 
-    def _support(self, x, y):
-        return support_checks(x, y, self.learner.max_way)
+    def _support_checks(self, inputs: dict[str, Tensor]) -> list[Any]:
+        x = {n: inputs[n] for n in tf.nest.flatten(self.support_x)}
+        y, max_way = inputs["support_y"], self.learner.max_way
+        return support_checks(x, y, self.targets, max_way)
+
+    def _adapted(self, inputs: dict[str, Tensor]) -> Nest:
+        x = _filled(self.support_x, inputs)
+        return self.learner.adapt(Examples(x, inputs["support_y"]), self.options)
+
+    def _outputs(self, adapted: Nest, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        x = _filled(self.query_x, inputs)
+        predictions = predictions_of(self.learner, adapted, x, self.options)
+        return checked_outputs(self.targets, predictions)
 
 
 def fixed(
     learner: Learner,
     adapted: Nest,
-    names: Sequence[str],
-    example: tf.TensorSpec,
+    targets: Targets,
+    *,
+    example_shape: Shape | None = None,
+    names: Sequence[str] | None = None,
     reject_below: float | None = None,
 ) -> tuple[dict[str, Any], list[tf.Variable]]:
-    """One adapted classifier's graph, free of Python; it only predicts.
+    """The graph of one adapted task, free of Python; it only predicts.
 
     Args:
         learner: The learner.
         adapted: What its `adapt` returned.
-        names: The classes' names; the first columns of the logits are theirs.
-        example: The shape and dtype of one example.
-        reject_below: Below which best probability the label is -1 and the name "";
+        targets: What `y` is.
+        example_shape: The shape of one example; None for what the learner's net takes.
+        names: The classes' names, of labels; the first columns of the logits are
+            theirs.
+        reject_below: The best probability below which the label is -1 and the name "";
             None answers all.
 
     Returns:
@@ -109,13 +130,18 @@ def fixed(
         `adapted`.
     """
     held = [tf.Variable(t, trainable=False) for t in tf.nest.flatten(adapted)]
+    structure, specs = example_specs(learner, "query_x", example_shape)
 
-    def predict(query_x):
-        (x,) = checked([query_x], finite_checks("query_x", query_x))
+    def predict(**inputs: Tensor) -> dict[str, Tensor]:
+        inputs = checked(inputs, _finite(inputs))
         nest = tf.nest.pack_sequence_as(
             adapted, [tf.convert_to_tensor(v) for v in held]
         )
-        answer = answers(_logits(learner, nest, x)[:, : len(names)])
+        x = _filled(structure, inputs)
+        predictions = predictions_of(learner, nest, x, Options())
+        if names is None:
+            return checked_outputs(targets, predictions)
+        answer = checked_outputs(targets, predictions[:, : len(names)])
         told = tf.gather(tf.constant(names), answer["labels"])
         if reject_below is None:
             return {**answer, "names": told}
@@ -123,39 +149,53 @@ def fixed(
         labels = tf.where(sure, answer["labels"], -1)
         return {**answer, "labels": labels, "names": tf.where(sure, told, "")}
 
-    graph = _graph(predict, _many(example, "query_x"))
+    graph = _graph(predict, specs)
     return {PREDICT: graph, DEFAULT: graph}, held
 
 
-def _logits(learner: Learner, adapted: Nest, x: Tensor) -> Tensor:
-    """The learner's answers; where there are no queries, it is shown one of zeros.
+def predictions_of(learner: Learner, adapted: Nest, x: Nest, options: Options) -> Nest:
+    """The learner's predictions; where there are no queries, it is shown one of zeros.
 
     Batch statistics of nothing do not exist, and some kernels fail on no examples.
-    """
-    count = tf.shape(x)[0]
-    extra = tf.zeros([tf.maximum(1 - count, 0), *x.shape[1:]], x.dtype)
-    return learner.predict(adapted, tf.concat([x, extra], 0))[:count]
-
-
-def answers(logits: Tensor) -> dict[str, Tensor]:
-    """Logits as a server gives them back.
 
     Args:
-        logits: `(queries, way)`; -inf for classes that are not present.
+        learner: The learner.
+        adapted: What its `adapt` returned.
+        x: `(queries, ...)`, perhaps no queries.
+        options: What the learner is told.
 
     Returns:
-        `probabilities` `(queries, way)` float32, 0 for a class that is not present;
-        `labels` `(queries,)` int32, the most probable.
+        `(queries, ...)`.
     """
-    probabilities = tf.cast(tf.nn.softmax(logits), tf.float32)
-    sentence = (
-        "Adaptation gave no finite probabilities. Check that the inputs are scaled as "
-        "in training."
+    asked = tf.convert_to_tensor(count(x))
+
+    def with_one(leaf: Tensor) -> Tensor:
+        extra = tf.zeros([tf.maximum(1 - asked, 0), *leaf.shape[1:]], leaf.dtype)
+        return tf.concat([leaf, extra], 0)
+
+    shown = tf.nest.map_structure(with_one, x)
+    predictions = learner.predict(adapted, shown, options)
+    return tf.nest.map_structure(lambda p: p[:asked], predictions)
+
+
+def checked_outputs(targets: Targets, predictions: Nest) -> dict[str, Tensor]:
+    """What a server answers with, refused where it is no number.
+
+    Args:
+        targets: What `y` is.
+        predictions: What the learner predicted, `(queries, ...)`.
+
+    Returns:
+        The tensors of `Targets.outputs`.
+    """
+    outputs = targets.outputs(predictions)
+    sentence = tf.constant(
+        f"Adaptation gave no finite {next(iter(outputs))}. Check that the inputs are "
+        "scaled as in training."
     )
-    finite = tf.reduce_all(tf.math.is_finite(probabilities))
-    (probabilities,) = checked([probabilities], [(finite, tf.constant(sentence))])
-    labels = tf.argmax(probabilities, -1, output_type=tf.int32)
-    return {"probabilities": probabilities, "labels": labels}
+    floats = [t for t in outputs.values() if t.dtype.is_floating]
+    checks = [(tf.reduce_all(tf.math.is_finite(t)), sentence) for t in floats]
+    return checked(outputs, checks)
 
 
 def module_of(
@@ -178,9 +218,14 @@ def module_of(
     return module
 
 
-def _many(example: tf.TensorSpec, name: str) -> tf.TensorSpec:
-    return tf.TensorSpec([None, *example.shape], example.dtype, name)
+def _filled(structure: Nest, inputs: dict[str, Tensor]) -> Nest:
+    """Puts tensors where a structure has their names."""
+    return tf.nest.map_structure(lambda name: inputs[name], structure)
 
 
-def _graph(function: Any, *args: tf.TensorSpec, **kwargs: tf.TensorSpec) -> Any:
-    return tf.function(function, autograph=False).get_concrete_function(*args, **kwargs)
+def _finite(inputs: dict[str, Tensor]) -> list[Any]:
+    return [check for name, x in inputs.items() for check in finite_checks(name, x)]
+
+
+def _graph(function: Any, inputs: Specs) -> Any:
+    return tf.function(function, autograph=False).get_concrete_function(**inputs)

@@ -1,17 +1,27 @@
-"""Floor 3: how a learner's parameters move inside a task."""
+"""Floor 3: bodies and heads, and how a learner's parameters move inside a task."""
 
 from tfmeta.inner.adam import Adam
-from tfmeta.inner.base import UpdateRule
-from tfmeta.inner.descent import descend
+from tfmeta.inner.base import Step, UpdateRule, made_rule
+from tfmeta.inner.body import Body, State
+from tfmeta.inner.chain import Chain, chain
+from tfmeta.inner.clip_norm import ClipNorm
 from tfmeta.inner.gradient_descent import GradientDescent
+from tfmeta.inner.gradient_step import gradient_step
 from tfmeta.inner.learned_rates import LearnedRates
-from tfmeta.inner.unroll import unroll
+from tfmeta.inner.scan import scan
 
 __all__ = [
     "Adam",
+    "Body",
+    "Chain",
+    "ClipNorm",
     "GradientDescent",
     "LearnedRates",
+    "State",
+    "Step",
     "UpdateRule",
-    "descend",
-    "unroll",
+    "chain",
+    "gradient_step",
+    "made_rule",
+    "scan",
 ]

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.inner.base import UpdateRule
+from tfmeta.inner.base import Step, UpdateRule
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -20,9 +20,11 @@ class Adam(UpdateRule):
 
     Args:
         learning_rate: The step size, above zero.
-        beta_1: Of the mean of gradients; 0 (as in Reptile) for none.
-        beta_2: Of the mean of squared gradients.
-        epsilon: Least size of a gradient's root mean square.
+        beta_1: What the mean of gradients keeps at each step; 0 (as in Reptile) takes
+            the gradient alone.
+        beta_2: What the mean of squared gradients keeps at each step.
+        epsilon: The least size of a gradient's root mean square.
+        **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -59,30 +61,20 @@ class Adam(UpdateRule):
         )
 
     def update(
-        self, grads: list[Tensor], state: Nest, params: list[Tensor], step: Tensor
+        self, grads: list[Tensor], state: Nest, params: list[Tensor], step: Step
     ) -> tuple[list[Tensor], Nest]:
         """Takes one step; see `UpdateRule.update`."""
 
-        def moved(p, m, v):
-            count = tf.cast(step + 1, p.dtype)
-            m = m / (1 - tf.constant(self.beta_1, p.dtype) ** count)
-            v = v / (1 - tf.constant(self.beta_2, p.dtype) ** count)
-            return p - self.learning_rate * m * tf.math.rsqrt(v + self.epsilon**2)
+        def move(m, v):
+            count = tf.cast(step.number + 1, m.dtype)
+            m = m / (1 - tf.constant(self.beta_1, m.dtype) ** count)
+            v = v / (1 - tf.constant(self.beta_2, m.dtype) ** count)
+            return -self.learning_rate * m * tf.math.rsqrt(v + self.epsilon**2)
 
         def mean(old, new, beta):
             return [beta * o + (1 - beta) * n for o, n in zip(old, new, strict=True)]
 
         first = mean(state[0], grads, self.beta_1)
         second = mean(state[1], [g * g for g in grads], self.beta_2)
-        params = [moved(*each) for each in zip(params, first, second, strict=True)]
-        return params, (first, second)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this rule again."""
-        return {
-            **super().get_config(),
-            "learning_rate": self.learning_rate,
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }
+        updates = [move(m, v) for m, v in zip(first, second, strict=True)]
+        return updates, (first, second)

@@ -1,10 +1,14 @@
-"""Which of a net's weights adapt."""
+"""Which of a net's weights adapt, and the part of the net that does not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
+import tensorflow as tf
+
+from tfmeta import keras_internals
 
 AdaptOnly = str | Sequence[str] | Callable[[str], bool]
 
@@ -14,8 +18,9 @@ def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool
 
     Args:
         net: A built Keras model.
-        adapt_only: What their paths, such as "head/kernel", begin with: one prefix or
-            several. Or a function of the path. None for all.
+        adapt_only: Parts of the variables' paths inside the net, such as "head" or
+            "block1/kernel": one or several. A part is matched whole, so that "block1"
+            does not take "block10". Or a function of the path. None for all.
 
     Returns:
         One for each of `net.trainable_variables`.
@@ -29,14 +34,14 @@ def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool
         >>> chosen_to_adapt(net, "head")
         [False, False, True, True]
     """
-    paths = [variable.path for variable in net.trainable_variables]
+    paths = paths_inside(net)
     if adapt_only is None:
         return [True] * len(paths)
     if callable(adapt_only):
         chosen = [bool(adapt_only(path)) for path in paths]
     else:
-        prefixes = (adapt_only,) if isinstance(adapt_only, str) else tuple(adapt_only)
-        chosen = [path.startswith(prefixes) for path in paths]
+        parts = (adapt_only,) if isinstance(adapt_only, str) else tuple(adapt_only)
+        chosen = [any(_within(part, path) for part in parts) for path in paths]
     if all(chosen) or not any(chosen):
         raise ValueError(
             f"adapt_only must match some of the net's weights and not all. Received: "
@@ -44,3 +49,59 @@ def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool
             f"{', '.join(paths)}."
         )
     return chosen
+
+
+def paths_inside(net: keras.Model) -> list[str]:
+    """The paths of a net's trainable variables, the net's own name left out."""
+    return [v.path.removeprefix(f"{net.name}/") for v in net.trainable_variables]
+
+
+def split_net(
+    net: keras.Model, adapts: Sequence[bool]
+) -> tuple[keras.Model | None, keras.Model | None]:
+    """Cuts off the part of a net that is fixed and comes before all that adapts.
+
+    Args:
+        net: A built Keras model.
+        adapts: For each of `net.trainable_variables`, whether it adapts.
+
+    Returns:
+        The fixed part, and the rest, which takes what the fixed part gives; both share
+        the net's layers. The first is None where nothing comes before, or where the
+        net's class is one's own, so that it cannot be cut; the second is None where
+        nothing adapts.
+    """
+    if not any(adapts):
+        return net, None
+    functional = keras_internals.functional(net)
+    if functional is None or all(adapts):
+        return None, net
+    adapting = {
+        id(v)
+        for v, adapted in zip(net.trainable_variables, adapts, strict=True)
+        if adapted
+    }
+    moving: set[int] = set()  # Tensors that differ from step to step.
+    fixed: set[int] = set()  # Tensors that an operation makes, always the same.
+    needed: dict[int, Any] = {}  # Fixed tensors that what adapts takes.
+    for operation, inputs, outputs in keras_internals.operations(functional):
+        own = {id(v) for v in getattr(operation, "trainable_variables", [])}
+        if own & adapting or any(id(t) in moving for t in inputs):
+            moving.update(id(t) for t in outputs)
+            needed.update((id(t), t) for t in inputs if id(t) not in moving)
+        else:
+            fixed.update(id(t) for t in outputs)
+    ends = tf.nest.flatten(functional.output)
+    needed.update((id(t), t) for t in ends if id(t) not in moving)
+    if not fixed & needed.keys():
+        return None, net
+    cut = list(needed.values())
+    return (
+        keras.Model(functional.input, cut, name=f"{net.name}_fixed"),
+        keras.Model(cut, functional.output, name=f"{net.name}_adapting"),
+    )
+
+
+def _within(part: str, path: str) -> bool:
+    """Whether whole parts of a path, one after the other, are those given."""
+    return f"/{part.strip('/')}/" in f"/{path}/"

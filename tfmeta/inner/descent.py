@@ -1,66 +1,228 @@
-"""Gradient steps on a support loss."""
+"""Gradient steps on copies of a net's weights and of a head's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-import keras
 import tensorflow as tf
 
-from tfmeta.core.episode import Tensor
+from tfmeta.core.episode import Examples, Nest, Tensor
+from tfmeta.core.options import Options
+from tfmeta.core.targets import Labels, Targets
+from tfmeta.inner.adapt_only import split_net
 from tfmeta.inner.base import UpdateRule
-from tfmeta.inner.unroll import trajectory, unroll
+from tfmeta.inner.body import Body
+from tfmeta.inner.gradient_step import gradient_step
+from tfmeta.inner.heads import Head
+from tfmeta.inner.minibatches import minibatch, spread_order
+from tfmeta.inner.scan import ScanStep, scan
+from tfmeta.ops import masked, present_classes
 
 
-def descend(
-    objective: Callable[[list[Tensor], Tensor], Tensor],
-    params: list[Tensor],
-    rule: UpdateRule,
-    *,
-    steps: int,
-    variables: Sequence[keras.Variable] = (),
-    first_order: bool = False,
-    differentiable: bool = True,
-    keep: bool = False,
-) -> list[Tensor]:
-    """Takes inner steps down an objective.
+class Descent:
+    """Adapts copies of a net's weights to a support set; pure.
+
+    The part of a net that is fixed and comes before all that adapts runs once, not in
+    every step. Classes absent from the support set get the logit -inf.
 
     Args:
-        objective: Of the parameters and the step's number, to a scalar. Tensors it
-            reads beside them and `variables` count as constants.
-        params: Where to start.
-        rule: How a gradient becomes a step.
-        steps: How many, at least 0.
-        variables: The trainable variables that the objective or the rule reads.
-        first_order: Whether the gradient counts as a constant for who differentiates
-            through the steps: the step's derivative is then the identity.
-        differentiable: Whether anyone will differentiate through the steps.
-        keep: Whether to return the parameters on the whole way.
+        body: The net and its normalisation.
+        rule: How a gradient becomes an update.
+        head: The net's own last layer, or one made for each task, which always adapts.
+        first_order: Whether the steps' gradients count as constants.
+        adapts: For each of the net's trainable variables, whether it adapts; None for
+            all.
+        batch_size: The number of support examples that a step looks at; None for all.
 
-    Returns:
-        The parameters after the last step; with `keep`, those before the first and
-        after each step, each `(steps + 1, ...)`.
+    Attributes:
+        bodies: The bodies whose states are in an adapted task.
     """
 
-    def step(carry, index):
-        params, state = carry
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(params)
-            loss = objective(params, index)
-        grads = tape.gradient(
-            loss, params, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    def __init__(
+        self,
+        body: Body,
+        rule: UpdateRule,
+        *,
+        head: Head,
+        first_order: bool,
+        adapts: Sequence[bool] | None = None,
+        batch_size: int | None = None,
+    ):
+        self.body, self.rule, self.head = body, rule, head
+        self.first_order, self.batch_size = first_order, batch_size
+        variables = body.net.trainable_variables
+        self._adapts = [True] * len(variables) if adapts is None else list(adapts)
+        parts = split_net(body.net, self._adapts)
+        self._fixed, self._moving = (
+            body if net is body.net else net and body.part(net, place)
+            for place, net in enumerate(parts)
         )
-        if first_order:
-            grads = [tf.stop_gradient(g) for g in grads]
-        return rule.update(grads, state, params, index)
+        self.bodies = [part for part in (self._fixed, self._moving) if part]
+        adapting = [v for v, a in zip(variables, self._adapts, strict=True) if a]
+        self._variables = adapting
+        shapes = [tuple(v.shape) for v in adapting] + head.shapes(body.features)
+        if not rule.built:
+            rule.build(shapes)
 
-    carry = (params, rule.init(params))
-    if keep:
-        return trajectory(step, carry, steps=steps)[0]
-    return unroll(
-        step,
-        carry,
-        steps=steps,
-        variables=variables,
-        differentiable=differentiable,
-    )[0]
+    def adapt(
+        self, support: Examples, options: Options, targets: Targets, steps: int
+    ) -> Nest:
+        """Takes inner steps on the support loss.
+
+        Args:
+            support: `x` `(examples, ...)`, `y` `(examples, ...)`.
+            options: `training` and `seed` are read.
+            targets: What `y` is.
+            steps: The number of inner steps.
+
+        Returns:
+            `params`, the adapted weights; `states`, what normalisation keeps for the
+            queries; for labels also `present`, `(way,)` bool.
+        """
+        task = self._task(support, options, targets)
+        step = self._step(task, options, steps)
+        carry = (task["start"], self.rule.init(task["start"]))
+        (params, _), _ = scan(step, carry, steps=steps)
+        return self._adapted(params, task, options)
+
+    def trajectory(
+        self, support: Examples, options: Options, targets: Targets, steps: int
+    ) -> Nest:
+        """What `adapt` returns after 0, 1, ... steps, stacked `(steps + 1, ...)`."""
+        task = self._task(support, options, targets)
+        step = self._step(task, options, steps)
+
+        def told(carry: Nest, index: Tensor) -> tuple[Nest, Nest]:
+            carry, _ = step(carry, index)
+            return carry, carry[0]
+
+        carry = (task["start"], self.rule.init(task["start"]))
+        _, path = scan(told, carry, steps=steps)
+        path = [
+            tf.concat([start[tf.newaxis], after], axis=0)
+            for start, after in zip(task["start"], path, strict=True)
+        ]
+
+        def after(params: list[Tensor]) -> Nest:
+            return self._adapted(params, task, options)
+
+        return tf.map_fn(
+            after,
+            path,
+            fn_output_signature=tf.nest.map_structure(
+                lambda t: tf.TensorSpec(t.shape, t.dtype), after(task["start"])
+            ),
+        )
+
+    def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
+        """Answers queries with adapted weights.
+
+        Args:
+            adapted: What `adapt` returned.
+            x: `(queries, ...)`.
+            options: `training` and `seed` are read.
+
+        Returns:
+            Logits `(queries, way)`, or the net's outputs.
+        """
+        weights, head = self._split(adapted["params"])
+        states = dict(zip(self.bodies, adapted["states"], strict=True))
+        if self._fixed is not None:
+            x = self._fixed.query(x, states[self._fixed], options)
+        if self._moving is not None:
+            x = self._moving.query(x, states[self._moving], options, weights)
+        return self._predictions(x, head, adapted.get("present"))
+
+    def displacement(self, adapted: Nest) -> dict[int, Tensor]:
+        """How far each adapted variable of the net moved: before minus after.
+
+        Args:
+            adapted: What `adapt` returned.
+
+        Returns:
+            A tensor for each, by the variable's `id`.
+        """
+        return {
+            id(variable): tf.convert_to_tensor(variable.value) - after
+            for variable, after in zip(self._variables, adapted["params"], strict=False)
+        }
+
+    def _task(
+        self, support: Examples, options: Options, targets: Targets
+    ) -> dict[str, Any]:
+        """What holds for all steps of a task."""
+        x, states = support.x, []
+        if self._fixed is not None:
+            x, state = self._fixed.support(x, options)
+            states.append(state)
+        weights = [tf.convert_to_tensor(v.value) for v in self._variables]
+        z = x
+        if self._moving is not None and self.head.made:
+            z, _ = self._moving.support(x, options, self._split(weights)[0])
+        present = None
+        if isinstance(targets, Labels):
+            way = self.head.way(self.body.features, support.y)
+            present = present_classes(support.y, way)
+        return {
+            "support": Examples(x, support.y),
+            "targets": targets,
+            "states": states,
+            "present": present,
+            "start": weights + self.head.start(z, support.y),
+        }
+
+    def _step(self, task: dict[str, Any], options: Options, steps: int) -> ScanStep:
+        support, size = task["support"], self.batch_size
+        order = None if size is None else spread_order(support.y)
+
+        def objective(params: list[Tensor], index: Tensor) -> Tensor:
+            weights, head = self._split(params)
+            seen = support
+            if size is not None:
+                seen = minibatch(support, order, index, size)
+            z = seen.x
+            if self._moving is not None:
+                of_step = options.fold("inner step", index)
+                z, _ = self._moving.support(z, of_step, weights)
+            predictions = self._predictions(z, head, task["present"])
+            return task["targets"].loss(predictions, seen.y)
+
+        return gradient_step(
+            objective, self.rule, steps=steps, first_order=self.first_order
+        )
+
+    def _adapted(
+        self, params: list[Tensor], task: dict[str, Any], options: Options
+    ) -> Nest:
+        """Adds what queries need beside the weights.
+
+        The statistics are those of the support set under the adapted weights.
+        """
+        states = list(task["states"])
+        if self._moving is not None:
+            weights, _ = self._split(params)
+            x = task["support"].x
+            states.append(self._moving.state_of(x, options, weights))
+        adapted = {"params": params, "states": states}
+        present = task["present"]
+        return adapted if present is None else {**adapted, "present": present}
+
+    def _split(self, params: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """The weights of the moving part, the adapted ones put in; the made head's."""
+        count = len(self._variables)
+        if self._moving is None:
+            return [], list(params)
+        adapted = {
+            id(v): p for v, p in zip(self._variables, params[:count], strict=True)
+        }
+        # A weight that adapts is not read: a saved model shall not hold it twice.
+        weights = [
+            adapted[id(v)] if id(v) in adapted else tf.convert_to_tensor(v.value)
+            for v in self._moving.net.trainable_variables
+        ]
+        return weights, list(params[count:])
+
+    def _predictions(self, z: Nest, head: list[Tensor], present: Any) -> Nest:
+        logits = self.head.logits(z, head)
+        return logits if present is None else masked(logits, present)

@@ -7,15 +7,16 @@ from typing import Any
 import keras
 
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.inner.base import UpdateRule
+from tfmeta.inner.base import Step, UpdateRule
 
 
 @keras.saving.register_keras_serializable("tfmeta")
 class GradientDescent(UpdateRule):
-    """`params - learning_rate * gradient`.
+    """Steps against the gradient: the update is `-learning_rate * gradient`.
 
     Args:
         learning_rate: The step size, above zero.
+        **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
         ValueError: If the learning rate is not above zero.
@@ -31,12 +32,7 @@ class GradientDescent(UpdateRule):
         self.learning_rate = learning_rate
 
     def update(
-        self, grads: list[Tensor], state: Nest, params: list[Tensor], step: Tensor
+        self, grads: list[Tensor], state: Nest, params: list[Tensor], step: Step
     ) -> tuple[list[Tensor], Nest]:
         """Takes one step; see `UpdateRule.update`."""
-        moved = [p - self.learning_rate * g for p, g in zip(params, grads, strict=True)]
-        return moved, state
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this rule again."""
-        return {**super().get_config(), "learning_rate": self.learning_rate}
+        return [-self.learning_rate * g for g in grads], state

@@ -1,4 +1,4 @@
-"""A learned step size for every weight, the inner rule of Meta-SGD."""
+"""Meta-SGD's inner rule: a learned rate for every weight."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from typing import Any
 import keras
 
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.inner.base import UpdateRule
+from tfmeta.core.renamed import refuse_renamed
+from tfmeta.inner.base import Step, UpdateRule
 
 
 @keras.saving.register_keras_serializable("tfmeta")
 class LearnedRates(UpdateRule):
-    """`params - rates * gradient`, with the rates meta-learned.
+    """Steps against the gradient, times a meta-learned rate of each number's own.
 
-    Every adapted number has a rate of its own, which the outer optimizer trains
-    along with the starting weights; a rate may become negative. Where the way is open
-    (a head made for each task) one rate serves all classes.
+    The rates are meta-parameters, trained together with the initial weights; a rate
+    may become negative. Where the way is open (a head made for each task), all classes
+    share a rate.
 
     Args:
-        initial: Every rate before training, above zero.
+        learning_rate: The rates before any training, above zero.
+        **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
-        ValueError: If `initial` is not above zero.
+        ValueError: If `learning_rate` is not above zero.
 
     Reference:
         Z. Li, F. Zhou, F. Chen, H. Li, "Meta-SGD: Learning to Learn Quickly for
@@ -30,14 +32,15 @@ class LearnedRates(UpdateRule):
         Differs from the paper: all rates begin alike, not drawn at random.
     """
 
-    def __init__(self, *, initial: float = 0.01, **kwargs: Any):
+    def __init__(self, *, learning_rate: float = 0.01, **kwargs: Any):
+        refuse_renamed("LearnedRates", kwargs, {"initial": "learning_rate"})
         super().__init__(**kwargs)
-        if not initial > 0:
+        if not learning_rate > 0:
             raise ValueError(
-                "initial must be above 0, as the first size of an inner step. "
-                f"Received: {initial}."
+                "learning_rate must be above 0, as the first size of an inner step. "
+                f"Received: {learning_rate}."
             )
-        self.initial = initial
+        self.learning_rate = learning_rate
         self.rates: list[keras.Variable] = []
 
     def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
@@ -45,7 +48,7 @@ class LearnedRates(UpdateRule):
         self.rates = [
             self.add_weight(
                 shape=tuple(1 if size is None else size for size in shape),
-                initializer=keras.initializers.Constant(self.initial),
+                initializer=keras.initializers.Constant(self.learning_rate),
                 name=f"rate{place}",
             )
             for place, shape in enumerate(input_shape)
@@ -53,15 +56,8 @@ class LearnedRates(UpdateRule):
         self.built = True
 
     def update(
-        self, grads: list[Tensor], state: Nest, params: list[Tensor], step: Tensor
+        self, grads: list[Tensor], state: Nest, params: list[Tensor], step: Step
     ) -> tuple[list[Tensor], Nest]:
         """Takes one step; see `UpdateRule.update`."""
-        moved = [
-            p - rate.value * g
-            for p, rate, g in zip(params, self.rates, grads, strict=True)
-        ]
-        return moved, state
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this rule again."""
-        return {**super().get_config(), "initial": self.initial}
+        updates = [-r.value * g for r, g in zip(self.rates, grads, strict=True)]
+        return updates, state

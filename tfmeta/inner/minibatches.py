@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfmeta.core import nests
 from tfmeta.core.episode import Examples, Tensor
 
 
@@ -22,10 +23,12 @@ def spread_order(y: Tensor) -> Tensor:
     positions = tf.range(tf.shape(y)[0])
     if not y.dtype.is_integer:
         return positions
-    earlier = positions[:, None] > positions[None, :]
-    same = tf.equal(y[:, None], y[None, :])
-    rank = tf.reduce_sum(tf.cast(earlier & same, tf.int32), axis=1)
-    return tf.argsort(rank, stable=True)
+    by_class = tf.argsort(y, stable=True)
+    sorted_y = tf.gather(y, by_class)
+    # How many examples of its class come before each, in order of the classes.
+    rank = positions - tf.searchsorted(sorted_y, sorted_y, side="left")
+    back = tf.argsort(by_class)
+    return tf.argsort(tf.gather(rank, back), stable=True)
 
 
 def minibatch(support: Examples, order: Tensor, index: Tensor, size: int) -> Examples:
@@ -43,4 +46,4 @@ def minibatch(support: Examples, order: Tensor, index: Tensor, size: int) -> Exa
     count = tf.shape(order)[0]
     taken = tf.minimum(size, count)
     rows = tf.gather(order, (index * taken + tf.range(taken)) % count)
-    return Examples(tf.gather(support.x, rows), tf.gather(support.y, rows))
+    return nests.take(support, rows)

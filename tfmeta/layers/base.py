@@ -8,8 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.core.configured import Configured
 
-class Normalisation(keras.layers.Layer, abc.ABC):
+
+class Normalisation(Configured, keras.layers.Layer, abc.ABC):
     """A layer that standardises its inputs and then scales and shifts them.
 
     `tf.nn.moments`, on which the stock Keras layers stand, stops the gradient
@@ -95,15 +97,6 @@ class Normalisation(keras.layers.Layer, abc.ABC):
     ) -> tuple[int | None, ...]:
         """Returns `input_shape`."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the options that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-        }
 
 
 def statistics_dtype(dtype: tf.DType) -> tf.DType:

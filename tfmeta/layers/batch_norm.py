@@ -117,10 +117,6 @@ class BatchNorm(Normalisation):
             outputs = self.normalise(x, mean, variance, affine_shape)
         return tf.cast(outputs, self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the options that rebuild this layer."""
-        return {**super().get_config(), "momentum": self.momentum, "axis": self.axis}
-
     def _add_statistic(self, shape: tuple[int, ...], name: str) -> keras.Variable:
         return self.add_weight(
             shape=shape,

@@ -7,9 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.core.configured import Configured
+
 
 @keras.saving.register_keras_serializable("tfmeta")
-class DropBlock(keras.layers.Layer):
+class DropBlock(Configured, keras.layers.Layer):
     """Sets square patches of each channel to zero, in training alone.
 
     Neighbours in a feature map say much the same, so that dropping single values
@@ -90,12 +92,3 @@ class DropBlock(keras.layers.Layer):
         dropped = tf.cast(corners < chance, tf.float32)
         around = [[0, 0], [tall - 1] * 2, [wide - 1] * 2, [0, 0]]
         return 1 - tf.nn.max_pool2d(tf.pad(dropped, around), (tall, wide), 1, "VALID")
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the options that rebuild this layer."""
-        return {
-            **super().get_config(),
-            "rate": self.rate,
-            "block_size": self.block_size,
-            "seed": self.seed,
-        }

@@ -12,8 +12,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.models import Functional
 
+from tfmeta import keras_internals
 from tfmeta.layers.batch_norm import BatchNorm
 from tfmeta.layers.group_norm import GroupNorm
 from tfmeta.layers.layer_norm import LayerNorm
@@ -123,7 +123,7 @@ def swap_inexact(net: keras.Model) -> keras.Model:
 
 def _walk(layer: keras.Layer, path: str = "") -> Iterator[tuple[str, keras.Layer]]:
     yield path or layer.name, layer
-    for child in layer._layers:  # noqa: SLF001  Keras has no public name for it.
+    for child in keras_internals.children(layer):
         yield from _walk(child, f"{path}/{child.name}" if path else child.name)
 
 
@@ -136,7 +136,7 @@ def _inexact(layer: keras.Layer) -> bool:
 
 
 def _cloneable(layer: keras.Layer) -> bool:
-    return type(layer) in (keras.Sequential, Functional)
+    return type(layer) is keras.Sequential or keras_internals.is_functional(layer)
 
 
 def _clone_model(

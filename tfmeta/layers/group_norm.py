@@ -87,9 +87,5 @@ class GroupNorm(Normalisation):
         outputs = tf.ensure_shape(outputs, inputs.shape)
         return tf.cast(outputs, self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the options that rebuild this layer."""
-        return {**super().get_config(), "groups": self.groups, "axis": self.axis}
-
     def _groups(self, channels: int) -> int:
         return channels if self.groups == -1 else self.groups

@@ -63,10 +63,6 @@ class LayerNorm(Normalisation):
         outputs = self.normalise(x, *moments(x, list(features)), shape)
         return tf.cast(outputs, self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the options that rebuild this layer."""
-        return {**super().get_config(), "axis": self.axis}
-
     def _features(self, shape: tuple[int | None, ...]) -> dict[int, int]:
         """Maps each feature axis, counted from the front, to its size."""
         axes = [self.axis] if isinstance(self.axis, int) else self.axis

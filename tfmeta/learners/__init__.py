@@ -1,8 +1,9 @@
 """Floor 4: the methods, one file each."""
 
-from tfmeta.learners.base import GradientLearner, Learner, as_learner
+from tfmeta.learners.base import Learner, as_learner
 from tfmeta.learners.fine_tune import FineTune
 from tfmeta.learners.from_scratch import FromScratch
+from tfmeta.learners.gradient_learner import GradientLearner
 from tfmeta.learners.linear_probe import LinearProbe
 from tfmeta.learners.maml import MAML
 from tfmeta.learners.matching_net import MatchingNet

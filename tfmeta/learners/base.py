@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfmeta.core.episode import Episode, Examples, Nest, Tensor
-from tfmeta.core.normalised_net import NormalisedNet
-from tfmeta.core.task_map import map_tasks
-from tfmeta.inner import UpdateRule
-from tfmeta.inner.fast_weights import FastWeights, natural_head
-from tfmeta.ops import task_loss
+from tfmeta.core import (
+    Batch,
+    Episode,
+    Examples,
+    Labels,
+    Options,
+    Targets,
+    Values,
+    as_targets,
+    map_tasks,
+    padded,
+    targets_of,
+)
+from tfmeta.core.configured import Configured
+from tfmeta.core.episode import Nest, Tensor
+from tfmeta.core.renamed import refuse_renamed
+from tfmeta.inner import Body
+from tfmeta.inner.body import states_in
+
+RENAMED = {"train_steps": "eval_steps", "learning_rate": "inner_lr"}
 
 
-class Learner(keras.layers.Layer):
-    """A method that learns from a support set and answers queries.
+class Learner(Configured, keras.layers.Layer):
+    """A method that learns from a support set and answers queries; abstract.
 
     A learner owns the meta-parameters (its trainable variables) and two pure verbs,
     `adapt` and `predict`, written for one task; `MetaModel` maps them over tasks.
     Most learners define those two only. `loss` is for those whose objective needs
     more than the queries' mean loss, `meta_gradients` for those whose gradient is
-    not backpropagation through `loss`.
+    not backpropagation through `loss`, `extend` for those that can go on from an
+    adapted task.
 
-    Every learner is final: combine, do not subclass one.
+    Every learner is final: combine, do not subclass one. Each argument of its
+    constructor is an attribute, and an entry of its config.
 
     Args:
-        net: The Keras net it adapts or embeds with; None for one without.
-        normalisation: Where the net's normalisation takes its statistics from; see
-            `tfmeta.core.normalised_net.NormalisedNet`.
+        net: The Keras net it adapts or embeds with; None for one without. The callable
+            net is `self.net`, and its forward passes are those of `self.body`.
+        normalisation: Where the net's normalisation takes its statistics from:
+            "support", "task" or "running"; see `tfmeta.inner.Body`.
+        targets: What `y` is: "labels" or "values"; None to find out, see
+            `targets_for`.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
@@ -42,25 +61,57 @@ class Learner(keras.layers.Layer):
         net: keras.Model | None = None,
         *,
         normalisation: str = "support",
+        targets: Targets | str | None = None,
         **kwargs: Any,
     ):
+        refuse_renamed(type(self).__name__, kwargs, RENAMED)
+        self._check_verbs()
         super().__init__(**kwargs)
         self.net: Any = net
-        self._normalisation = normalisation
-        self._normalised: Any = (
-            None if net is None else NormalisedNet(net, normalisation)
-        )
+        self.normalisation = normalisation
+        self.targets = as_targets(targets)
+        self.bodies: list[Body] = []
+        self.body: Any = None if net is None else self.add_body(net)
         self.built = True
 
+    @classmethod
+    def _check_verbs(cls) -> None:
+        """Refuses verbs that do not take options."""
+        for verb in ("adapt", "predict", "loss", "meta_gradients"):
+            if "options" not in inspect.signature(getattr(cls, verb)).parameters:
+                raise ValueError(
+                    f"{cls.__name__}.{verb} must take `options`, a tfmeta.Options, "
+                    "which holds training, steps and seed. Add it as the last argument."
+                )
+
+    def add_body(self, net: keras.Model) -> Body:
+        """Makes a body of the learner's own; for learners with several nets.
+
+        Args:
+            net: A built Keras net, kept as an attribute of the learner too.
+
+        Returns:
+            The body, in the learner's normalisation mode.
+        """
+        body = Body(net, self.normalisation, place=len(self.bodies))
+        self.bodies.append(body)
+        return body
+
     @property
-    def normalisation(self) -> str:
-        """The normalisation mode; "none" where the net has no statistics."""
-        return "none" if self._normalised is None else self._normalised.mode
+    def mode(self) -> str:
+        """The normalisation mode that holds; "none" where no net has statistics."""
+        modes = {body.mode.name for body in self.bodies} - {"none"}
+        return self.normalisation if modes else "none"
 
     @property
     def statistics(self) -> list[keras.Variable]:
-        """The net's moving statistics, which training averages over tasks."""
-        return [] if self._normalised is None else self._normalised.statistics
+        """The moving statistics of its bodies, which training averages over tasks."""
+        return [v for body in self.bodies for v in body.statistics]
+
+    @property
+    def random(self) -> bool:
+        """Whether a net has random layers such as Dropout."""
+        return any(body.random for body in self.bodies)
 
     @property
     def default_steps(self) -> int | None:
@@ -72,136 +123,152 @@ class Learner(keras.layers.Layer):
         """The most classes it can serve; None for any number."""
         return None
 
-    def adapt(
-        self,
-        support: Examples,
-        *,
-        training: bool = False,
-        steps: int | None = None,
-        seed: Tensor | None = None,
-    ) -> Nest:
+    @property
+    def extends(self) -> bool:
+        """Whether `extend` goes on from an adapted task."""
+        return False
+
+    def targets_for(self, y: Tensor = None) -> Targets:
+        """What `y` is.
+
+        Args:
+            y: The support set's labels or targets; None where there are none to see.
+
+        Returns:
+            What the learner was told or has found in training; else what `y` says by
+            its dtype; else `Values` if the learner answers with its net's outputs and
+            they are one number an example; else `Labels`.
+        """
+        if self.targets is not None:
+            return self.targets
+        if y is not None:
+            return targets_of(y)
+        return Values() if self.max_way == 1 else Labels()
+
+    def adapt(self, support: Examples, options: Options) -> Nest:
         """Learns a task from its support set; pure.
 
         Args:
-            support: `x` `(examples, ...)`; `y` `(examples,)` int32 labels in
-                `0..way-1`, or float targets.
-            training: Whether the learner is being meta-trained.
-            steps: Inner steps, for learners that take any; None for its own number.
-            seed: Scalar integer for what is random inside, or None.
+            support: `x` a nest of `(examples, ...)`; `y` `(examples,)` int32 labels in
+                `0..way-1`, or float targets `(examples, ...)`.
+            options: What the caller says; see `tfmeta.Options`.
 
         Returns:
-            Whatever `predict` needs: any nest of tensors.
+            Whatever `predict` needs: any nest of tensors. What `Body.support` returned
+            as state stands somewhere in it.
         """
         raise NotImplementedError(f"{type(self).__name__} must define adapt.")
 
-    def predict(
-        self,
-        adapted: Nest,
-        x: Tensor,
-        *,
-        training: bool = False,
-        seed: Tensor | None = None,
-    ) -> Tensor:
+    def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
         """Answers queries; pure.
 
         Args:
             adapted: What `adapt` returned.
-            x: `(queries, ...)`.
-            training: Whether the learner is being meta-trained.
-            seed: Scalar integer for what is random inside, or None.
+            x: A nest of `(queries, ...)`.
+            options: What the caller says.
 
         Returns:
-            Logits `(queries, way)`, or values.
+            Logits `(queries, way)`, values, or a nest such as a mean and a deviation.
         """
         raise NotImplementedError(f"{type(self).__name__} must define predict.")
 
-    @property
-    def grows(self) -> bool:
-        """Whether `merge` adds classes to what is adapted."""
-        return False
+    def extend(self, adapted: Nest, support: Examples, options: Options) -> Nest:
+        """Goes on from an adapted task with more examples; pure.
 
-    def merge(self, adapted: Nest, more: Nest) -> Nest:
-        """Joins what was adapted to two support sets of different classes; pure.
+        Labels are absolute: a new class has the number of the old way.
 
         Args:
-            adapted: What `adapt` returned for the one.
-            more: What it returned for the other.
+            adapted: What `adapt` returned.
+            support: The further examples, of old or new classes.
+            options: What the caller says.
 
         Returns:
-            What `adapt` would return for both, the classes of `more` after those of
-            `adapted`.
+            What `adapt` would return for all examples together.
 
         Raises:
-            ValueError: If its classes must be learned together (`grows` is False).
+            ValueError: If the learner cannot (`extends` is False).
         """
         raise ValueError(
-            f"{type(self).__name__} learns all classes of a task together. Adapt it to "
-            "all of them at once."
+            f"{type(self).__name__} learns all examples of a task together. Adapt it "
+            "to all of them at once."
         )
 
-    def trajectory(self, support: Examples, *, steps: int) -> Nest:
-        """What `adapt` gives after 0, 1, ... `steps` inner steps.
+    def trajectory(self, support: Examples, options: Options) -> Nest:
+        """What `adapt` gives after 0, 1, ... `options.steps` inner steps.
 
         Args:
             support: As in `adapt`.
-            steps: The last number of steps.
+            options: What the caller says; `steps` is the last number of steps.
 
         Returns:
             The nest of `adapt` with a leading axis of `steps + 1`.
 
         Raises:
-            ValueError: If `steps` is below 0, or the learner takes no inner steps
-                (`default_steps` is None).
+            ValueError: If the learner takes no inner steps (`default_steps` is None).
         """
         raise ValueError(
             f"{type(self).__name__} takes no inner steps, so it has no trajectory."
         )
 
     def loss(
-        self, episode: Episode, *, seed: Tensor | None = None
+        self, episode: Episode, options: Options
     ) -> tuple[Tensor, dict[str, Nest]]:
         """The meta-training objective of one task.
 
         Args:
             episode: One task's support and query sets.
-            seed: Scalar integer for what is random inside, or None.
+            options: What the caller says, with `training`.
 
         Returns:
             The mean loss over the queries, a scalar, and the outputs: `predictions`,
-            and `state`, a tensor for each of `statistics`, their new values (empty if
-            the mode keeps none).
+            and `statistics`, a tensor for each of `statistics`, their new values (empty
+            where the mode keeps none).
         """
-        adapted = self.adapt(episode.support, training=True, seed=seed)
-        return self.query_loss(adapted, episode.query, seed=seed)
+        adapted = self.adapt(episode.support, options)
+        return self.query_loss(adapted, episode.query, options)
 
     def query_loss(
-        self, adapted: Nest, query: Examples, *, seed: Tensor | None = None
+        self, adapted: Nest, query: Examples, options: Options
     ) -> tuple[Tensor, dict[str, Nest]]:
-        """The loss of one task's queries, in training, once it is adapted.
+        """The loss of one task's queries, once it is adapted.
 
         Args:
-            adapted: What `adapt` returned with `training`.
+            adapted: What `adapt` returned.
             query: The queries and their labels or targets.
-            seed: Scalar integer for what is random inside, or None.
+            options: What the caller says, with `training`.
 
         Returns:
             What `loss` returns.
         """
-        predictions = self.predict(adapted, query.x, training=True, seed=seed)
-        state = []
-        if self._normalised is not None and self.normalisation == "running":
-            state = self._normalised.new_statistics(adapted["state"])
-        outputs = {"predictions": predictions, "state": state}
-        return task_loss(predictions, query.y), outputs
+        predictions = self.predict(adapted, query.x, options)
+        loss = self.targets_for(query.y).loss(predictions, query.y)
+        statistics = self.new_statistics(adapted)
+        return loss, {"predictions": predictions, "statistics": statistics}
+
+    def new_statistics(self, adapted: Nest) -> list[Tensor]:
+        """The new values of `statistics` after a task, found in what was adapted.
+
+        Args:
+            adapted: What `adapt` returned in training.
+
+        Returns:
+            A tensor for each of `statistics`; none where no body keeps any.
+        """
+        if not any(body.mode.keeps for body in self.bodies):
+            return []
+        states = states_in(adapted)
+        return [
+            value for body in self.bodies for value in body.kept(states.get(body.State))
+        ]
 
     def meta_gradients(
-        self, episode: Episode, *, seed: Tensor | None = None
+        self, episode: Episode, options: Options
     ) -> tuple[Tensor, dict[str, Nest], list[Tensor]]:
         """The loss of one task and what the outer optimizer shall be given for it.
 
         Args:
             episode: One task's support and query sets.
-            seed: Scalar integer for what is random inside, or None.
+            options: What the caller says, with `training`.
 
         Returns:
             The loss, the outputs of `loss`, and a tensor for each of
@@ -210,157 +277,61 @@ class Learner(keras.layers.Layer):
         variables = [v.value for v in self.trainable_variables]
         with tf.GradientTape() as tape:
             tape.watch(variables)
-            loss, outputs = self.loss(episode, seed=seed)
+            loss, outputs = self.loss(episode, options)
         gradients = tape.gradient(
             loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         return loss, outputs, [tf.convert_to_tensor(g) for g in gradients]
 
-    def adapt_many(self, support: Examples, *, steps: int | None = None) -> Nest:
-        """`adapt` for a batch of tasks, each tensor with a leading task axis."""
-        adapted, _ = map_tasks(
-            lambda task: (self.adapt(task, steps=steps), []), support
-        )
-        return adapted
+    def answer(self, x: dict[str, Nest], *, steps: int | None = None) -> Nest:
+        """Adapts to each task of a batch and answers its queries, as when served.
 
-    def predict_many(self, adapted: Nest, x: Tensor) -> Tensor:
-        """`predict` for a batch of tasks, each tensor with a leading task axis."""
-        logits, _ = map_tasks(lambda task: (self.predict(*task), []), (adapted, x))
-        return logits
+        Args:
+            x: A Keras example, see `tfmeta.core.Batch`; every tensor has a leading
+                task axis.
+            steps: The number of inner steps; None for the learner's own.
+
+        Returns:
+            The predictions, `(tasks, queries, ...)`; zeros for padding.
+        """
+        batch = Batch.read(x)
+        support, queries = batch.episode.support, batch.episode.query.x
+        rows = tf.shape(tf.nest.flatten(queries)[0])[1]
+
+        def one(task: Nest) -> tuple[Nest, list]:
+            support, queries, descriptor = task
+            options = Options(steps=steps, task=descriptor)
+            predictions = self.predict(self.adapt(support, options), queries, options)
+            if batch.counts is not None:
+                predictions = tf.nest.map_structure(
+                    lambda p: padded(p, rows), predictions
+                )
+            return predictions, []
+
+        counts = None
+        if batch.counts is not None:
+            whole = tf.nest.map_structure(lambda _: None, batch.task)
+            counts = (batch.counts.support, batch.counts.query.x, whole)
+        return map_tasks(one, (support, queries, batch.task), counts=counts)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again, the net's config included."""
-        config = super().get_config()
-        if self.net is not None:
-            config["net"] = keras.saving.serialize_keras_object(self.net)
-            config["normalisation"] = self._normalisation
-        return config
+        """The arguments that make this learner again, and the targets that it has."""
+        targets = self.targets
+        if targets is not None:
+            targets = keras.saving.serialize_keras_object(targets)
+        return {**super().get_config(), "targets": targets}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Learner:
         """Makes a learner from what `get_config` returned."""
-        return cls(
-            **{
-                key: keras.saving.deserialize_keras_object(value)
-                if isinstance(value, dict)
-                else value
-                for key, value in config.items()
-            }
-        )
-
-
-class GradientLearner(Learner):
-    """A learner that adapts copies of its net's weights by gradient steps; abstract.
-
-    It has the two verbs; a learner made from it says how the steps go, and what, if
-    anything, is meta-trained.
-
-    Args:
-        net: A built Keras net.
-        rule: How a gradient becomes a step.
-        inner_steps: Inner steps in training.
-        eval_steps: Inner steps outside training; None for `inner_steps`.
-        first_order: Whether the steps' gradients count as constants.
-        head: "net", "prototypes" or "zeros", see `FastWeights`; None: "net" if the
-            net ends in a linear Dense layer, else "prototypes".
-        fast: For each of the net's trainable variables, whether it adapts; None for
-            all. A made head always does.
-        batch_size: Support examples a step looks at; None for all.
-        normalisation: See `NormalisedNet`.
-        **kwargs: For `keras.layers.Layer`, such as `name`.
-
-    Raises:
-        ValueError: If a number is out of range.
-
-    Attributes:
-        meta_trained: Whether meta-training it is its method; of the class.
-    """
-
-    meta_trained = True
-
-    def __init__(
-        self,
-        net: keras.Model,
-        *,
-        rule: UpdateRule,
-        inner_steps: int,
-        eval_steps: int | None = None,
-        first_order: bool = True,
-        head: str | None = None,
-        fast: Sequence[bool] | None = None,
-        batch_size: int | None = None,
-        normalisation: str = "support",
-        **kwargs: Any,
-    ):
-        super().__init__(net, normalisation=normalisation, **kwargs)
-        for name, value, least in (
-            ("inner_steps", inner_steps, 0),
-            ("eval_steps", eval_steps, 0),
-            ("batch_size", batch_size, 1),
-        ):
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}. Received: {value}.")
-        self.inner_steps, self.eval_steps = inner_steps, eval_steps
-        self.rule = rule
-        self.head = head or natural_head(net)
-        self._weights = FastWeights(
-            self._normalised,
-            rule,
-            head=self.head,
-            first_order=first_order,
-            fast=fast,
-            batch_size=batch_size,
-        )
-        if not rule.built:
-            rule.build(self._weights.shapes)
-
-    @property
-    def trainable_variables(self) -> list[keras.Variable]:
-        """What meta-training moves: nothing in a learner that takes its net as is."""
-        return super().trainable_variables if self.meta_trained else []
-
-    @property
-    def default_steps(self) -> int:
-        """Inner steps outside training."""
-        return self.inner_steps if self.eval_steps is None else self.eval_steps
-
-    @property
-    def max_way(self) -> int | None:
-        """The most classes it can serve; None for any number."""
-        return self.net.output_shape[-1] if self.head == "net" else None
-
-    def adapt(
-        self,
-        support: Examples,
-        *,
-        training: bool = False,
-        steps: int | None = None,
-        seed: Tensor | None = None,
-    ) -> Nest:
-        """Takes inner steps on the support loss; see `Learner.adapt`.
-
-        Returns:
-            `params`, the adapted weights; `state`, the normalisation statistics for
-            the queries; for labels also `present` `(way,)` bool.
-        """
-        if steps is None:
-            steps = self.inner_steps if training else self.default_steps
-        return self._weights.adapt(support, steps=steps, training=training, seed=seed)
-
-    def predict(
-        self,
-        adapted: Nest,
-        x: Tensor,
-        *,
-        training: bool = False,
-        seed: Tensor | None = None,
-    ) -> Tensor:
-        """Runs the adapted net; see `Learner.predict`."""
-        return self._weights.predict(adapted, x, training=training, seed=seed)
-
-    def trajectory(self, support: Examples, *, steps: int) -> Nest:
-        """What `adapt` gives after 0, 1, ... steps; see `Learner.trajectory`."""
-        return self._weights.trajectory(support, steps=steps)
+        rest = {name: v for name, v in config.items() if name != "targets"}
+        learner = super().from_config(rest)
+        targets = config.get("targets")
+        if targets is not None:
+            if isinstance(targets, dict):
+                targets = keras.saving.deserialize_keras_object(targets)
+            learner.targets = as_targets(targets)
+        return learner
 
 
 def as_learner(model: Any) -> Learner:

@@ -7,8 +7,7 @@ from typing import Any
 import keras
 
 from tfmeta.inner import GradientDescent, UpdateRule
-from tfmeta.inner.fast_weights import natural_head
-from tfmeta.learners.base import GradientLearner
+from tfmeta.learners.gradient_learner import GradientLearner
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -17,18 +16,18 @@ class FineTune(GradientLearner):
 
     The net is one that `tfmeta.training.pretrain` has trained on all meta-train tasks
     together. One that embeds is given a linear head that starts at zero in every
-    task, for any way; one that ends in a linear Dense layer keeps it. It has no
-    training of its own.
+    task, for any way; one whose outputs are logits or values keeps its own. FineTune
+    has no training of its own.
 
     Args:
         net: A trained Keras net.
-        train_steps: Full-batch steps on the support set.
-        learning_rate: The rate of gradient descent in them, if no `rule` is given.
-            Adam, whose first steps are equally large for all weights, spoils a
-            pretrained net.
-        rule: Another rule for the steps.
+        eval_steps: Full-batch steps on the support set.
+        inner_lr: The rate of gradient descent in them, 0.01 if it is None; of a `rule`
+            that is a class its rate, the class's own if it is None. Adam, whose first
+            steps are equally large for all weights, spoils a pretrained net.
+        rule: Another rule for the steps, or its class.
         normalisation: "running" (as the net was pretrained), "support" or "task".
-        **kwargs: For `keras.layers.Layer`, such as `name`.
+        **kwargs: For `Learner`, such as `targets`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -45,27 +44,20 @@ class FineTune(GradientLearner):
         self,
         net: keras.Model,
         *,
-        train_steps: int = 50,
-        learning_rate: float = 0.01,
-        rule: UpdateRule | None = None,
+        eval_steps: int = 50,
+        inner_lr: float | None = None,
+        rule: UpdateRule | type[UpdateRule] | None = None,
         normalisation: str = "running",
         **kwargs: Any,
     ):
         super().__init__(
             net,
-            rule=rule or GradientDescent(learning_rate=learning_rate),
-            inner_steps=train_steps,
-            head="net" if natural_head(net) == "net" else "zeros",
+            rule=rule,
+            inner_lr=inner_lr,
+            own_rule=GradientDescent,
+            inner_steps=eval_steps,
+            eval_steps=eval_steps,
+            made_head="zeros",
             normalisation=normalisation,
             **kwargs,
         )
-        self.train_steps, self.learning_rate = train_steps, learning_rate
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again."""
-        return {
-            **super().get_config(),
-            "train_steps": self.train_steps,
-            "learning_rate": self.learning_rate,
-            "rule": keras.saving.serialize_keras_object(self.rule),
-        }

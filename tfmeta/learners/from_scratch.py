@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from tfmeta.inner import GradientDescent
-from tfmeta.learners.base import GradientLearner
+from tfmeta.inner import GradientDescent, UpdateRule
+from tfmeta.learners.gradient_learner import GradientLearner
 from tfmeta.nets import fresh
 
 
@@ -16,17 +16,19 @@ class FromScratch(GradientLearner):
     """Trains a randomly initialised net on the support set, and nothing else.
 
     What a net of the same architecture reaches without having seen another task; a
-    meta-learner must be above it. A net that ends in a Dense layer serves as many
-    classes as it has outputs; another is given a linear head made from the class
-    means of its outputs.
+    meta-learner must be above it. A net whose outputs are logits serves as many
+    classes as it has outputs; one that embeds is given a linear head made from the
+    class means of its outputs.
 
     Args:
         net: The architecture. Its weights are not used: they are drawn anew.
-        train_steps: Full-batch gradient steps on the support set.
-        learning_rate: Their size.
+        eval_steps: Full-batch steps on the support set.
+        inner_lr: The rate of gradient descent in them, 0.1 if it is None; of a `rule`
+            that is a class its rate, the class's own if it is None.
+        rule: Another rule for the steps, or its class.
         draw: The seed of the initial weights.
         normalisation: As in `MAML`.
-        **kwargs: For `keras.layers.Layer`, such as `name`.
+        **kwargs: For `Learner`, such as `targets`.
 
     Raises:
         ValueError: If a number is out of range, or the net and the mode do not go
@@ -39,34 +41,29 @@ class FromScratch(GradientLearner):
         self,
         net: keras.Model,
         *,
-        train_steps: int = 10,
-        learning_rate: float = 0.1,
+        eval_steps: int = 10,
+        inner_lr: float | None = None,
+        rule: UpdateRule | type[UpdateRule] | None = None,
         draw: int = 0,
         normalisation: str = "support",
         **kwargs: Any,
     ):
-        if train_steps < 0 or draw < 0:
-            raise ValueError(
-                "train_steps and draw must be at least 0. Received: "
-                f"train_steps={train_steps}, draw={draw}."
-            )
+        if draw < 0:
+            raise ValueError(f"draw must be at least 0. Received: {draw}.")
         copy = fresh(net, seed=draw)
         copy.trainable = True  # Frozen layers too: their weights were drawn anew.
+
+        def own_rule(learning_rate: float = 0.1) -> UpdateRule:
+            return GradientDescent(learning_rate=learning_rate)
+
         super().__init__(
             copy,
-            rule=GradientDescent(learning_rate=learning_rate),
-            inner_steps=train_steps,
+            rule=rule,
+            inner_lr=inner_lr,
+            own_rule=own_rule,
+            inner_steps=eval_steps,
+            eval_steps=eval_steps,
             normalisation=normalisation,
             **kwargs,
         )
-        self.train_steps, self.learning_rate = train_steps, learning_rate
         self.draw = draw
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again."""
-        return {
-            **super().get_config(),
-            "train_steps": self.train_steps,
-            "learning_rate": self.learning_rate,
-            "draw": self.draw,
-        }

@@ -7,9 +7,11 @@ from typing import Any
 import keras
 
 from tfmeta.inner import GradientDescent, UpdateRule
-from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt
+from tfmeta.inner.adapt_only import AdaptOnly
 from tfmeta.layers import check_exact
-from tfmeta.learners.base import GradientLearner
+from tfmeta.learners.gradient_learner import GradientLearner
+
+_RATE = 0.4
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -20,22 +22,26 @@ class MAML(GradientLearner):
     moves those weights so that the queries' loss after the steps is small; the
     gradient goes through the steps, second derivatives included, exactly.
 
-    A net that ends in a Dense layer of n outputs serves tasks of up to n classes. A
-    net without such a head is given one in each task, made from the class means of
-    its outputs, and then serves any number of classes (Proto-MAML).
+    A net whose outputs are logits serves tasks of as many classes as it has outputs. A
+    net that embeds is given a head in each task, made from the class means of its
+    outputs, and then serves any number of classes (Proto-MAML).
 
     Args:
         net: A built Keras net. At second order it must be made of exact layers.
         inner_steps: Inner steps in training.
-        inner_lr: The inner step size, if no `rule` is given.
-        rule: Another rule for the inner steps; `LearnedRates()` makes it Meta-SGD.
+        inner_lr: The inner step size, 0.4 if it is None; of a `rule` that is a class
+            its rate, the class's own if it is None.
+        rule: Another rule for the inner steps, or its class; `LearnedRates` makes it
+            Meta-SGD.
         eval_steps: Inner steps outside training; None for `inner_steps`.
         first_order: Whether to drop the second derivatives (FOMAML).
-        adapt_only: Which weights adapt: a prefix of their paths, such as "head" (ANIL),
-            several, or a function of a path; None for all.
-        head: "net", "prototypes", or None: "net" if the net ends in a Dense layer.
+        adapt_only: Which weights adapt: whole parts of their paths inside the net, such
+            as "head" (ANIL), or a function of a path; None for all.
+        head: "net", "prototypes" or "zeros"; None: "net" if the net's last operation
+            with weights is linear, else "prototypes".
         normalisation: "support" (a query's answer depends on no other query), "task"
             (transductive, as in the paper's code) or "running".
+        targets: "labels" or "values"; None to find out from the data.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
@@ -56,45 +62,33 @@ class MAML(GradientLearner):
         net: keras.Model,
         *,
         inner_steps: int = 1,
-        inner_lr: float = 0.4,
-        rule: UpdateRule | None = None,
+        inner_lr: float | None = None,
+        rule: UpdateRule | type[UpdateRule] | None = None,
         eval_steps: int | None = None,
         first_order: bool = False,
         adapt_only: AdaptOnly | None = None,
         head: str | None = None,
         normalisation: str = "support",
+        targets: Any = None,
         **kwargs: Any,
     ):
         if not first_order:
             check_exact(net)
-        fast = chosen_to_adapt(net, adapt_only)
+
+        def own_rule(learning_rate: float = _RATE) -> UpdateRule:
+            return GradientDescent(learning_rate=learning_rate)
+
         super().__init__(
             net,
-            rule=rule or GradientDescent(learning_rate=inner_lr),
             inner_steps=inner_steps,
+            inner_lr=inner_lr,
+            rule=rule,
+            own_rule=own_rule,
             eval_steps=eval_steps,
             first_order=first_order,
+            adapt_only=adapt_only,
             head=head,
-            fast=fast,
             normalisation=normalisation,
+            targets=targets,
             **kwargs,
         )
-        self.inner_lr, self.first_order = inner_lr, first_order
-        self.adapt_only = adapt_only
-        if callable(adapt_only):  # Kept as paths, which can be written down.
-            self.adapt_only = [
-                v.path for v, f in zip(net.trainable_variables, fast, strict=True) if f
-            ]
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again."""
-        return {
-            **super().get_config(),
-            "inner_steps": self.inner_steps,
-            "inner_lr": self.inner_lr,
-            "rule": keras.saving.serialize_keras_object(self.rule),
-            "eval_steps": self.eval_steps,
-            "first_order": self.first_order,
-            "adapt_only": self.adapt_only,
-            "head": self.head,
-        }

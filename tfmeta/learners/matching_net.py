@@ -7,11 +7,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.core import functional
-from tfmeta.core.episode import Examples, Nest, Tensor
+from tfmeta.core import Examples, Options
+from tfmeta.core.episode import Nest
 from tfmeta.learners.base import Learner
 from tfmeta.nets.full_context import FullContext
-from tfmeta.ops import cosine_similarity, count_ways, joined_members
+from tfmeta.ops import (
+    class_logsumexp,
+    cosine_similarity,
+    count_ways,
+    masked,
+    present_classes,
+)
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -26,11 +32,11 @@ class MatchingNet(Learner):
 
     Args:
         net: A built Keras net that embeds: `(examples, ...)` to `(examples, features)`.
-        scale: What the cosine is multiplied by before the softmax. With little of it
-            no probability can come near 1, the less so the higher the way.
+        scale: The factor of the cosine before the softmax. With a small one no
+            probability can come near 1, the less so the higher the way.
         full_context: Whether to use full context embeddings. The answer then depends
             on the support examples' order, as in the paper.
-        reads: How often a query reads the support set, with `full_context`.
+        reads: How often a query reads the support set where `full_context` is used.
         draw: The seed of the recurrent nets' initial weights.
         normalisation: "running", "support" or "task".
         **kwargs: For `keras.layers.Layer`, such as `name`.
@@ -55,7 +61,7 @@ class MatchingNet(Learner):
         normalisation: str = "running",
         **kwargs: Any,
     ):
-        super().__init__(net, normalisation=normalisation, **kwargs)
+        super().__init__(net, normalisation=normalisation, targets="labels", **kwargs)
         if not scale > 0 or reads < 1:
             raise ValueError(
                 "scale must be above 0 and reads at least 1. Received: "
@@ -65,83 +71,47 @@ class MatchingNet(Learner):
         self.reads, self.draw = reads, draw
         self.context: Any = None
         if full_context:
-            self.context = FullContext(net.output_shape[-1], reads=reads, draw=draw)
+            self.context = FullContext(self.body.features, reads=reads, draw=draw)
 
-    def adapt(
-        self,
-        support: Examples,
-        *,
-        training: bool = False,
-        steps: int | None = None,
-        seed: Tensor | None = None,
-    ) -> Nest:
+    @property
+    def extends(self) -> bool:
+        """Unless statistics or full contexts are of the whole support set."""
+        return self.context is None and not self.body.mode.joint
+
+    def adapt(self, support: Examples, options: Options) -> Nest:
         """Embeds the support set; see `Learner.adapt`.
 
         Returns:
-            `embeddings` `(examples, features)`; `members` `(way, examples)` bool,
-            which of them are of which class; and `state`.
+            `embeddings` `(examples, features)`; their `labels` `(examples,)` int32; and
+            `state`.
         """
-        params = functional.parameters(self.net)
-        z, state = self._normalised.support(
-            params, support.x, training=training, seed=seed
-        )
+        z, state = self.body.support(support.x, options)
         if self.context is not None:
             z = self.context.support(z)
-        classes = tf.range(count_ways(support.y))
-        members = tf.equal(classes[:, None], support.y[None, :])
-        return {"embeddings": z, "members": members, "state": state}
+        return {"embeddings": z, "labels": support.y, "state": state}
 
-    def predict(
-        self,
-        adapted: Nest,
-        x: Tensor,
-        *,
-        training: bool = False,
-        seed: Tensor | None = None,
-    ) -> Tensor:
+    def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
         """Attends to the support set; see `Learner.predict`.
 
         Returns:
             Logits `(queries, way)`: the logarithm of each class's attention, up to a
             constant.
         """
-        params = functional.parameters(self.net)
-        z = self._normalised.query(
-            params, adapted["state"], x, training=training, seed=seed
-        )
+        z = self.body.query(x, adapted["state"], options)
         if self.context is not None:
             z = self.context.query(z, adapted["embeddings"])
         attention = self.scale * cosine_similarity(z, adapted["embeddings"])
-        members = adapted["members"]
-        present = tf.reduce_any(members, axis=1)
-        # An absent class takes part unmasked: no derivative of log(0) anywhere.
-        counted = members | ~present[:, None]
-        nothing = tf.constant(-float("inf"), z.dtype)
-        of_class = tf.where(counted[None], attention[:, None, :], nothing)
-        return tf.where(present, tf.reduce_logsumexp(of_class, axis=-1), nothing)
+        labels, way = adapted["labels"], count_ways(adapted["labels"])
+        logits = class_logsumexp(attention, labels, way)
+        return masked(logits, present_classes(labels, way))
 
-    @property
-    def grows(self) -> bool:
-        """Unless statistics or full contexts are of the whole support set."""
-        return self.context is None and self.normalisation in ("none", "running")
-
-    def merge(self, adapted: Nest, more: Nest) -> Nest:
-        """Keeps both sets of examples; see `Learner.merge`."""
-        if not self.grows:
-            return super().merge(adapted, more)
-        embeddings = [adapted["embeddings"], more["embeddings"]]
+    def extend(self, adapted: Nest, support: Examples, options: Options) -> Nest:
+        """Keeps the further examples too; see `Learner.extend`."""
+        if not self.extends:
+            return super().extend(adapted, support, options)
+        z, _ = self.body.support(support.x, options)
         return {
-            "embeddings": tf.concat(embeddings, axis=0),
-            "members": joined_members(adapted["members"], more["members"]),
-            "state": adapted["state"],
-        }
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again."""
-        return {
-            **super().get_config(),
-            "scale": self.scale,
-            "full_context": self.full_context,
-            "reads": self.reads,
-            "draw": self.draw,
+            **adapted,
+            "embeddings": tf.concat([adapted["embeddings"], z], axis=0),
+            "labels": tf.concat([adapted["labels"], support.y], axis=0),
         }

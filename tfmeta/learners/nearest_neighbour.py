@@ -5,9 +5,16 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfmeta.core.episode import Examples, Nest, Tensor
+from tfmeta.core import Examples, Options, nests
+from tfmeta.core.episode import Nest
 from tfmeta.learners.base import Learner
-from tfmeta.ops import count_ways, joined_members, squared_euclidean
+from tfmeta.ops import (
+    class_maxima,
+    count_ways,
+    masked,
+    present_classes,
+    squared_euclidean,
+)
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -28,54 +35,33 @@ class NearestNeighbour(Learner):
     """
 
     def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-
-    def adapt(
-        self,
-        support: Examples,
-        *,
-        training: bool = False,
-        steps: int | None = None,
-        seed: Tensor | None = None,
-    ) -> Nest:
-        """Keeps the support set; see `Learner.adapt`.
-
-        Returns:
-            `examples` `(examples, features)`, and `members` `(way, examples)` bool:
-            which of them are of which class.
-        """
-        classes = tf.range(count_ways(support.y))
-        members = tf.equal(classes[:, None], support.y[None, :])
-        return {"examples": _flat(support.x), "members": members}
-
-    def predict(
-        self,
-        adapted: Nest,
-        x: Tensor,
-        *,
-        training: bool = False,
-        seed: Tensor | None = None,
-    ) -> Tensor:
-        """Measures the distances to each class; see `Learner.predict`."""
-        distances = squared_euclidean(_flat(x), adapted["examples"])
-        far = tf.constant(float("inf"), distances.dtype)
-        to_class = tf.where(adapted["members"][None], distances[:, None, :], far)
-        return -tf.reduce_min(to_class, axis=-1)
+        super().__init__(targets="labels", **kwargs)
 
     @property
-    def grows(self) -> bool:
+    def extends(self) -> bool:
         """Always: it keeps examples."""
         return True
 
-    def merge(self, adapted: Nest, more: Nest) -> Nest:
-        """Keeps both sets of examples; see `Learner.merge`."""
-        return {
-            "examples": tf.concat([adapted["examples"], more["examples"]], axis=0),
-            "members": joined_members(adapted["members"], more["members"]),
-        }
+    def adapt(self, support: Examples, options: Options) -> Nest:
+        """Keeps the support set; see `Learner.adapt`.
+
+        Returns:
+            `examples` `(examples, features)`, and their `labels` `(examples,)` int32.
+        """
+        return {"examples": _rows(support.x), "labels": support.y}
+
+    def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
+        """Measures the distances to each class; see `Learner.predict`."""
+        labels, way = adapted["labels"], count_ways(adapted["labels"])
+        closeness = -squared_euclidean(_rows(x), adapted["examples"])
+        logits = class_maxima(closeness, labels, way)
+        return masked(logits, present_classes(labels, way))
+
+    def extend(self, adapted: Nest, support: Examples, options: Options) -> Nest:
+        """Keeps the further examples too; see `Learner.extend`."""
+        return nests.concat(adapted, self.adapt(support, options))
 
 
-def _flat(x: Tensor) -> Tensor:
-    # A size of -1 would leave no way to have no examples.
-    size = x.shape[1:].num_elements() or tf.reduce_prod(tf.shape(x)[1:])
-    return tf.reshape(x, [tf.shape(x)[0], size])
+def _rows(x: Nest) -> tf.Tensor:
+    rows = nests.flat(x)
+    return rows if rows.dtype.is_floating else tf.cast(rows, tf.float32)

@@ -7,14 +7,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.core import functional
-from tfmeta.core.episode import Examples, Nest, Tensor
+from tfmeta.core import Examples, Options
+from tfmeta.core.episode import Nest
 from tfmeta.learners.base import Learner
 from tfmeta.ops import (
-    class_means,
+    class_counts,
+    class_sums,
     cosine_similarity,
     count_ways,
-    present_classes,
+    masked,
     squared_euclidean,
 )
 
@@ -32,9 +33,9 @@ class ProtoNet(Learner):
     Args:
         net: A built Keras net that embeds: `(examples, ...)` to `(examples, features)`.
         distance: "euclidean" (squared) or "cosine".
-        scale: What the cosine is multiplied by; without effect on "euclidean".
+        scale: The factor of the cosine; without effect on "euclidean".
         normalisation: "running" as in the paper's code, "support" or "task".
-        **kwargs: For `keras.layers.Layer`, such as `name`.
+        **kwargs: For `Learner`, such as `name`.
 
     Raises:
         ValueError: If there is no such distance.
@@ -55,7 +56,7 @@ class ProtoNet(Learner):
         normalisation: str = "running",
         **kwargs: Any,
     ):
-        super().__init__(net, normalisation=normalisation, **kwargs)
+        super().__init__(net, normalisation=normalisation, targets="labels", **kwargs)
         if distance not in DISTANCES:
             raise ValueError(
                 f"distance must be one of {', '.join(DISTANCES)}. "
@@ -63,69 +64,47 @@ class ProtoNet(Learner):
             )
         self.distance, self.scale = distance, scale
 
-    def adapt(
-        self,
-        support: Examples,
-        *,
-        training: bool = False,
-        steps: int | None = None,
-        seed: Tensor | None = None,
-    ) -> Nest:
+    @property
+    def extends(self) -> bool:
+        """Unless the support set's statistics normalise all of it."""
+        return not self.body.mode.joint
+
+    def adapt(self, support: Examples, options: Options) -> Nest:
         """Averages each class's embeddings; see `Learner.adapt`.
 
         Returns:
-            `prototypes` `(way, features)`, `present` `(way,)` bool, and `state`.
+            `prototypes` `(way, features)`; `counts` `(way,)` int32, the number of
+            examples of each class; and `state`.
         """
-        params = functional.parameters(self.net)
-        z, state = self._normalised.support(
-            params, support.x, training=training, seed=seed
-        )
+        z, state = self.body.support(support.x, options)
         way = count_ways(support.y)
-        return {
-            "prototypes": class_means(z, support.y, way),
-            "present": present_classes(support.y, way),
-            "state": state,
-        }
+        counts = class_counts(support.y, way)
+        sums = class_sums(z, support.y, way)
+        return {"prototypes": _means(sums, counts), "counts": counts, "state": state}
 
-    def predict(
-        self,
-        adapted: Nest,
-        x: Tensor,
-        *,
-        training: bool = False,
-        seed: Tensor | None = None,
-    ) -> Tensor:
+    def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
         """Compares queries with the prototypes; see `Learner.predict`."""
-        params = functional.parameters(self.net)
-        z = self._normalised.query(
-            params, adapted["state"], x, training=training, seed=seed
-        )
+        z = self.body.query(x, adapted["state"], options)
         if self.distance == "euclidean":
             logits = -squared_euclidean(z, adapted["prototypes"])
         else:
             logits = self.scale * cosine_similarity(z, adapted["prototypes"])
-        absent = tf.constant(-float("inf"), logits.dtype)
-        return tf.where(adapted["present"], logits, absent)
+        return masked(logits, adapted["counts"] > 0)
 
-    @property
-    def grows(self) -> bool:
-        """Unless the support set's statistics normalise all of it."""
-        return self.normalisation in ("none", "running")
+    def extend(self, adapted: Nest, support: Examples, options: Options) -> Nest:
+        """Averages further examples in; see `Learner.extend`."""
+        if not self.extends:
+            return super().extend(adapted, support, options)
+        before = adapted["counts"]
+        way = tf.maximum(tf.shape(before)[0], count_ways(support.y))
+        room = way - tf.shape(before)[0]
+        z, _ = self.body.support(support.x, options)
+        sums = tf.cast(before, z.dtype)[:, None] * adapted["prototypes"]
+        sums = tf.pad(sums, [[0, room], [0, 0]]) + class_sums(z, support.y, way)
+        counts = tf.pad(before, [[0, room]]) + class_counts(support.y, way)
+        means = _means(sums, counts)
+        return {**adapted, "prototypes": means, "counts": counts}
 
-    def merge(self, adapted: Nest, more: Nest) -> Nest:
-        """Puts prototypes beside prototypes; see `Learner.merge`."""
-        if not self.grows:
-            return super().merge(adapted, more)
-        pairs = {
-            name: [adapted[name], more[name]] for name in ("prototypes", "present")
-        }
-        joined = {name: tf.concat(pair, axis=0) for name, pair in pairs.items()}
-        return {**joined, "state": adapted["state"]}
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again."""
-        return {
-            **super().get_config(),
-            "distance": self.distance,
-            "scale": self.scale,
-        }
+def _means(sums: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    return sums / tf.maximum(tf.cast(counts, sums.dtype), 1)[:, None]

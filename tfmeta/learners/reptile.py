@@ -7,9 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.core.episode import Episode, Nest, Tensor
+from tfmeta.core import Episode, Options
+from tfmeta.core.episode import Nest, Tensor
 from tfmeta.inner import Adam, UpdateRule
-from tfmeta.learners.base import GradientLearner
+from tfmeta.learners.gradient_learner import GradientLearner
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -25,15 +26,16 @@ class Reptile(GradientLearner):
     Args:
         net: A built Keras net.
         inner_steps: Minibatches in training.
-        inner_lr: Adam's rate in the inner steps, if no `rule` is given.
-        rule: Another rule for the inner steps.
+        inner_lr: The rate of Adam without a first moment, 0.001 if it is None; of a
+            `rule` that is a class its rate, the class's own if it is None.
+        rule: Another rule for the inner steps, or its class.
         eval_steps: Minibatches outside training; None for `inner_steps`.
         batch_size: Support examples in a minibatch. They come in a fixed order, the
             classes in turn.
         normalisation: "support", "task" (transductive) or "running". In the inner
             steps each minibatch is normalised by its own statistics, unless served
             with "running".
-        **kwargs: For `keras.layers.Layer`, such as `name`.
+        **kwargs: For `Learner`, such as `targets`.
 
     Raises:
         ValueError: If a number is out of range, or the rule has variables to train.
@@ -52,16 +54,21 @@ class Reptile(GradientLearner):
         net: keras.Model,
         *,
         inner_steps: int = 5,
-        inner_lr: float = 1e-3,
-        rule: UpdateRule | None = None,
+        inner_lr: float | None = None,
+        rule: UpdateRule | type[UpdateRule] | None = None,
         eval_steps: int | None = 50,
         batch_size: int | None = 10,
         normalisation: str = "support",
         **kwargs: Any,
     ):
+        def own_rule(learning_rate: float = 1e-3) -> UpdateRule:
+            return Adam(learning_rate=learning_rate, beta_1=0.0)
+
         super().__init__(
             net,
-            rule=rule or Adam(learning_rate=inner_lr, beta_1=0.0),
+            rule=rule,
+            inner_lr=inner_lr,
+            own_rule=own_rule,
             inner_steps=inner_steps,
             eval_steps=eval_steps,
             batch_size=batch_size,
@@ -75,37 +82,18 @@ class Reptile(GradientLearner):
                 f"rule={type(self.rule).__name__}. Give a rule without any, such as "
                 "Adam."
             )
-        self.inner_lr, self.batch_size = inner_lr, batch_size
 
     def meta_gradients(
-        self, episode: Episode, *, seed: Tensor | None = None
+        self, episode: Episode, options: Options
     ) -> tuple[Tensor, dict[str, Nest], list[Tensor]]:
         """The displacement; see `Learner.meta_gradients`.
 
         The loss and the predictions are those of the queries after the inner steps.
         """
-        adapted = self.adapt(episode.support, training=True, seed=seed)
-        loss, outputs = self.query_loss(adapted, episode.query, seed=seed)
-        moved = {
-            id(variable): move
-            for variable, move in zip(
-                self.net.trainable_variables,
-                self._weights.displacement(adapted),
-                strict=True,
-            )
-        }
+        adapted = self.adapt(episode.support, options)
+        loss, outputs = self.query_loss(adapted, episode.query, options)
+        moved = self.descent.displacement(adapted)
         gradients = [
             moved.get(id(v), tf.zeros_like(v.value)) for v in self.trainable_variables
         ]
         return loss, outputs, gradients
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again."""
-        return {
-            **super().get_config(),
-            "inner_steps": self.inner_steps,
-            "inner_lr": self.inner_lr,
-            "rule": keras.saving.serialize_keras_object(self.rule),
-            "eval_steps": self.eval_steps,
-            "batch_size": self.batch_size,
-        }

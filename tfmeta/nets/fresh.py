@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
+
+from tfmeta.core import keys
 
 
 def fresh(net: keras.Model, *, seed: int) -> keras.Model:
@@ -22,22 +25,23 @@ def fresh(net: keras.Model, *, seed: int) -> keras.Model:
     Returns:
         A new, built model.
     """
-    draws = np.random.default_rng(seed)
-    config = _with_seeds(keras.saving.serialize_keras_object(net), draws)
+    places = itertools.count()
+    config = _with_seeds(keras.saving.serialize_keras_object(net), seed, places)
     copy = keras.saving.deserialize_keras_object(config)
     if not copy.built:
         copy.build(net.input_shape)
     return copy
 
 
-def _with_seeds(node: Any, draws: np.random.Generator) -> Any:
+def _with_seeds(node: Any, seed: int, places: Iterator[int]) -> Any:
+    """Fills the open seeds of a config, in its order."""
     if isinstance(node, dict):
         return {
-            key: int(draws.integers(2**31 - 1))
-            if key == "seed" and value is None
-            else _with_seeds(value, draws)
-            for key, value in node.items()
+            name: keys.integer(seed, "weights", next(places))
+            if name == "seed" and value is None
+            else _with_seeds(value, seed, places)
+            for name, value in node.items()
         }
     if isinstance(node, list | tuple):
-        return type(node)(_with_seeds(value, draws) for value in node)
+        return type(node)(_with_seeds(value, seed, places) for value in node)
     return node

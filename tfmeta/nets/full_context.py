@@ -7,11 +7,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.core import keys
+from tfmeta.core.configured import Configured
 from tfmeta.core.episode import Tensor
 
 
 @keras.saving.register_keras_serializable("tfmeta")
-class FullContext(keras.layers.Layer):
+class FullContext(Configured, keras.layers.Layer):
     """Embeds support examples in the light of each other, and queries in theirs.
 
     A bidirectional LSTM runs over the support embeddings; a second LSTM reads the
@@ -19,7 +21,7 @@ class FullContext(keras.layers.Layer):
     are given.
 
     Args:
-        features: Size of an embedding.
+        features: The size of an embedding.
         reads: How often a query reads the support set.
         draw: The seed of the initial weights.
         **kwargs: For `keras.layers.Layer`, such as `name`.
@@ -33,21 +35,22 @@ class FullContext(keras.layers.Layer):
     def __init__(self, features: int, *, reads: int = 5, draw: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
         self.features, self.reads, self.draw = features, reads, draw
-        self.forwards = self._lstm(0, return_sequences=True)
-        self.backwards = self._lstm(2, return_sequences=True, go_backwards=True)
-        self.reader = self._lstm(4).cell
+        self.forwards = self._lstm("forwards", return_sequences=True)
+        self.backwards = self._lstm(
+            "backwards", return_sequences=True, go_backwards=True
+        )
+        self.reader = self._lstm("reader").cell
         for layer in (self.forwards, self.backwards):
             layer.build((1, None, features))
         self.reader.build((None, 2 * features))
         self.built = True
 
-    def _lstm(self, place: int, **options: Any) -> keras.layers.LSTM:
+    def _lstm(self, purpose: str, **options: Any) -> keras.layers.LSTM:
+        seeds = [keys.integer(self.draw, f"weights/{purpose}", i) for i in (0, 1)]
         return keras.layers.LSTM(
             self.features,
-            kernel_initializer=keras.initializers.GlorotUniform(self.draw + place),
-            recurrent_initializer=keras.initializers.Orthogonal(
-                seed=self.draw + place + 1
-            ),
+            kernel_initializer=keras.initializers.GlorotUniform(seeds[0]),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=seeds[1]),
             dtype=self.dtype_policy,
             **options,
         )
@@ -83,12 +86,3 @@ class FullContext(keras.layers.Layer):
             attention = tf.nn.softmax(tf.matmul(hidden, support, transpose_b=True))
             read = tf.matmul(attention, support)
         return hidden
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this layer again."""
-        return {
-            **super().get_config(),
-            "features": self.features,
-            "reads": self.reads,
-            "draw": self.draw,
-        }

@@ -1,23 +1,26 @@
-"""Floor 1: distances, class statistics, task losses; pure functions."""
+"""Floor 1: distances and class statistics; pure functions."""
 
 from tfmeta.ops.classes import (
+    class_counts,
+    class_logsumexp,
+    class_maxima,
     class_means,
+    class_sums,
     count_ways,
-    joined_members,
+    masked,
     present_classes,
 )
 from tfmeta.ops.distances import cosine_similarity, squared_euclidean
-from tfmeta.ops.losses import correct, task_loss
-from tfmeta.ops.scores import task_score
 
 __all__ = [
+    "class_counts",
+    "class_logsumexp",
+    "class_maxima",
     "class_means",
-    "correct",
+    "class_sums",
     "cosine_similarity",
     "count_ways",
-    "joined_members",
+    "masked",
     "present_classes",
     "squared_euclidean",
-    "task_loss",
-    "task_score",
 ]

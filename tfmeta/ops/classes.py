@@ -12,17 +12,44 @@ def count_ways(y: Tensor) -> Tensor:
     return tf.reduce_max(y) + 1
 
 
+def class_counts(y: Tensor, way: Tensor | int) -> Tensor:
+    """How many examples each of the classes 0..way-1 has.
+
+    Args:
+        y: `(examples,)` int32 labels.
+        way: The number of classes.
+
+    Returns:
+        `(way,)` int32.
+    """
+    return tf.reduce_sum(_members(y, way, tf.int32), axis=1)
+
+
 def present_classes(y: Tensor, way: Tensor | int) -> Tensor:
     """Which of the classes 0..way-1 occur among the labels.
 
     Args:
         y: `(examples,)` int32 labels.
-        way: How many classes there are.
+        way: The number of classes.
 
     Returns:
         `(way,)` bool.
     """
-    return tf.reduce_any(tf.equal(tf.range(way)[:, None], y[None, :]), axis=1)
+    return class_counts(y, way) > 0
+
+
+def class_sums(z: Tensor, y: Tensor, way: Tensor | int) -> Tensor:
+    """The sum of each class's rows.
+
+    Args:
+        z: `(examples, features)`.
+        y: `(examples,)` int32 labels in `0..way-1`.
+        way: The number of classes.
+
+    Returns:
+        `(way, features)`; zeros for a class without examples.
+    """
+    return tf.matmul(_members(y, way, z.dtype), z)
 
 
 def class_means(z: Tensor, y: Tensor, way: Tensor | int) -> Tensor:
@@ -31,26 +58,63 @@ def class_means(z: Tensor, y: Tensor, way: Tensor | int) -> Tensor:
     Args:
         z: `(examples, features)`.
         y: `(examples,)` int32 labels in `0..way-1`.
-        way: How many classes there are.
+        way: The number of classes.
 
     Returns:
         `(way, features)`; zeros for a class without examples.
     """
-    members = tf.cast(tf.equal(tf.range(way)[:, None], y[None, :]), z.dtype)
-    counts = tf.reduce_sum(members, axis=1, keepdims=True)
-    return tf.matmul(members, z) / tf.maximum(counts, 1)
+    counts = tf.cast(class_counts(y, way), z.dtype)
+    return class_sums(z, y, way) / tf.maximum(counts, 1)[:, None]
 
 
-def joined_members(first: Tensor, second: Tensor) -> Tensor:
-    """Which examples are of which class, where two sets of classes become one.
+def class_maxima(scores: Tensor, y: Tensor, way: Tensor | int) -> Tensor:
+    """Each class's largest score in every row.
 
     Args:
-        first: `(way, examples)` bool.
-        second: The same of other classes and other examples.
+        scores: `(rows, examples)`.
+        y: `(examples,)` int32 labels in `0..way-1`.
+        way: The number of classes.
 
     Returns:
-        `(ways together, examples together)` bool: `second`'s after `first`'s.
+        `(rows, way)`; the dtype's lowest number for a class without examples.
     """
-    above = tf.pad(first, [[0, tf.shape(second)[0]], [0, 0]])
-    below = tf.pad(second, [[tf.shape(first)[0], 0], [0, 0]])
-    return tf.concat([above, below], axis=1)
+    return tf.transpose(tf.math.unsorted_segment_max(tf.transpose(scores), y, way))
+
+
+def class_logsumexp(scores: Tensor, y: Tensor, way: Tensor | int) -> Tensor:
+    """The logarithm of each class's summed exponentials in every row.
+
+    Args:
+        scores: `(rows, examples)`.
+        y: `(examples,)` int32 labels in `0..way-1`.
+        way: The number of classes.
+
+    Returns:
+        `(rows, way)`; a finite number without meaning for a class without examples.
+    """
+    columns = tf.transpose(scores)
+    top = tf.stop_gradient(tf.math.unsorted_segment_max(columns, y, way))
+    shares = tf.exp(columns - tf.gather(top, y))
+    sums = tf.math.unsorted_segment_sum(shares, y, way)
+    # The sum of a class with examples is about 1 at least, that of others is 0: no
+    # derivative of log(0) anywhere.
+    sums = tf.where(sums > 0, sums, tf.ones_like(sums))
+    return tf.transpose(tf.math.log(sums) + top)
+
+
+def masked(logits: Tensor, present: Tensor) -> Tensor:
+    """Gives absent classes the logit -inf, so that no query is answered with one.
+
+    Args:
+        logits: `(queries, way)`.
+        present: `(way,)` bool, whether the support set has the class.
+
+    Returns:
+        `(queries, way)`.
+    """
+    return tf.where(present, logits, tf.constant(-float("inf"), logits.dtype))
+
+
+def _members(y: Tensor, way: Tensor | int, dtype: tf.DType) -> Tensor:
+    """Which examples are of which class, `(way, examples)`, 0 or 1."""
+    return tf.cast(tf.equal(tf.range(way)[:, None], y[None, :]), dtype)

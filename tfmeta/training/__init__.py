@@ -1,19 +1,18 @@
-"""Floor 6: the Keras model, the trainer and what it keeps."""
+"""Floor 7: the Keras model, the trainer and what it keeps."""
 
-from tfmeta.training.adapted_classifier import AdaptedClassifier
-from tfmeta.training.meta_model import MetaModel
+from tfmeta.training.meta_model import MetaModel, TaskSums
 from tfmeta.training.pretrain import ExampleStream, PretrainModel, pretrain
 from tfmeta.training.run_folder import RunFolder
 from tfmeta.training.stream import Stream
 from tfmeta.training.trainer import Trainer
 
 __all__ = [
-    "AdaptedClassifier",
     "ExampleStream",
     "MetaModel",
     "PretrainModel",
     "RunFolder",
     "Stream",
+    "TaskSums",
     "Trainer",
     "pretrain",
 ]

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfmeta.core import STRATEGIES, Episode, map_tasks, padded
+from tfmeta import keras_internals
+from tfmeta.core import (
+    STRATEGIES,
+    Batch,
+    Labels,
+    Options,
+    Targets,
+    keys,
+    map_tasks,
+    padded,
+    targets_of,
+)
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.learners import Learner
-from tfmeta.ops import task_loss
-from tfmeta.training.adapted_classifier import AdaptedClassifier
+from tfmeta.serving import AdaptedClassifier, AdaptedRegressor
+from tfmeta.training.batch_check import check_batch
+from tfmeta.training.task_map_choice import AUTO, choose_task_map
 
-AUTO = "auto"
-_TIMED_STEPS = 3
+
+class TaskSums(NamedTuple):
+    """What a batch of tasks adds to an outer step.
+
+    Attributes:
+        gradients: The sum of the tasks' meta-gradients, a tensor for each of the
+            learner's trainable variables.
+        statistics: The sum of the tasks' new moving statistics, a tensor for each of
+            the learner's `statistics`; none where the mode keeps none.
+        count: The number of tasks, a scalar int32. Tasks weigh alike, whatever the
+            number of their queries.
+    """
+
+    gradients: list[Tensor]
+    statistics: list[Tensor]
+    count: Tensor
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -33,8 +56,9 @@ class MetaModel(keras.Model):
         learner: The method.
         task_map: How a step goes through its tasks, see `tfmeta.core.map_tasks`; or
             "auto", which times the ways once, on the first batch, and keeps the
-            fastest ("loop" where tasks differ in size).
-        seed: Of what is random inside a training step, such as dropout.
+            fastest. It is "loop" where tasks differ in size, and where a net has random
+            layers, which would draw other masks when compiled.
+        seed: The seed of all that is random inside a training step, such as dropout.
         **kwargs: For `keras.Model`, such as `name`.
 
     Raises:
@@ -58,6 +82,7 @@ class MetaModel(keras.Model):
         self.learner = learner
         self.task_map = task_map
         self.seed = seed
+        self._default_metrics: Targets | None = None
         self.built = True
 
     @property
@@ -74,7 +99,7 @@ class MetaModel(keras.Model):
         self,
         optimizer: Any = "adam",
         *,
-        metrics: Any = ("accuracy",),
+        metrics: Any = None,
         run_eagerly: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -85,7 +110,8 @@ class MetaModel(keras.Model):
 
         Args:
             optimizer: A Keras optimizer or its name.
-            metrics: Keras metrics or their names; `["mse"]` for float targets.
+            metrics: Keras metrics or their names; None for the primary metric of the
+                learner's targets: "accuracy" of labels, "mse" of values.
             run_eagerly: Whether to run without a graph, for debugging.
             **kwargs: For `keras.Model.compile`.
 
@@ -102,6 +128,10 @@ class MetaModel(keras.Model):
                 f"{type(self.learner).__name__} has no weights to train. Evaluate it "
                 "without compile and fit."
             )
+        self._default_metrics = None
+        if metrics is None:
+            self._default_metrics = self.learner.targets_for()
+            metrics = [self._default_metrics.metric]
         super().compile(
             optimizer=optimizer,
             metrics=list(metrics),
@@ -110,7 +140,7 @@ class MetaModel(keras.Model):
             **kwargs,
         )
 
-    def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
+    def call(self, inputs: dict[str, Nest], training: bool = False) -> Nest:
         """Adapts to each task's support set and answers its queries.
 
         Args:
@@ -121,58 +151,68 @@ class MetaModel(keras.Model):
         Returns:
             Logits `(tasks, queries, way)`, or values; zeros for padding.
         """
-        episode, counts = Episode.from_batch(inputs, None), Episode.counts(inputs)
-        if counts is not None:
-            return self._answers(episode, counts)
-        adapted = self.learner.adapt_many(episode.support)
-        return self.learner.predict_many(adapted, episode.query.x)
+        return self.learner.answer(inputs)
 
     def meta_gradients(
-        self, episode: Episode, counts: Episode | None = None
-    ) -> tuple[Tensor, Nest, list[Tensor]]:
-        """The batch's losses, outputs and mean meta-gradient.
+        self, x: dict[str, Nest], y: Tensor
+    ) -> tuple[Tensor, Nest, TaskSums]:
+        """The losses, the predictions and the sums of a batch of tasks.
 
         Args:
-            episode: A batch; every tensor has a leading task axis.
-            counts: Where tasks are padded to one size, what `Episode.counts` read.
+            x: The inputs of a batch, as `tfmeta.data.episodes` yields.
+            y: The labels or targets of its queries.
 
         Returns:
-            The losses `(tasks,)`; the outputs: `predictions` `(tasks, queries, way)`
-            and `state`, the mean over tasks of the net's new moving statistics; and
-            the mean gradient, a tensor for each of the learner's trainable variables.
+            The losses `(tasks,)`; the predictions `(tasks, queries, ...)`, zeros for
+            padding; and the sums over tasks with their number.
         """
-        num_tasks = tf.shape(episode.query.y)[0]
-        first = tf.cast(self.optimizer.iterations, tf.int64) * tf.cast(
-            num_tasks, tf.int64
-        )
-        seeds = self.seed + first + tf.range(tf.cast(num_tasks, tf.int64))
-
+        batch = Batch.read(x, y)
+        calls = tf.cast(keras_internals.calls(self.optimizer), tf.int64)
+        numbers = batch.number
+        if numbers is None:
+            tasks = tf.cast(batch.num_tasks, tf.int64)
+            numbers = calls * tasks + tf.range(tasks)
+        task_keys = keys.key(self.seed, "task", numbers)
         variables = self.learner.variables
-        values = [tf.convert_to_tensor(v.value) for v in variables]
-        finish = _finish(episode.query.x, counts)
+        shared = {
+            "values": [tf.convert_to_tensor(v.value) for v in variables],
+            "outer_step": tf.convert_to_tensor(self.optimizer.iterations),
+        }
+        rows = tf.shape(y)[1]
 
-        def one(task, values):
-            episode, seed = task
-            bound = list(zip(variables, values, strict=True))
+        def one(task: Nest, shared: Nest) -> tuple[Nest, Nest]:
+            episode, task_key, descriptor = task
+            options = Options(
+                training=True,
+                seed=keys.fold(task_key[0], "number", task_key[1]),
+                outer_step=shared["outer_step"],
+                task=descriptor,
+            )
+            bound = list(zip(variables, shared["values"], strict=True))
             with keras.StatelessScope(state_mapping=bound):
-                loss, outputs, gradients = self.learner.meta_gradients(
-                    episode, seed=seed
+                loss, outputs, gradients = self.learner.meta_gradients(episode, options)
+            predictions = outputs["predictions"]
+            if batch.counts is not None:
+                predictions = tf.nest.map_structure(
+                    lambda p: padded(p, rows), predictions
                 )
-            predictions = finish(outputs["predictions"])
-            return (loss, predictions), (gradients, outputs["state"])
+            return (loss, predictions), (gradients, outputs["statistics"])
 
-        strategy = "loop" if self.task_map == AUTO else self.task_map
-        (losses, predictions), sums = map_tasks(
+        counts = None
+        if batch.counts is not None:
+            counts = (
+                batch.counts,
+                None,
+                tf.nest.map_structure(lambda _: None, batch.task),
+            )
+        (losses, predictions), (gradients, statistics) = map_tasks(
             one,
-            (episode, seeds),
-            shared=values,
-            strategy=strategy,
-            counts=None if counts is None else (counts, None),
+            (batch.episode, task_keys, batch.task),
+            shared=shared,
+            strategy="loop" if self.task_map == AUTO else self.task_map,
+            counts=counts,
         )
-        gradients, state = tf.nest.map_structure(
-            lambda total: total / tf.cast(num_tasks, total.dtype), sums
-        )
-        return losses, {"predictions": predictions, "state": state}, gradients
+        return losses, predictions, TaskSums(gradients, statistics, batch.num_tasks)
 
     def meta_step(self, data: Any) -> dict[str, Tensor]:
         """One outer step on a batch of tasks.
@@ -184,15 +224,21 @@ class MetaModel(keras.Model):
             `task_losses` `(tasks,)`, `gradient_norm`, and the running metrics.
         """
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        episode, counts = Episode.from_batch(x, y), Episode.counts(x)
-        losses, outputs, gradients = self.meta_gradients(episode, counts)
-        gradients = self._with_regularisers(gradients)
+        losses, predictions, sums = self.meta_gradients(x, y)
+        gradients = self._with_regularisers(_divided(sums.gradients, sums.count))
         self.optimizer.apply(gradients, self.learner.trainable_variables)
-        self._assign_state(outputs["state"])
-        self._loss_tracker.update_state(losses)
-        logs = self._query_metrics(x, y, outputs["predictions"], counts)
+        if sums.statistics:
+            means = _divided(sums.statistics, sums.count)
+            for variable, value in zip(self.learner.statistics, means, strict=True):
+                variable.assign(value)
+        keras_internals.loss_tracker(self).update_state(losses)
+        logs = self._query_metrics(x, y, predictions)
         norm = tf.linalg.global_norm(gradients)
         return {**logs, "gradient_norm": norm, "task_losses": losses}
+
+    def step(self, data: Any) -> dict[str, Tensor]:
+        """One outer step, as `Trainer` wants it; see `meta_step`."""
+        return self.meta_step(data)
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
         """One outer step, as `fit` wants it; see `meta_step`."""
@@ -201,22 +247,24 @@ class MetaModel(keras.Model):
         return logs
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
-        """Scores a batch without learning from it; `loss` is the queries' mean."""
+        """Scores a batch without learning from it; `loss` is the tasks' mean."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-        predictions, counts = self(x), Episode.counts(x)
-        if counts is None:
-            losses = task_loss(predictions, y)
-        else:
-            losses, _ = map_tasks(
-                lambda task: (task_loss(*task), []),
-                (predictions, y),
-                counts=(counts.query.y, counts.query.y),
-            )
-        self._loss_tracker.update_state(losses)
-        return self._query_metrics(x, y, predictions, counts)
+        predictions, targets = self(x), self.learner.targets_for(y)
+        counts = x.get("query_count")
+        losses, _ = map_tasks(
+            lambda task: (targets.loss(*task), []),
+            (predictions, y),
+            counts=None
+            if counts is None
+            else (tf.nest.map_structure(lambda _: counts, predictions), counts),
+        )
+        keras_internals.loss_tracker(self).update_state(losses)
+        return self._query_metrics(x, y, predictions)
 
     def fit(self, x: Any = None, **kwargs: Any) -> keras.callbacks.History:
         """Meta-trains; as `keras.Model.fit`, on a dataset of episodes.
+
+        The first `y` says what the learner's targets are, if it was not told.
 
         Args:
             x: What `tfmeta.data.episodes` returned.
@@ -227,16 +275,29 @@ class MetaModel(keras.Model):
             The history.
         """
         if isinstance(x, tf.data.Dataset):
+            self.find_targets(x.element_spec[1])
+            first_x, first_y, *_ = next(iter(x))
+            check_batch(first_x, first_y, self.learner)
             self.choose_task_map(x)
         kwargs.setdefault("shuffle", False)
         return super().fit(x, **kwargs)
 
+    def find_targets(self, y: Any) -> None:
+        """Settles what the learner's targets are, if it was not told.
+
+        Args:
+            y: Labels or targets, or their `tf.TensorSpec`.
+        """
+        if self.learner.targets is None:
+            self.learner.targets = targets_of(y)
+        before = self._default_metrics
+        if before is not None and before != self.learner.targets:
+            self.compile(self.optimizer, run_eagerly=self.run_eagerly)
+
     def choose_task_map(self, data: Any) -> str:
         """Times the task maps on one batch, if it is "auto", and keeps the fastest.
 
-        Nothing is learned from the batch. A way that cannot be compiled for this
-        learner is passed over; where tasks differ in size none is compiled, as that
-        would be done anew for each size.
+        Nothing is learned from the batch.
 
         Args:
             data: What `tfmeta.data.episodes` returned, or a batch `(x, y)` of it.
@@ -244,48 +305,36 @@ class MetaModel(keras.Model):
         Returns:
             The choice, which is now `task_map`.
         """
-        if self.task_map != AUTO:
-            return self.task_map
-        stream = isinstance(data, tf.data.Dataset)
-        if not _of_one_size((data.element_spec if stream else data)[0]):
-            self.task_map = "loop"
-        else:
-            data = next(iter(data)) if stream else data
-            seconds = {name: self._seconds(name, data) for name in STRATEGIES}
-            self.task_map = min(seconds, key=seconds.__getitem__)
+        if self.task_map == AUTO:
+            self.task_map = choose_task_map(self, data)
         return self.task_map
 
-    def _seconds(self, strategy: str, data: Any) -> float:
-        episode = Episode.from_batch(*keras.utils.unpack_x_y_sample_weight(data)[:2])
-        self.task_map = strategy
-        try:
-            step = tf.function(self.meta_gradients, autograph=False)
-            tf.nest.map_structure(np.asarray, step(episode))
-            times = []
-            for _ in range(_TIMED_STEPS):
-                start = time.perf_counter()
-                tf.nest.map_structure(np.asarray, step(episode))
-                times.append(time.perf_counter() - start)
-            return min(times)
-        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-            return float("inf")
-        finally:
-            self.task_map = AUTO
-
-    def adapt(self, support_x: Any, support_y: Any) -> AdaptedClassifier:
+    def adapt(self, support_x: Any, support_y: Any) -> Any:
         """Learns one task from plain arrays.
 
+        The first `support_y` says what the learner's targets are, if it was not told:
+        floats are values, all else are labels.
+
         Args:
-            support_x: `(examples, ...)`; uint8 images are scaled to 0..1.
-            support_y: `(examples,)` class names or numbers, any of them.
+            support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
+            support_y: `(examples,)` class names or numbers, any of them; or values
+                `(examples, ...)`.
 
         Returns:
-            A classifier that answers with those names.
+            An `AdaptedClassifier` that answers with those names, or an
+            `AdaptedRegressor`.
 
         Raises:
             ValueError: If the arrays do not fit each other or the learner.
         """
-        return AdaptedClassifier(self.learner, support_x, support_y)
+        targets = self.learner.targets or _targets_of_array(support_y)
+        kind = AdaptedClassifier if isinstance(targets, Labels) else AdaptedRegressor
+        before, self.learner.targets = self.learner.targets, targets
+        try:
+            return kind(self.learner, support_x, support_y)
+        except Exception:
+            self.learner.targets = before
+            raise
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this model again."""
@@ -302,27 +351,13 @@ class MetaModel(keras.Model):
         learner = keras.saving.deserialize_keras_object(config["learner"])
         return cls(**{**config, "learner": learner})
 
-    def _answers(self, episode: Episode, counts: Episode) -> Tensor:
-        """Answers the queries of padded tasks."""
-        finish = _finish(episode.query.x, counts)
-
-        def one(task):
-            support, x = task
-            return finish(self.learner.predict(self.learner.adapt(support), x)), []
-
-        predictions, _ = map_tasks(
-            one,
-            (episode.support, episode.query.x),
-            counts=(counts.support, counts.query.x),
-        )
-        return predictions
-
     def _query_metrics(
-        self, x: Any, y: Tensor, predictions: Tensor, counts: Episode | None
+        self, x: dict[str, Nest], y: Tensor, predictions: Nest
     ) -> dict[str, Tensor]:
         """The running metrics, updated by real queries."""
-        if counts is not None:
-            real = tf.sequence_mask(counts.query.y, tf.shape(y)[1])
+        predictions = self.learner.targets_for(y).point(predictions)
+        if "query_count" in x:
+            real = tf.sequence_mask(x["query_count"], tf.shape(y)[1])
             y, predictions = (tf.boolean_mask(t, real) for t in (y, predictions))
         return self.compute_metrics(x, y, predictions)
 
@@ -340,20 +375,17 @@ class MetaModel(keras.Model):
         )
         return [g + e for g, e in zip(gradients, extra, strict=True)]
 
-    def _assign_state(self, state: list[Tensor]) -> None:
-        if state:
-            for variable, value in zip(self.learner.statistics, state, strict=True):
-                variable.assign(value)
+
+def _divided(sums: list[Tensor], count: Tensor) -> list[Tensor]:
+    return [total / tf.cast(count, total.dtype) for total in sums]
 
 
-def _finish(query_x: Tensor, counts: Episode | None) -> Callable[[Tensor], Tensor]:
-    """What is done to a task's predictions so that those of all tasks stack."""
-    if counts is None:
-        return lambda predictions: predictions
-    rows = query_x.shape[1] or tf.shape(query_x)[1]
-    return lambda predictions: padded(predictions, rows)
-
-
-def _of_one_size(x: dict[str, Any]) -> bool:
-    """Whether all tasks have one shape."""
-    return "support_count" not in x and all(None not in t.shape[1:] for t in x.values())
+def _targets_of_array(y: Any) -> Targets:
+    """Values of an array of floats, else labels."""
+    dtype = getattr(y, "dtype", None)
+    if dtype is None:
+        flat = tf.nest.flatten(y)
+        floats = bool(flat) and all(isinstance(each, float) for each in flat)
+        return targets_of(tf.TensorSpec(None, tf.float32 if floats else tf.int32))
+    floats = getattr(dtype, "is_floating", False) or getattr(dtype, "kind", "") == "f"
+    return targets_of(tf.TensorSpec(None, tf.float32 if floats else tf.int32))

@@ -8,21 +8,30 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta import keras_internals
+from tfmeta.core import Labels, Targets, Values, keys
 from tfmeta.core.episode import Tensor
-from tfmeta.data import FunctionSplit, Part, Split
+from tfmeta.core.renamed import renamed_arguments
+from tfmeta.data import Part
 from tfmeta.data.examples import examples
 from tfmeta.learners import FineTune, Learner
 
 
+@renamed_arguments(count="examples")
 @dataclass(frozen=True)
 class ExampleStream:
     """Single examples in place of episodes, for `Trainer`.
 
     Attributes:
-        count: Examples in a step.
+        examples: Examples in a step.
     """
 
-    count: int
+    examples: int
+
+    @property
+    def per_step(self) -> int:
+        """What the number of the next draw grows by in a step: its examples."""
+        return self.examples
 
     def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
         """Refuses steps without examples; what a learner cannot serve, its validation.
@@ -30,18 +39,20 @@ class ExampleStream:
         Raises:
             ValueError: If so.
         """
-        if self.count < 1:
-            raise ValueError(f"A stream's count must be at least 1. Got: {self.count}.")
+        if self.examples < 1:
+            raise ValueError(
+                f"A stream's examples must be at least 1. Received: {self.examples}."
+            )
 
     def episodes(
         self, part: Any, *, seed: int, start: int = 0, augment: Any = None
     ) -> tf.data.Dataset:
-        """The batches of `count` examples from example `start` on, without end."""
+        """The batches of `examples` examples from example `start` on, without end."""
         return examples(
             part,
-            batch_size=self.count,
+            batch_size=self.examples,
             seed=seed,
-            start=start // self.count,
+            start=start // self.examples,
             augment=augment,
         )
 
@@ -49,15 +60,15 @@ class ExampleStream:
 class PretrainModel(keras.Model):
     """Trains the net of a learner on all tasks as if they were one.
 
-    For classes it puts a linear layer of as many outputs as there are classes on the
-    net. The layer is left behind: `learner` has the net alone. For functions the net's
-    own outputs learn the values. It goes through `fit` on `tfmeta.data.examples`, and
+    For labels it puts a linear layer of as many outputs as there are classes on the
+    net. The layer is left behind: `learner` has the net alone. For values the net's
+    own outputs learn them. It goes through `fit` on `tfmeta.data.examples`, and
     through `tfmeta.training.Trainer`.
 
     Args:
         learner: A learner around the net to train, such as `FineTune(net)`.
-        classes: How many classes; None for functions.
-        seed: Of the linear layer's first weights.
+        classes: The number of classes; None for values.
+        seed: The seed of the linear layer's first weights.
         **kwargs: For `keras.Model`, such as `name`.
     """
 
@@ -67,14 +78,17 @@ class PretrainModel(keras.Model):
         super().__init__(**kwargs)
         self.learner = learner
         self.task_map = "loop"  # There are no tasks to map over.
+        self.targets: Targets = Values() if classes is None else Labels()
         self.classifier: Any = keras.layers.Identity()
         if classes is not None:
             self.classifier = keras.layers.Dense(
                 classes,
-                kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+                kernel_initializer=keras.initializers.GlorotUniform(
+                    keys.integer(seed, "weights/classifier")
+                ),
                 name="classifier",
             )
-        self.classifier.build(learner.net.output_shape)
+        self.classifier.build((None, learner.body.features))
         self.built = True
 
     @property
@@ -100,19 +114,10 @@ class PretrainModel(keras.Model):
     def compile(
         self, optimizer: Any = "adam", *, metrics: Any = None, **kwargs: Any
     ) -> None:
-        """Sets the optimizer and the metrics.
-
-        The loss is cross-entropy, of functions the mean squared error.
-        """
-        loss: Any = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        if not self.classifier.weights:
-            loss = keras.losses.MeanSquaredError()
-        if metrics is None:
-            metrics = ["accuracy" if self.classifier.weights else "mse"]
+        """Sets the optimizer and the metrics; the loss is that of the targets."""
         super().compile(
             optimizer=optimizer,
-            loss=loss,
-            metrics=list(metrics),
+            metrics=[self.targets.metric] if metrics is None else list(metrics),
             jit_compile=False,
             **kwargs,
         )
@@ -121,7 +126,11 @@ class PretrainModel(keras.Model):
         """Logits `(examples, classes)`, or values, of examples `(examples, ...)`."""
         return self.classifier(self.learner.net(inputs, training=training))
 
-    def meta_step(self, data: Any) -> dict[str, Tensor]:
+    def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs) -> Tensor:
+        """The targets' loss and the weights' regularisers; a Keras loss casts `y`."""
+        return tf.add_n([self.targets.loss(y_pred, y), *self.losses])
+
+    def step(self, data: Any) -> dict[str, Tensor]:
         """One step on a batch of examples.
 
         Args:
@@ -137,21 +146,21 @@ class PretrainModel(keras.Model):
             loss = self.compute_loss(x, y, logits)
         gradients = tape.gradient(loss, [v.value for v in variables])
         self.optimizer.apply(gradients, variables)
-        self._loss_tracker.update_state(loss)
+        keras_internals.loss_tracker(self).update_state(loss)
         logs = self.compute_metrics(x, y, logits)
         norm = tf.linalg.global_norm(gradients)
         return {**logs, "gradient_norm": norm, "task_losses": loss[None]}
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
-        """One step, as `fit` wants it; see `meta_step`."""
-        logs = self.meta_step(data)
+        """One step, as `fit` wants it; see `step`."""
+        logs = self.step(data)
         logs.pop("task_losses")
         return logs
 
 
 def pretrain(
     net: keras.Model,
-    split: Split | FunctionSplit,
+    split: Any,
     *,
     steps: int = 5000,
     batch_size: int = 64,
@@ -162,20 +171,20 @@ def pretrain(
 ) -> keras.callbacks.History:
     """Trains a net to tell all classes of a split apart, with plain `fit`.
 
-    Of functions it learns the values, of all functions alike.
+    Of tasks that have values it learns these, of all tasks alike.
 
     `FineTune` and `LinearProbe` take the net afterwards: the baselines of transfer
     learning that a meta-learner is compared with.
 
     Args:
         net: A built Keras net that embeds, `(examples, ...)` to
-            `(examples, features)`; for functions, one whose outputs are values. It is
+            `(examples, features)`; for values, one whose outputs are values. It is
             trained in place.
-        split: Such as `data.train`.
+        split: The part whose examples are learned, such as `data.train`.
         steps: Optimizer steps.
         batch_size: Examples in a step.
         optimizer: A Keras optimizer or its name.
-        seed: Of the batches and of the classifier's first weights.
+        seed: The seed of the batches and of the classifier's first weights.
         augment: A Keras preprocessing layer of images, or None.
         **kwargs: For `keras.Model.fit`: `callbacks`, `verbose`, ...
 
@@ -183,19 +192,24 @@ def pretrain(
         The history.
 
     Raises:
-        ValueError: If a number is below 1, or a net for functions has not one output.
+        ValueError: If a number is below 1, or the net's outputs do not fit the values.
     """
-    if not split.class_names and net.output_shape[-1] != 1:
-        raise ValueError(
-            "A net that shall learn the values of functions needs one output. "
-            f"Received: a net of {net.output_shape[-1]}. Give it a linear layer of one "
-            "unit."
-        )
     if steps < 1:
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
-    classes = len(split.class_names) or None
+    labels = isinstance(split.targets, Labels)
+    classes = len(split.class_names) if labels else None
     model = PretrainModel(FineTune(net), classes, seed=seed)
-    model.compile(optimizer)
     batches = examples(split, batch_size=batch_size, seed=seed, augment=augment)
+    values = batches.element_spec[1].shape[1:]
+    if not labels and not model.learner.body.outputs.shape[1:].is_compatible_with(
+        values
+    ):
+        raise ValueError(
+            "A net that shall learn values needs outputs of their shape, "
+            f"{tuple(values)}. Received: a net of "
+            f"{tuple(model.learner.body.outputs.shape[1:])}. Give it a linear layer of "
+            "as many units."
+        )
+    model.compile(optimizer)
     kwargs.setdefault("shuffle", False)
     return model.fit(batches, steps_per_epoch=steps, epochs=1, **kwargs)

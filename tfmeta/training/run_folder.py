@@ -15,7 +15,7 @@ import keras
 
 from tfmeta.data import Source
 from tfmeta.json_files import read_json, write_json
-from tfmeta.training.checkpoint import load_checkpoint
+from tfmeta.serving import stored_learner
 from tfmeta.training.meta_model import MetaModel
 
 # What may differ between a run and its continuation.
@@ -28,6 +28,8 @@ MAY_CHANGE = (
     "seeds",
     "steps",
 )
+# Changes when the same seed draws other episodes, masks or first weights.
+DRAWS = 1
 _PACKAGES = ("tfmeta", "tensorflow", "keras", "numpy")
 
 
@@ -118,7 +120,14 @@ class RunFolder:
         Raises:
             ValueError: If the folder holds a run of other flags; it names them.
         """
-        old = self._config().get("flags", {}) if self.last.exists() else flags
+        config = self._config() if self.last.exists() else {}
+        if config and config.get("draws", 0) != DRAWS:
+            raise ValueError(
+                f"The run in {self.path} was begun by a version of tfmeta that drew "
+                "other episodes, so it cannot be continued to the same numbers. It can "
+                "be scored and exported; to train on, start anew in another --run_dir."
+            )
+        old = config.get("flags", {}) if config else flags
         differ = [
             f"{key} was {old[key]!r} and is {flags[key]!r}"
             for key in sorted((old.keys() & flags.keys()) - set(MAY_CHANGE))
@@ -173,6 +182,7 @@ class RunFolder:
                 "flags": flags,
                 "data": source.identity(),
                 "task_map": model.task_map,
+                "draws": DRAWS,
                 "versions": {
                     "python": platform.python_version(),
                     **{name: importlib.metadata.version(name) for name in _PACKAGES},
@@ -221,17 +231,9 @@ class RunFolder:
                 "checkpoints/. Give the --run_dir that scripts/train.py wrote."
             )
         config = self._config()
-        trained_in = config["learner"]["config"].get("normalisation")
-        if normalisation is not None:
-            config["learner"]["config"]["normalisation"] = normalisation
-        learner = keras.saving.deserialize_keras_object(config["learner"])
-        if learner.normalisation == "running" != trained_in:
-            raise ValueError(
-                f"The run was trained with normalisation={trained_in!r}, which keeps "
-                "no moving averages, so it cannot be scored with 'running'. Use "
-                "'support' or 'task'."
-            )
-        load_checkpoint(checkpoint, {"learner": learner.variables})
+        learner = stored_learner(
+            config["learner"], checkpoint, normalisation=normalisation
+        )
         return MetaModel(learner, task_map=config["task_map"])
 
     def _config(self) -> dict[str, Any]:

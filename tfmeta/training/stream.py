@@ -7,48 +7,58 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfmeta.core import Episode
+from tfmeta.core import Episode, Options, Values
+from tfmeta.core.renamed import renamed_arguments
 from tfmeta.data import Part, episodes
 from tfmeta.data.part import Range
 from tfmeta.learners import Learner
 
 
+@renamed_arguments(count="tasks")
 @dataclass(frozen=True)
 class Stream:
     """The shape of a stream of episodes.
 
     Attributes:
-        way: Classes in an episode, or a range; None where tasks are functions.
+        way: Classes in an episode, or a range; None where tasks have no classes.
         shot: Support examples per class, or a range.
         query: Queries per class.
-        count: Tasks in an outer step, or episodes in a validation.
+        tasks: Tasks in an outer step; of a validation, its episodes.
         unequal_shots: Whether each class draws its own shot.
     """
 
     way: Range | None
     shot: Range
     query: int
-    count: int
+    tasks: int
     unequal_shots: bool = False
+
+    @property
+    def per_step(self) -> int:
+        """What the number of the next draw grows by in a step: its tasks."""
+        return self.tasks
 
     def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
         """Refuses episodes that there are not, or that the learner cannot serve.
 
         Args:
-            part: Where they are drawn from.
-            learner: Who shall learn from them.
-            seed: Of the episodes.
+            part: The part they are drawn from.
+            learner: The learner that shall learn from them.
+            seed: The seed of the episodes.
 
         Raises:
             ValueError: If so; it says why.
         """
-        if self.count < 1:
-            raise ValueError(f"A stream's count must be at least 1. Got: {self.count}.")
+        if self.tasks < 1:
+            raise ValueError(
+                f"A stream's tasks must be at least 1. Received: {self.tasks}."
+            )
         self._sampler(part, seed)
-        if self.way is None:
-            self._check_regression(part, learner)
+        if isinstance(part.targets, Values):
+            self._check_values(part, learner)
             return
-        way = self.way if isinstance(self.way, int) else max(self.way)
+        ways = (self.way,) if isinstance(self.way, int) else self.way or (1,)
+        way = max(ways)
         if learner.max_way is not None and way > learner.max_way:
             raise ValueError(
                 f"way={way} on split {part.name!r} needs a head of as many outputs, "
@@ -59,13 +69,13 @@ class Stream:
     def episodes(
         self, part: Part, *, seed: int, start: int = 0, augment: Any = None
     ) -> tf.data.Dataset:
-        """The batches of `count` tasks, without end; see `tfmeta.data.episodes`."""
+        """The batches of `tasks` tasks, without end; see `tfmeta.data.episodes`."""
         return episodes(
             part,
             way=self.way,
             shot=self.shot,
             query=self.query,
-            tasks=self.count,
+            tasks=self.tasks,
             seed=seed,
             start=start,
             augment=augment,
@@ -96,15 +106,16 @@ class Stream:
             unequal_shots=self.unequal_shots,
         )
 
-    def _check_regression(self, part: Part, learner: Learner) -> None:
+    def _check_values(self, part: Part, learner: Learner) -> None:
         """Finds out by a trial whether the learner takes float targets."""
-        batch = self._sampler(part, 0).batch(tf.zeros((1,), tf.int64))
-        task = tf.nest.map_structure(lambda t: t[0], Episode.from_batch(*batch))
+        zero = tf.zeros((1,), tf.int64)
+        x, y = self._sampler(part, 0).batch(zero, zero[0])
+        task = tf.nest.map_structure(lambda t: t[0], Episode.from_batch(x, y))
         try:
-            learner.loss(task)
+            learner.loss(task, Options(training=True))
         except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise ValueError(
-                "Tasks that are functions need a learner of float targets, such as "
+                "Tasks that have values need a learner of values, such as "
                 "maml around a net with one output. Received: "
                 f"{type(learner).__name__}, which fails on them ({error})."
             ) from error

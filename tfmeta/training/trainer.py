@@ -14,10 +14,10 @@ import tensorflow as tf
 from tfmeta.data import Source
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.scorer import Scorer
-from tfmeta.training.checkpoint import load_checkpoint, save_checkpoint
+from tfmeta.training.chief import Chief, Worker
 from tfmeta.training.meta_model import MetaModel
 from tfmeta.training.pretrain import ExampleStream, PretrainModel
-from tfmeta.training.reporters import MetricsFile, Reporter, TensorBoardScalars
+from tfmeta.training.reporters import Reporter
 from tfmeta.training.run_folder import RunFolder
 from tfmeta.training.stop_signals import StopSignals
 from tfmeta.training.stream import Stream
@@ -31,8 +31,8 @@ _NOT_KEPT = ("min_delta",)
 class Trainer:
     """Meta-trains a compiled model in a run folder.
 
-    Every `validate_every` steps it scores frozen episodes of the validation classes
-    (by accuracy; functions by the mean squared error) and keeps the best weights;
+    Every `validate_every` steps it scores frozen episodes of the validation part, by
+    the primary metric of its targets, and keeps the best weights;
     every `checkpoint_every` steps, and when asked to stop by SIGTERM or Ctrl-C, it
     writes down all that training depends on. Run again on the same folder it
     continues, and reaches the same losses and weights, bit for bit, as if it had never
@@ -40,12 +40,13 @@ class Trainer:
 
     Args:
         model: A compiled `MetaModel` or `PretrainModel`.
-        source: Where tasks come from.
-        run: The run's folder.
-        train: Training episodes, or examples; `count` is how many make one step.
-        validation: Validation episodes, of one way and shot; `count` is how many.
+        source: The data that tasks are drawn from.
+        run: The run's folder; None for a process that keeps nothing, such as one of
+            several workers that is not the chief.
+        train: Training episodes, or examples.
+        validation: Validation episodes, of one way and shot.
         steps: Outer steps in all.
-        seed: Of the training episodes.
+        seed: The seed of the training episodes.
         log_every: Steps between reports.
         validate_every: Steps between validations.
         checkpoint_every: Steps between checkpoints.
@@ -66,7 +67,7 @@ class Trainer:
         self,
         model: MetaModel | PretrainModel,
         source: Source,
-        run: RunFolder,
+        run: RunFolder | None,
         *,
         train: Stream | ExampleStream,
         validation: Stream,
@@ -96,28 +97,26 @@ class Trainer:
         except ValueError as error:
             raise ValueError(f"Validation cannot be as asked: {error}") from error
         validation.single()
-        self.model, self.source, self.run_folder = model, source, run
+        self.model, self.source = model, source
+        self._chief = Worker() if run is None else Chief(run, reporters)
         self.train, self.validation = train, validation
         self.steps, self.seed, self.augment = steps, seed, augment
         self.log_every, self.validate_every = log_every, validate_every
         self.checkpoint_every = checkpoint_every
         self.callbacks = list(callbacks)
-        monitor, mode = "val_accuracy", "max"
-        if not source.val.class_names:
-            monitor, mode = "val_mse", "min"
+        if isinstance(model, MetaModel) and model.learner.targets is None:
+            model.learner.targets = source.train.targets
+        targets = source.val.targets
+        mode = "max" if targets.higher_is_better else "min"
         if patience is not None:
-            self.callbacks.append(
-                keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience)
+            stopping = keras.callbacks.EarlyStopping(
+                f"val_{targets.metric}", mode=mode, patience=patience
             )
-        self.reporters: list[Reporter] = [
-            MetricsFile(run.metrics_file),
-            TensorBoardScalars(run.tensorboard),
-            *reporters,
-        ]
+            self.callbacks.append(stopping)
         self._step = self._began = 0
         self._best = math.inf if mode == "min" else -math.inf
         self._trained_seconds = 0.0
-        self._signals = StopSignals(self._tell_stopping)
+        self._signals = StopSignals(self._chief.stopping)
         self._scorer = Scorer(model.learner, curve=True)
         model.optimizer.build(model.trained)
 
@@ -139,10 +138,7 @@ class Trainer:
                 another process trains.
         """
         flags = flags or {}
-        self.run_folder.check_flags(flags)
-        self.run_folder.check_data(self.source, to_train=True)
-        self.run_folder.make()
-        with self.run_folder.locked():
+        with self._chief.at_work(flags, self.source):
             state = self._restore()
             early = state["early"]
             if not early and self._step < self.steps:
@@ -155,32 +151,29 @@ class Trainer:
 
     def _restore(self) -> dict[str, Any]:
         """Reads the checkpoint, its metrics aside, and returns the rest of it."""
-        state: dict[str, Any] = {"early": False, "callbacks": []}
-        if self.run_folder.last.exists():
-            groups = self._variables()
-            del groups["metrics"]  # Keras makes them with the first step.
-            state = load_checkpoint(self.run_folder.last, groups)
+        groups = self._variables()
+        del groups["metrics"]  # Keras makes them with the first step.
+        state = self._chief.restore(groups)
+        if state is not None:
             self._step, self._best = state["step"], state["best"]
             self._trained_seconds = state["seconds"]
         self._began = self._step
-        return state
+        return state or {"early": False, "callbacks": []}
 
     def _train(self, flags: dict[str, Any], state: dict[str, Any]) -> None:
         batches = self.train.episodes(
             self.source.train,
             seed=self.seed,
-            start=self._step * self.train.count,
+            start=self._step * self.train.per_step,
             augment=self.augment,
         )
-        self.model.task_map = self.run_folder.task_map(flags) or self.model.task_map
+        self.model.task_map = self._chief.task_map(flags) or self.model.task_map
         self.model.choose_task_map(batches)
-        step_function = tf.function(self.model.meta_step, autograph=False)
+        step_function = tf.function(self.model.step, autograph=False)
         step_function.get_concrete_function(batches.element_spec)
         self.model.reset_metrics()
         if self._step:
-            groups = {"metrics": self._variables()["metrics"]}
-            load_checkpoint(self.run_folder.last, groups)
-        self.run_folder.write_config(flags, self.model, self.source)
+            self._chief.restore({"metrics": self._variables()["metrics"]})
         callbacks = keras.callbacks.CallbackList(
             self.callbacks,
             model=self.model,
@@ -192,13 +185,10 @@ class Trainer:
         callbacks.on_train_begin()
         for callback, values in zip(self.callbacks, state["callbacks"], strict=False):
             vars(callback).update(values)
-        for reporter in self.reporters:
-            reporter.start(self._step, self.steps, flags)
-        try:
+        with self._chief.reporting(
+            flags, self.model, self.source, self._step, self.steps
+        ):
             self._loop(step_function, iter(batches), callbacks)
-        finally:
-            for reporter in self.reporters:
-                reporter.close()
         callbacks.on_train_end()
 
     def _summary(self, stopped: str | None) -> dict[str, Any]:
@@ -230,7 +220,7 @@ class Trainer:
                 self._validate(callbacks)
             stopping = self._signals.received or self.model.stop_training
             if stopping or self._due(self.checkpoint_every, self.validate_every):
-                self._save(self.run_folder.last)
+                self._save(best=False)
             if self.model.stop_training:
                 break
 
@@ -248,8 +238,7 @@ class Trainer:
         self._check_finite(logs.pop("task_losses").numpy(), logs["gradient_norm"])
         self._step += 1
         callbacks.on_train_batch_end(batch, logs)
-        for reporter in self.reporters:
-            reporter.advance(self._step)
+        self._chief.advance(self._step)
         return logs
 
     def _due(self, *periods: int) -> bool:
@@ -259,11 +248,11 @@ class Trainer:
     def _report_training(self, logs: dict[str, Any], steps_per_s: float) -> None:
         row = {name: float(value) for name, value in logs.items()}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        row["tasks_per_s"] = round(steps_per_s * self.train.count, 2)
+        row["tasks_per_s"] = round(steps_per_s * self.train.per_step, 2)
         row["seconds"] = round(self._trained_seconds, 2)
         if self._step % self.log_every == 0:  # Else a longer run goes on from here.
             self.model.reset_metrics()
-        self._report(row)
+        self._chief.report(self._step, row)
 
     def _validate(self, callbacks: keras.callbacks.CallbackList) -> None:
         callbacks.on_test_begin()
@@ -271,7 +260,7 @@ class Trainer:
             self.model,
             self.source.val,
             **self.validation.single(),
-            episodes=self.validation.count,
+            episodes=self.validation.tasks,
             seed=VALIDATION_SEED,
             scorer=self._scorer,
         )
@@ -281,14 +270,14 @@ class Trainer:
             f"val_{result.metric}_high": result.mean + result.ci95,
             **_curve_row(result),
         }
-        self._report(row)
+        self._chief.report(self._step, row)
         self._draw(result)
         better = result.mean > self._best
         if not result.higher_is_better:
             better = result.mean < self._best
         if better:
             self._best = result.mean
-            self._save(self.run_folder.best)
+            self._save(best=True)
         callbacks.on_test_end(row)
         if self._step % self.validate_every == 0:
             callbacks.on_epoch_end(self._step // self.validate_every - 1, row)
@@ -298,12 +287,7 @@ class Trainer:
             self.model, self.source.val, result, seed=VALIDATION_SEED
         )
         for name, png in pictures.items():
-            for reporter in self.reporters:
-                reporter.picture(self._step, f"validation/{name}", png)
-
-    def _report(self, row: dict[str, Any]) -> None:
-        for reporter in self.reporters:
-            reporter.report(self._step, row)
+            self._chief.picture(self._step, f"validation/{name}", png)
 
     def _variables(self) -> dict[str, list[keras.Variable]]:
         return {
@@ -312,7 +296,7 @@ class Trainer:
             "metrics": self.model.metrics_variables,
         }
 
-    def _save(self, path: Any) -> None:
+    def _save(self, *, best: bool) -> None:
         state = {
             "step": self._step,
             "best": self._best,
@@ -320,13 +304,13 @@ class Trainer:
             "early": self.model.stop_training,
             "callbacks": [_plain_values(c) for c in self.callbacks],
         }
-        save_checkpoint(path, self._variables(), state)
+        self._chief.save(self._variables(), state, best=best)
 
     def _check_finite(self, losses: np.ndarray, norm: Any) -> None:
         """Stops before weights that are no numbers reach a checkpoint."""
         bad = np.flatnonzero(~np.isfinite(losses))
         if bad.size:
-            index = self._step * self.train.count + int(bad[0])
+            index = self._step * self.train.per_step + int(bad[0])
             what = (
                 f"The loss is {losses[bad[0]]} at step {self._step + 1}, task {bad[0]} "
                 f"(episode {index} of seed {self.seed})."
@@ -335,16 +319,10 @@ class Trainer:
             what = f"The meta-gradient's norm is {norm} at step {self._step + 1}."
         else:
             return
-        kept = "No checkpoint was written yet."
-        if self.run_folder.last.exists():
-            kept = f"The last good checkpoint is {self.run_folder.last}."
         raise FloatingPointError(
-            f"{what} {kept} Lower the learning rates, or clip the outer gradient."
+            f"{what} {self._chief.last_checkpoint()} Lower the learning rates, or clip "
+            "the outer gradient."
         )
-
-    def _tell_stopping(self, name: str) -> None:
-        for reporter in self.reporters:
-            reporter.stopping(name)
 
 
 def _curve_row(result: Result) -> dict[str, float]:

@@ -6,10 +6,11 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from tfmeta.data import Part
+from tfmeta.core import Labels
+from tfmeta.data import FunctionSplit, Part
 from tfmeta.evaluation import Result
 from tfmeta.evaluation.curve_picture import curve_picture
-from tfmeta.evaluation.episode_picture import episode_picture
+from tfmeta.evaluation.episode_picture import episode_picture, has_images
 from tfmeta.evaluation.regression_picture import regression_picture
 
 _QUERIES = 6
@@ -33,8 +34,8 @@ def validation_pictures(
     pictures: dict[str, Callable[[io.BytesIO], None]] = {}
     if result.curve is not None:
         pictures["adaptation_curve"] = lambda file: curve_picture(result, file)
-    shape = part.example_shape
-    if part.class_names and len(shape) == 3 and shape[-1] in (1, 3, 4):
+    labels = isinstance(part.targets, Labels)
+    if labels and has_images(part):
         pictures["episode"] = lambda file: episode_picture(
             model,
             part,
@@ -44,7 +45,7 @@ def validation_pictures(
             query=min(result.query or _QUERIES, _QUERIES),
             seed=seed,
         )
-    if not part.class_names and part.example_shape == (1,):
+    if isinstance(part, FunctionSplit) and part.example_shape == (1,):
         pictures["functions"] = lambda file: regression_picture(
             model, part, file, shot=result.shot, seed=seed
         )

@@ -1,0 +1,90 @@
+"""Examples that are nests of arrays: their shapes, their dtypes, what they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.data.part import Part
+
+
+def as_arrays(x: Any) -> Any:
+    """Reads what a user gives as examples.
+
+    Args:
+        x: An array, or a nest of them. A dict or a tuple is a nest; a list is an
+            array.
+
+    Returns:
+        The same structure with NumPy arrays as its leaves.
+
+    Example:
+        >>> {k: a.shape for k, a in as_arrays({"a": [1, 2], "b": np.eye(2)}).items()}
+        {'a': (2,), 'b': (2, 2)}
+    """
+    if isinstance(x, Mapping):
+        return {name: as_arrays(value) for name, value in x.items()}
+    if isinstance(x, tuple):
+        return _tuple_like(x, map(as_arrays, x))
+    return np.asarray(x)
+
+
+def example_shape(x: Any) -> Any:
+    """The shape of one example, or of each part of it.
+
+    Args:
+        x: An array `(examples, ...)`, or a nest of them.
+
+    Returns:
+        A tuple, or a nest of tuples of the structure of `x`.
+    """
+    return tf.nest.map_structure(lambda leaf: tuple(leaf.shape[1:]), x)
+
+
+def example_dtype(x: Any) -> Any:
+    """The dtype of an array, or those of a nest of arrays, in its structure."""
+    return tf.nest.map_structure(lambda leaf: leaf.dtype, x)
+
+
+def map_shapes(function: Callable[[tuple[int, ...], Any], Any], part: Part) -> Any:
+    """Applies a function to the shape and the dtype of each part of an example.
+
+    `tf.nest` takes a shape for a nest of numbers, so it cannot do this on its own.
+
+    Args:
+        function: From a shape, a tuple, and a NumPy dtype to anything.
+        part: Whose examples are meant.
+
+    Returns:
+        A nest of the structure of the examples.
+
+    Example:
+        >>> from tfmeta.data import Split
+        >>> x = {"image": np.zeros((4, 8, 8, 1), np.uint8), "age": np.zeros((4,))}
+        >>> split = Split("train", x, np.int32([0, 0, 1, 1]), ("a", "b"))
+        >>> map_shapes(lambda shape, dtype: (dtype.name, *shape), split)
+        {'image': ('uint8', 8, 8, 1), 'age': ('float64',)}
+    """
+
+    def mapped(shape: Any, dtype: Any) -> Any:
+        if isinstance(dtype, dict):
+            return {name: mapped(shape[name], dtype[name]) for name in dtype}
+        if isinstance(dtype, tuple):
+            return _tuple_like(dtype, map(mapped, shape, dtype))
+        return function(shape, dtype)
+
+    return mapped(part.example_shape, part.dtype)
+
+
+def array_shape(part: Part) -> tuple[int, ...] | None:
+    """The shape of one example; None where an example is a nest of several arrays."""
+    return None if tf.nest.is_nested(part.dtype) else part.example_shape
+
+
+def _tuple_like(model: tuple[Any, ...], parts: Iterable[Any]) -> tuple[Any, ...]:
+    """Returns a tuple of parts, a named one where `model` is."""
+    kind: Any = type(model)
+    return kind(*parts) if hasattr(model, "_fields") else tuple(parts)

@@ -1,0 +1,267 @@
+"""A Keras net under a normalisation mode."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfmeta.core import functional
+from tfmeta.core.episode import Nest, Tensor
+from tfmeta.core.options import Options
+from tfmeta.inner.modes import MODES, Mode, NoStatistics
+
+
+class State(NamedTuple):
+    """What normalisation keeps of a support set for its queries.
+
+    Each body has a subclass of its own, `Body.State`, by which its state is found
+    wherever a learner puts it in `adapted`.
+
+    Attributes:
+        statistics: A tensor for each of the body's `statistics`; none where queries
+            need none.
+    """
+
+    statistics: list[Tensor]
+
+
+class Body:
+    """A net's forward passes under one normalisation mode; pure.
+
+    * `support`: the support set's own statistics, for the queries too. A query's
+      answer depends on no other query.
+    * `task`: the statistics of each call's own batch. Transductive: queries are
+      normalised together.
+    * `running`: each batch's own in training, moving averages over the support sets
+      seen in training afterwards.
+
+    A net without such statistics behaves alike in all three.
+
+    Args:
+        net: A built Keras model of one argument, which may be a nest.
+        normalisation: One of "support", "task" and "running".
+        place: Which of its learner's bodies it is. Bodies in other places draw other
+            random masks.
+
+    Attributes:
+        net: The net.
+        mode: The mode that holds, `NoStatistics` for a net without statistics.
+        inputs: The nest of `tf.TensorSpec` that the net takes, leading axes None.
+        outputs: The nest of `tf.TensorSpec` that it gives.
+        statistics: Its moving statistics, Keras variables.
+        random: Whether it has random layers such as Dropout.
+        State: The type of the states that `support` returns.
+
+    Raises:
+        ValueError: If there is no such mode, if the net is not built, if it has
+            random layers in a mode that would leave them on when served, or if
+            "support" cannot get at the support set's statistics.
+    """
+
+    def __init__(
+        self, net: keras.Model, normalisation: str = "support", *, place: int = 0
+    ):
+        if normalisation not in MODES:
+            raise ValueError(
+                f"normalisation must be one of {', '.join(MODES)}. "
+                f"Received: {normalisation!r}."
+            )
+        if not net.built:
+            raise ValueError(
+                f"The net {net.name!r} must be built before a learner takes it. Give "
+                "it an Input layer, or call it once."
+            )
+        self.net, self.normalisation = net, normalisation
+        self.place = place
+        self.inputs, self.outputs, self._moving = functional.traits(net)
+        self._is_statistic = [
+            moves and tf.as_dtype(v.dtype).is_floating
+            for v, moves in zip(net.non_trainable_variables, self._moving, strict=True)
+        ]
+        self.statistics = [
+            v
+            for v, wanted in zip(
+                net.non_trainable_variables, self._is_statistic, strict=True
+            )
+            if wanted
+        ]
+        self.random = sum(self._moving) > len(self.statistics)
+        self.mode: Mode = MODES[normalisation] if self.statistics else NoStatistics()
+        self.mode.check(self)
+        if self.random and self.mode.served_random:
+            raise ValueError(
+                f"The net {net.name!r} has random layers such as Dropout, which "
+                f"normalisation={normalisation!r} would leave on in evaluation. Use "
+                'normalisation="running", or LayerNorm or GroupNorm in place of '
+                "BatchNorm, or take the random layers out."
+            )
+        self.State = type("State", (State,), {"__slots__": ()})
+
+    @property
+    def features(self) -> int:
+        """The size of the last axis of the outputs; of a dict's "mean".
+
+        Raises:
+            ValueError: If the net has several outputs and none is called "mean".
+        """
+        outputs = tf.nest.flatten(self.outputs)
+        if isinstance(self.outputs, dict) and "mean" in self.outputs:
+            outputs = [self.outputs["mean"]]
+        if len(outputs) > 1 or not outputs[0].shape.rank:
+            raise ValueError(
+                f"The net {self.net.name!r} must have one output, (examples, "
+                f"features), for what is asked of it. Received: {self.outputs}."
+            )
+        return outputs[0].shape[-1]
+
+    def part(self, net: keras.Model, number: int) -> Body:
+        """A body around a part of this body's net, in the same mode.
+
+        Args:
+            net: A model that shares layers with this body's net.
+            number: Which part it is, 0 or 1; parts draw other random masks.
+        """
+        return Body(net, self.normalisation, place=3 * self.place + 1 + number)
+
+    def support(
+        self, x: Nest, options: Options, params: list[Tensor] | None = None
+    ) -> tuple[Nest, State]:
+        """Runs a support set through the net.
+
+        Args:
+            x: `(examples, ...)`.
+            options: `training` and `seed` are read.
+            params: One tensor for each of the net's trainable variables; None for the
+                variables themselves.
+
+        Returns:
+            The outputs `(examples, ...)`, and the state to hand to `query`.
+        """
+        options = options.fold("support set", self.place)
+        z, statistics = self.mode.support(self, x, options, params)
+        return z, self.State(statistics)
+
+    def query(
+        self,
+        x: Nest,
+        state: State,
+        options: Options,
+        params: list[Tensor] | None = None,
+    ) -> Nest:
+        """Runs queries through the net.
+
+        Args:
+            x: `(queries, ...)`.
+            state: What `support` returned.
+            options: `training` and `seed` are read.
+            params: As in `support`.
+
+        Returns:
+            The outputs, `(queries, ...)`.
+        """
+        options = options.fold("queries", self.place)
+        return self.mode.query(self, x, list(state.statistics), options, params)
+
+    def state_of(
+        self, x: Nest, options: Options, params: list[Tensor] | None = None
+    ) -> State:
+        """The state that `support` returns, without a forward pass where it is empty.
+
+        Args:
+            x: `(examples, ...)`.
+            options: As in `support`.
+            params: As in `support`.
+
+        Returns:
+            The state to hand to `query`.
+        """
+        if not self.mode.has_state(options):
+            return self.State([])
+        return self.support(x, options, params)[1]
+
+    def kept(self, state: State | None) -> list[Tensor]:
+        """The new values of the moving statistics after a support set in training.
+
+        Args:
+            state: What `support` returned.
+
+        Returns:
+            A tensor for each of `statistics`: their own values in a mode that keeps
+            none.
+
+        Raises:
+            ValueError: If there is no state, although the mode keeps it.
+        """
+        if not self.mode.keeps:
+            return [tf.convert_to_tensor(v.value) for v in self.statistics]
+        if state is None:
+            raise ValueError(
+                f"The state that support returned for the net {self.net.name!r} must "
+                "be somewhere in what adapt returns, so that its moving averages can "
+                "be kept."
+            )
+        return list(state.statistics)
+
+    def empty_statistics(self) -> list[Tensor]:
+        """Statistics of no example: zeros, which one training pass then fills."""
+        return [tf.zeros(v.shape, v.dtype) for v in self.statistics]
+
+    def run(
+        self,
+        x: Nest,
+        options: Options,
+        params: list[Tensor] | None,
+        *,
+        training: bool,
+        statistics: list[Tensor] | None = None,
+    ) -> tuple[Nest, list[Tensor]]:
+        """One forward pass; for modes.
+
+        Args:
+            x: `(examples, ...)`.
+            options: `seed` is read.
+            params: As in `support`.
+            training: What the net's layers are told.
+            statistics: What the statistics shall be before the pass, a tensor for each
+                of `statistics`; None for the variables.
+
+        Returns:
+            The outputs, and the statistics after the pass.
+        """
+        if params is None:
+            params = functional.parameters(self.net)
+        given = None if statistics is None else iter(statistics)
+        values = [
+            next(given)
+            if wanted and given is not None
+            else tf.convert_to_tensor(variable.value)
+            for variable, wanted in zip(
+                self.net.non_trainable_variables, self._is_statistic, strict=True
+            )
+        ]
+        values = functional.seeded(values, options.seed, self._moving)
+        z, after = functional.call(self.net, params, values, x, training=training)
+        kept = zip(after, self._is_statistic, strict=True)
+        return z, [v for v, wanted in kept if wanted]
+
+
+def states_in(adapted: Nest) -> dict[type, State]:
+    """Finds the states of bodies wherever they are in an adapted task.
+
+    Args:
+        adapted: What `Learner.adapt` returned.
+
+    Returns:
+        The states by their type.
+    """
+    if isinstance(adapted, State):
+        return {type(adapted): adapted}
+    found: dict[type, State] = {}
+    if isinstance(adapted, dict):
+        adapted = list(adapted.values())
+    if isinstance(adapted, list | tuple):
+        for each in adapted:
+            found.update(states_in(each))
+    return found

@@ -1,0 +1,56 @@
+"""One gradient step on a support loss, as `scan` repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfmeta.core.episode import Nest, Tensor
+from tfmeta.inner.base import Step, UpdateRule
+from tfmeta.inner.scan import ScanStep
+
+Objective = Callable[[list[Tensor], Tensor], Tensor]
+
+
+def gradient_step(
+    objective: Objective,
+    rule: UpdateRule,
+    *,
+    steps: int,
+    first_order: bool = False,
+) -> ScanStep:
+    """Makes a step down an objective.
+
+    The carry is the pair of the parameters and the rule's state; it begins with
+    `(params, rule.init(params))`. The step gives out nothing.
+
+    Args:
+        objective: From the parameters and the step's number to a scalar.
+        rule: How a gradient becomes an update.
+        steps: How many steps there will be; the rule is told so.
+        first_order: Whether the gradient counts as a constant for whoever
+            differentiates through the steps: the step's derivative is then the
+            identity.
+
+    Returns:
+        The step, for `scan`.
+    """
+
+    def step(carry: Nest, index: Tensor) -> tuple[Nest, Nest]:
+        params, state = carry
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(params)
+            loss = objective(params, index)
+        grads = tape.gradient(
+            loss, params, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        grads = [tf.convert_to_tensor(g) for g in grads]
+        if first_order:
+            grads = [tf.stop_gradient(g) for g in grads]
+        told = Step(index, steps, tf.stop_gradient(loss) if first_order else loss)
+        updates, state = rule.update(grads, state, params, told)
+        moved = [p + u for p, u in zip(params, updates, strict=True)]
+        return (moved, state), ()
+
+    return step

@@ -1,0 +1,224 @@
+"""Repeating a step, with gradients whose memory grows by one carry a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from tfmeta import keras_internals
+from tfmeta.core.episode import Nest, Tensor
+
+TRACED_STEPS = 5
+
+ScanStep: TypeAlias = Callable[[Nest, Tensor], tuple[Nest, Nest]]
+
+
+def scan(step: ScanStep, carry: Nest, *, steps: int) -> tuple[Nest, Nest]:
+    """Applies a step again and again, and stacks what each step gives out.
+
+    Up to `TRACED_STEPS` steps are traced out one after the other, which is fastest.
+    More of them run in a while loop. Going back, each step is run again from the carry
+    before it and gives one vector-Jacobian product, so that memory grows by one carry
+    a step. Where nobody asks a graph for gradients, those carries are never kept.
+
+    Gradients reach the carry, the outs, and every tensor and Keras variable that the
+    step reads. So a trajectory is a step that gives out its carry, a multi-step loss
+    a step that gives out a loss, and a truncation a step that stops the gradient of
+    its carry.
+
+    Args:
+        step: From the carry and the step's number, a scalar int32 from 0, to the next
+            carry and what the step gives out: a nest of tensors, () for nothing. The
+            carry keeps its structure, shapes and dtypes.
+        carry: Any nest of tensors.
+        steps: How often the step is applied, at least 0.
+
+    Returns:
+        The carry after the last step, and the outs, `(steps, ...)` each.
+
+    Raises:
+        ValueError: If `steps` is below 0.
+
+    Example:
+        >>> doubled, path = scan(
+        ...     lambda x, index: (2.0 * x, x), tf.constant(1.0), steps=3
+        ... )
+        >>> float(doubled), path.numpy().tolist()
+        (8.0, [1.0, 2.0, 4.0])
+    """
+    if steps < 0:
+        raise ValueError(f"steps must be at least 0. Received: {steps}.")
+    if steps == 0:
+        _, out = step(carry, tf.constant(0))  # For the shapes alone.
+        return carry, tf.nest.map_structure(
+            lambda o: tf.convert_to_tensor(o)[tf.newaxis][:0], out
+        )
+    if steps <= TRACED_STEPS:
+        outs = []
+        for index in range(steps):
+            carry, out = step(carry, tf.constant(index))
+            outs.append(out)
+        return carry, tf.nest.map_structure(lambda *each: tf.stack(each), *outs)
+    if tf.executing_eagerly():
+        return tf.function(lambda start: _loop(step, start, steps), autograph=False)(
+            tf.nest.map_structure(tf.convert_to_tensor, carry)
+        )
+    return _loop(step, carry, steps)
+
+
+def _loop(step: ScanStep, carry: Nest, steps: int) -> tuple[Nest, Nest]:
+    """The scan as a while loop with a gradient of its own; inside a graph."""
+    flat = [tf.convert_to_tensor(c) for c in tf.nest.flatten(carry)]
+    one = _Traced(step, carry, flat)
+    read = one.differentiable
+
+    @tf.custom_gradient
+    def run(*inputs):
+        # The tensors that the step reads are inputs for the gradient's sake: what
+        # this function captures would get none.
+        last, outs, before = _forwards(one, list(inputs[: len(flat)]), steps)
+
+        def gradient(*upstream):
+            return _backwards(one, before, list(upstream), steps)
+
+        return [*last, *outs], gradient
+
+    results = run(*flat, *read)
+    last, outs = results[: len(flat)], results[len(flat) :]
+    return (
+        tf.nest.pack_sequence_as(carry, last),
+        tf.nest.pack_sequence_as(one.out, outs),
+    )
+
+
+class _Traced:
+    """A step as one graph of flat tensors.
+
+    Args:
+        step: The step.
+        carry: The structure of the carry.
+        flat: The leaves of the carry.
+
+    Attributes:
+        out: The structure of what a step gives out, its leaves specs.
+        differentiable: The float tensors outside that the step reads; a Keras variable
+            is read once, outside.
+    """
+
+    def __init__(self, step: ScanStep, carry: Nest, flat: list[Tensor]):
+        def leaves(index, *flat):
+            with _ReadOutside(graph):
+                after, out = step(tf.nest.pack_sequence_as(carry, flat), index)
+            return tf.nest.flatten(after), tf.nest.map_structure(
+                tf.convert_to_tensor, out
+            )
+
+        graph = tf.compat.v1.get_default_graph()
+        specs = [tf.TensorSpec(t.shape, t.dtype) for t in flat]
+        self._function = tf.function(leaves, autograph=False).get_concrete_function(
+            tf.TensorSpec((), tf.int32), *specs
+        )
+        self.out = self._function.structured_outputs[1]
+        read = self._function.captured_inputs
+        self.differentiable = [t for t in read if t.dtype.is_floating]
+
+    def __call__(self, index: Tensor, flat: list[Tensor]):
+        """Takes one step; returns the leaves of the carry and of the out."""
+        after, out = self._function(index, *flat)
+        return list(after), tf.nest.flatten(out)
+
+
+class _ReadOutside(keras.StatelessScope):
+    """Lets Keras variables be read in the graph around the one that is traced.
+
+    So a variable reaches the traced step as a tensor, like everything else it reads.
+    An outer scope, in which variables have values of their own, holds on.
+
+    Args:
+        graph: The graph around.
+    """
+
+    def __init__(self, graph: Any):
+        super().__init__()
+        self._graph = graph
+
+    def get_current_value(self, variable: keras.Variable) -> Tensor:
+        """The value of a variable, a tensor of the graph around."""
+        value = super().get_current_value(variable)
+        if value is None and self.original_scope is not None:
+            value = self.original_scope.get_current_value(variable)
+        if value is None:
+            with self._graph.as_default():
+                value = tf.convert_to_tensor(keras_internals.stored(variable))
+            self.state_mapping[id(variable)] = value
+        return value
+
+
+def _forwards(one: _Traced, flat: list[Tensor], steps: int):
+    """The loop; returns the last carry, the outs, and the carry before each step."""
+
+    def arrays(specs):
+        return [
+            tf.TensorArray(s.dtype, steps, element_shape=s.shape, infer_shape=False)
+            for s in specs
+        ]
+
+    def body(index, flat, kept, outs):
+        kept = [a.write(index, c) for a, c in zip(kept, flat, strict=True)]
+        flat, out = one(index, flat)
+        return (
+            index + 1,
+            flat,
+            kept,
+            [a.write(index, o) for a, o in zip(outs, out, strict=True)],
+        )
+
+    _, flat, kept, outs = tf.while_loop(
+        lambda index, *_: index < steps,
+        body,
+        (0, flat, arrays(flat), arrays(tf.nest.flatten(one.out))),
+        parallel_iterations=1,
+    )
+    return flat, [a.stack() for a in outs], [a.stack() for a in kept]
+
+
+def _backwards(one: _Traced, before: list[Tensor], upstream: list[Tensor], steps: int):
+    """The loop back: the gradients of the carry, then of what the step reads."""
+    read = one.differentiable
+    of_carry = [t.dtype.is_floating for t in before]
+    of_outs = [s.dtype.is_floating for s in tf.nest.flatten(one.out)]
+    end = _chosen(upstream[: len(before)], of_carry)
+    from_outs = _chosen(upstream[len(before) :], of_outs)
+
+    def body(index, moving, totals):
+        flat = [tf.gather(kept, index) for kept in before]
+        sources = [*_chosen(flat, of_carry), *read]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(sources)
+            after, out = one(index, flat)
+        grads = tape.gradient(
+            [*_chosen(after, of_carry), *_chosen(out, of_outs)],
+            sources,
+            output_gradients=[*moving, *(tf.gather(u, index) for u in from_outs)],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        grads = [tf.convert_to_tensor(g) for g in grads]
+        split = len(moving)
+        totals = [t + g for t, g in zip(totals, grads[split:], strict=True)]
+        return index - 1, grads[:split], totals
+
+    _, start, totals = tf.while_loop(
+        lambda index, *_: index >= 0,
+        body,
+        (tf.constant(steps - 1), end, [tf.zeros_like(t) for t in read]),
+        parallel_iterations=1,
+    )
+    floats = iter(start)
+    return [next(floats) if wanted else None for wanted in of_carry] + totals
+
+
+def _chosen(tensors: list[Any], wanted: list[bool]) -> list[Any]:
+    return [t for t, is_wanted in zip(tensors, wanted, strict=True) if is_wanted]

@@ -1,0 +1,139 @@
+"""Learners that adapt by gradient steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import keras
+
+from tfmeta.core import Examples, Options
+from tfmeta.core.episode import Nest
+from tfmeta.inner import UpdateRule, made_rule
+from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt, paths_inside
+from tfmeta.inner.descent import Descent
+from tfmeta.inner.heads import as_head
+from tfmeta.learners.base import Learner
+
+
+class GradientLearner(Learner):
+    """A learner that adapts copies of its net's weights by gradient steps; abstract.
+
+    It has the two verbs; a learner made from it says how the steps go, and what, if
+    anything, is meta-trained.
+
+    Args:
+        net: A built Keras net.
+        rule: How a gradient becomes an update: a rule, its class, or None for the
+            learner's own.
+        inner_lr: The rate of the learner's own rule or of the rule's class; None for
+            its default.
+        own_rule: Makes the learner's own rule, with its default rate.
+        inner_steps: Inner steps in training.
+        eval_steps: Inner steps outside training; None for `inner_steps`.
+        first_order: Whether the steps' gradients count as constants.
+        head: "net", "prototypes" or "zeros", see `tfmeta.inner.heads`; None: "net" if
+            the net's outputs are logits, else `made_head`.
+        made_head: The head to make where the net has none.
+        adapt_only: Which weights adapt, see `chosen_to_adapt`; None for all, () for
+            none. A made head always does.
+        batch_size: The number of support examples that a step looks at; None for all.
+        **kwargs: For `Learner`, such as `normalisation`.
+
+    Raises:
+        ValueError: If a number is out of range.
+
+    Attributes:
+        meta_trained: Whether meta-training it is its method; of the class.
+    """
+
+    meta_trained: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        net: keras.Model,
+        *,
+        rule: UpdateRule | type[UpdateRule] | None,
+        inner_lr: float | None,
+        own_rule: Callable[..., UpdateRule],
+        inner_steps: int,
+        eval_steps: int | None = None,
+        first_order: bool = True,
+        head: str | None = None,
+        made_head: str = "prototypes",
+        adapt_only: AdaptOnly | None = None,
+        batch_size: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(net, **kwargs)
+        for name, value, least in (
+            ("inner_steps", inner_steps, 0),
+            ("eval_steps", eval_steps, 0),
+            ("batch_size", batch_size, 1),
+        ):
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}. Received: {value}.")
+        self.inner_steps, self.eval_steps = inner_steps, eval_steps
+        self.rule, self.inner_lr = made_rule(rule, inner_lr, own_rule), inner_lr
+        self.first_order, self.head, self.batch_size = first_order, head, batch_size
+        adapts = [False] * len(net.trainable_variables)
+        if adapt_only != ():
+            adapts = chosen_to_adapt(net, adapt_only)
+        self.adapt_only = adapt_only
+        if callable(adapt_only):  # Kept as paths, which can be written down.
+            paths = zip(paths_inside(net), adapts, strict=True)
+            self.adapt_only = [path for path, adapted in paths if adapted]
+        self.descent = Descent(
+            self.body,
+            self.rule,
+            head=as_head(head, net, made=made_head),
+            first_order=first_order,
+            adapts=adapts,
+            batch_size=batch_size,
+        )
+        self.bodies = self.descent.bodies
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """What meta-training moves: nothing in a learner that takes its net as is."""
+        return super().trainable_variables if self.meta_trained else []
+
+    @property
+    def default_steps(self) -> int:
+        """Inner steps outside training."""
+        return self.inner_steps if self.eval_steps is None else self.eval_steps
+
+    @property
+    def max_way(self) -> int | None:
+        """The most classes it can serve; None for any number."""
+        return None if self.descent.head.made else self.body.features
+
+    def adapt(self, support: Examples, options: Options) -> Nest:
+        """Takes inner steps on the support loss; see `Learner.adapt`.
+
+        Returns:
+            `params`, the adapted weights; `states`, what normalisation keeps for the
+            queries; for labels also `present` `(way,)` bool.
+        """
+        targets = self.targets_for(support.y)
+        return self.descent.adapt(support, options, targets, self._steps(options))
+
+    def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
+        """Runs the adapted net; see `Learner.predict`."""
+        return self.descent.predict(adapted, x, options)
+
+    def trajectory(self, support: Examples, options: Options) -> Nest:
+        """What `adapt` gives after 0, 1, ... steps; see `Learner.trajectory`."""
+        targets = self.targets_for(support.y)
+        steps = self._steps(options)
+        return self.descent.trajectory(support, options, targets, steps)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this learner again; the rule has its rate."""
+        config = super().get_config()
+        return {name: v for name, v in config.items() if name != "inner_lr"}
+
+    def _steps(self, options: Options) -> int:
+        if options.steps is not None:
+            return options.steps
+        return self.inner_steps if options.training else self.default_steps

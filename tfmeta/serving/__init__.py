@@ -1,0 +1,16 @@
+"""Floor 6: adapted tasks, and learners from what training has kept."""
+
+from tfmeta.serving.adapted_classifier import AdaptedClassifier
+from tfmeta.serving.adapted_regressor import AdaptedRegressor
+from tfmeta.serving.base import AdaptedTask
+from tfmeta.serving.checkpoint import load_checkpoint, save_checkpoint
+from tfmeta.serving.stored_learner import stored_learner
+
+__all__ = [
+    "AdaptedClassifier",
+    "AdaptedRegressor",
+    "AdaptedTask",
+    "load_checkpoint",
+    "save_checkpoint",
+    "stored_learner",
+]

@@ -1,0 +1,269 @@
+"""A learner that has learned one task."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.core import Examples, Labels, Options
+from tfmeta.evaluation import LabelledLogits, Rejection, choose_threshold
+from tfmeta.export import save_classifier
+from tfmeta.learners import Learner
+from tfmeta.serving.base import AdaptedTask
+
+
+class AdaptedClassifier(AdaptedTask):
+    """Answers queries of one task of classes; made by `MetaModel.adapt`.
+
+    Args:
+        learner: The learner that adapts.
+        support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
+        support_y: `(examples,)` class names or numbers.
+
+    Attributes:
+        classes: The distinct values of `support_y`, sorted, then those that were added:
+            column i of `predict` belongs to `classes[i]`.
+
+    Raises:
+        ValueError: If the arrays do not fit each other or the learner.
+    """
+
+    def __init__(self, learner: Learner, support_x: Any, support_y: Any):
+        super().__init__(learner, Labels(), support_x)
+        x, names = self.read("support_x", support_x), _names(support_y)
+        examples = tf.nest.flatten(x)[0]
+        if names.ndim != 1 or len(examples) != len(names) or not len(names):
+            raise ValueError(
+                "support_x and support_y must have the same number of examples, at "
+                f"least one. Received: shapes {examples.shape} and {names.shape}."
+            )
+        self.classes, labels = np.unique(names, return_inverse=True)
+        self._check_way(len(self.classes))
+        self.fix_shape(x)
+        labels = labels.astype(np.int32)
+        self._support = None if learner.extends else (x, labels)
+        self.adapted = self.adapt_to(x, labels)
+
+    def add_class(self, x: Any, name: Any) -> None:
+        """Learns one more class; the others keep their columns, it gets the last.
+
+        A learner that `extends` (NearestNeighbour; ProtoNet and MatchingNet where the
+        net's normalisation is "running" or none) looks at the new examples alone, and
+        answers as if adapted to all at once. Any other is adapted anew to all
+        examples, which are kept for that. A net with a head needs an output to spare.
+
+        Args:
+            x: `(examples, ...)`, scaled as the support set was.
+            name: The name or number of the class, of the same kind as the others.
+
+        Raises:
+            ValueError: If the examples do not fit, there is such a class already, or
+                the head is full.
+        """
+        more = self.read("x", x)
+        count = len(tf.nest.flatten(more)[0])
+        if not count:
+            raise ValueError("A class needs at least one example. Received: none.")
+        classes, way = self._classes_with(name), len(self.classes)
+        self._check_way(way + 1)
+        labels = np.full(count, way, np.int32)
+        if self._support is None:
+            examples = tf.nest.map_structure(tf.constant, Examples(more, labels))
+            self.adapted = self.learner.extend(self.adapted, examples, Options())
+        else:
+            together = tf.nest.map_structure(
+                lambda a, b: np.concatenate([a, b]), self._support, (more, labels)
+            )
+            self.adapted = self.adapt_to(*together)
+            self._support = together
+        self.classes = classes
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Class probabilities.
+
+        Args:
+            x: `(queries, ...)`, scaled as the support set was.
+
+        Returns:
+            `(queries, len(classes))` float32; each row sums to one.
+
+        Raises:
+            ValueError: If `x` is not made of finite numbers, its examples are not
+                shaped as those of the support set, or the learner has diverged.
+        """
+        known = self.predictions(x)[:, : len(self.classes)]
+        probabilities: np.ndarray = self.targets.outputs(known)["probabilities"].numpy()
+        if not np.isfinite(probabilities).all():
+            raise ValueError(
+                "Adaptation gave no finite probabilities. Check that the support set "
+                "is scaled as the training examples were; else lower the learner's "
+                "inner step size or its number of steps."
+            )
+        return probabilities
+
+    def classify(self, x: Any, *, reject_below: float | None = None) -> np.ndarray:
+        """The most probable class of each query.
+
+        Args:
+            x: `(queries, ...)`, scaled as the support set was.
+            reject_below: Queries whose best probability is lower get None for an
+                answer; see `choose_threshold`. None answers all.
+
+        Returns:
+            `(queries,)`, as in `classes`; objects where queries may be rejected.
+
+        Raises:
+            ValueError: As for `predict`.
+        """
+        probabilities = self.predict(x)
+        likeliest = self.classes[probabilities.argmax(-1)]
+        if reject_below is None:
+            return likeliest
+        sure = probabilities.max(-1) >= reject_below
+        rejecting: np.ndarray = likeliest.astype(object)
+        rejecting[~sure] = None
+        return rejecting
+
+    def choose_threshold(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        accuracy: float | None = None,
+        coverage: float | None = None,
+    ) -> Rejection:
+        """Chooses a `reject_below` on queries whose classes are known.
+
+        For one that is chosen before there are classes to adapt to, on tasks of
+        validation classes, see `tfmeta.evaluation.choose_threshold`.
+
+        Args:
+            x: `(queries, ...)`, used neither to adapt nor to judge what is chosen.
+            y: `(queries,)` class names or numbers, of those it was adapted to.
+            accuracy: Keep as many answers as possible of which this share is right.
+            coverage: Keep the surest answers, at least this share. Give one of the two.
+
+        Returns:
+            The `threshold`, and the `accuracy` and `coverage` it has on `x`.
+
+        Raises:
+            ValueError: As for `evaluate`, and if no threshold does.
+        """
+        truth = self._known(x, y)
+        with np.errstate(divide="ignore"):  # A probability may be zero.
+            logits = np.log(self.predict(x))
+        labels = (truth[:, None] == self.classes).argmax(-1)
+        found = LabelledLogits(logits, labels)
+        return choose_threshold(found, accuracy=accuracy, coverage=coverage)
+
+    def evaluate(self, x: Any, y: Any) -> float:
+        """The accuracy, in 0..1, on queries whose classes are known.
+
+        Args:
+            x: `(queries, ...)`.
+            y: `(queries,)` class names or numbers, of those it was adapted to.
+
+        Returns:
+            The share of queries answered with their class.
+
+        Raises:
+            ValueError: If there is not one `y` for each `x` and at least one, or if
+                `y` names a class the support set did not have.
+        """
+        truth = self._known(x, y)
+        return float(np.mean(self.classify(x) == truth))
+
+    def _known(self, x: Any, y: Any) -> np.ndarray:
+        """The classes of queries as an array, one of `classes` for each query."""
+        truth = np.asarray(y)
+        asked = len(tf.nest.flatten(self.read("x", x))[0])
+        if truth.shape != (asked,) or not asked:
+            raise ValueError(
+                "x and y must have the same number of queries, at least one. Received: "
+                f"{asked} queries and y of shape {truth.shape}."
+            )
+        unknown = sorted(set(truth.tolist()) - set(self.classes.tolist()), key=str)
+        if unknown:
+            raise ValueError(
+                f"y names classes that were not in the support set: {unknown[:5]}. "
+                f"It had {self.classes.tolist()[:5]}. Leave such queries out."
+            )
+        return truth
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        reject_below: float | None = None,
+        allow_transductive: bool = False,
+    ) -> pathlib.Path:
+        """Writes a SavedModel that answers queries of this task, and only predicts.
+
+        It answers with the class names too, as strings.
+
+        Args:
+            path: "birds/3" is version 3; "birds" takes the next free number in it.
+            reject_below: Queries whose best probability is lower are answered with the
+                label -1 and the name "". None answers all.
+            allow_transductive: Whether normalisation "task" may be served, where a
+                query's answer depends on the other queries of its request.
+
+        Returns:
+            The version folder.
+
+        Raises:
+            ValueError: If the classifier cannot be served so, or the folder not be
+                written.
+        """
+        return save_classifier(
+            self.learner,
+            self.adapted,
+            self.classes.tolist(),
+            path,
+            reject_below=reject_below,
+            allow_transductive=allow_transductive,
+            example_shape=self.example_shape,
+        )
+
+    def _classes_with(self, name: Any) -> np.ndarray:
+        before = self.classes.tolist()
+        classes = np.append(self.classes, name) if np.ndim(name) == 0 else self.classes
+        if classes.tolist() != [*before, name]:
+            raise ValueError(
+                "The name of a class must be of the same kind as the others, such as "
+                f"{before[0]!r}. Received: {name!r}."
+            )
+        if name in before:
+            raise ValueError(
+                f"{name!r} is one of the classes already. Adapt anew, to all its "
+                "examples together with those of the others."
+            )
+        return classes
+
+    def _check_way(self, way: int) -> None:
+        most = self.learner.max_way
+        if most is not None and way > most:
+            raise ValueError(
+                f"The learner's head serves at most {most} classes, but there would be "
+                f"{way}. Use a net without a head, or fewer classes."
+            )
+
+
+def _names(support_y: Any) -> np.ndarray:
+    """Class names: all of them texts, or all of them whole numbers."""
+    names = np.asarray(support_y)
+    if names.ndim != 1:
+        return names
+    # NumPy makes a text of a number that stands among texts.
+    each = support_y if isinstance(support_y, list | tuple) else names.tolist()
+    for kind in (str, bytes, (int, np.integer, np.bool_)):
+        if all(isinstance(name, kind) for name in each):
+            return np.asarray(list(each)) if names.dtype.kind == "O" else names
+    raise ValueError(
+        "support_y must hold the names of classes: all of them texts, or all of them "
+        f"whole numbers. Received: {list(each)[:5]}."
+    )

@@ -1,0 +1,138 @@
+"""A learner that has learned one task of values."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.core import Values
+from tfmeta.core.episode import Nest
+from tfmeta.export import save_regressor
+from tfmeta.export.example import value_shape
+from tfmeta.learners import Learner
+from tfmeta.serving.base import AdaptedTask
+
+
+class AdaptedRegressor(AdaptedTask):
+    """Predicts the values of one task; made by `MetaModel.adapt`.
+
+    Args:
+        learner: The learner that adapts.
+        support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
+        support_y: `(examples, ...)` numbers; `(examples,)` where the net has one
+            output.
+
+    Raises:
+        ValueError: If the arrays do not fit each other or the learner.
+    """
+
+    def __init__(self, learner: Learner, support_x: Any, support_y: Any):
+        super().__init__(learner, Values(), support_x)
+        x = self.read("support_x", support_x)
+        y = self._targets("support_y", support_y)
+        if len(tf.nest.flatten(x)[0]) != len(y) or not len(y):
+            raise ValueError(
+                "support_x and support_y must have the same number of examples, at "
+                f"least one. Received: {len(tf.nest.flatten(x)[0])} and {len(y)}."
+            )
+        self.fix_shape(x)
+        self.adapted = self.adapt_to(x, y)
+
+    def predict(self, x: Any) -> Nest:
+        """The predicted values.
+
+        Args:
+            x: `(queries, ...)`, scaled as the support set was.
+
+        Returns:
+            `(queries, ...)` float32, shaped as `support_y` with an axis for the net's
+            outputs; a dict of arrays where the learner predicts several, such as a mean
+            and a deviation.
+
+        Raises:
+            ValueError: If `x` does not fit, or the learner has diverged.
+        """
+        predictions = self.predictions(x)
+        values = tf.nest.map_structure(
+            lambda p: tf.cast(p, tf.float32).numpy(), predictions
+        )
+        if not all(np.isfinite(v).all() for v in tf.nest.flatten(values)):
+            raise ValueError(
+                "Adaptation gave no finite values. Check that the support set is "
+                "scaled as the training examples were; else lower the learner's inner "
+                "step size or its number of steps."
+            )
+        return values
+
+    def evaluate(self, x: Any, y: Any) -> float:
+        """The mean squared error on queries whose values are known.
+
+        Args:
+            x: `(queries, ...)`.
+            y: `(queries, ...)` numbers.
+
+        Returns:
+            The error, in target units squared.
+
+        Raises:
+            ValueError: If there is not one `y` for each `x` and at least one.
+        """
+        truth = self._targets("y", y)
+        values = self.targets.point(self.predict(x))
+        if len(truth) != len(values) or not len(truth):
+            raise ValueError(
+                "x and y must have the same number of queries, at least one. Received: "
+                f"{len(values)} queries and y of shape {truth.shape}."
+            )
+        metrics = self.targets.metrics(tf.constant(values), tf.constant(truth))
+        return float(metrics[self.targets.metric])
+
+    def save(
+        self, path: str | os.PathLike[str], *, allow_transductive: bool = False
+    ) -> pathlib.Path:
+        """Writes a SavedModel that answers queries of this task, and only predicts.
+
+        Args:
+            path: "power/3" is version 3; "power" takes the next free number in it.
+            allow_transductive: Whether normalisation "task" may be served, where a
+                query's answer depends on the other queries of its request.
+
+        Returns:
+            The version folder.
+
+        Raises:
+            ValueError: If it cannot be served so, or the folder not be written.
+        """
+        return save_regressor(
+            self.learner,
+            self.adapted,
+            path,
+            allow_transductive=allow_transductive,
+            example_shape=self.example_shape,
+        )
+
+    def _targets(self, name: str, y: Any) -> np.ndarray:
+        """float32 as the net's outputs, if these answer; `(examples, 1)` of numbers."""
+        try:
+            values = np.asarray(y, np.float32)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{name} must hold numbers, the values of the examples. Received: "
+                f"{type(y).__name__}, and NumPy says: {error}."
+            ) from error
+        shape = value_shape(self.learner, self.targets)
+        if values.ndim == 1 and shape.is_compatible_with([1]):
+            values = values[:, np.newaxis]
+        fits = values.ndim and shape.is_compatible_with(values.shape[1:])
+        if not fits or not np.isfinite(values).all():
+            sizes = shape if shape.rank is not None else ["..."]
+            wanted = ", ".join(str(n) for n in ("examples", *sizes))
+            raise ValueError(
+                f"{name} must hold finite numbers of the shape ({wanted}), as the net "
+                f"gives them. Received: shape {values.shape}."
+            )
+        return values

@@ -1,0 +1,170 @@
+"""What an adapted classifier and an adapted regressor share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.core import Examples, Options, Targets, nests
+from tfmeta.core.episode import Nest
+from tfmeta.data.nested import as_arrays
+from tfmeta.learners import Learner
+
+AT_ONCE = 128  # Examples that go through the net together: what bounds memory.
+
+
+class AdaptedTask:
+    """A learner that has learned one task; abstract.
+
+    Args:
+        learner: The learner that adapts.
+        targets: What `y` is.
+        support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
+
+    Attributes:
+        learner: The learner.
+        targets: What `y` is.
+        adapted: What the learner's `adapt` returned.
+    """
+
+    def __init__(self, learner: Learner, targets: Targets, support_x: Any):
+        self.learner, self.targets = learner, targets
+        self._inputs: Nest = None if learner.body is None else learner.body.inputs
+        self.adapted: Nest = None
+
+    @property
+    def example_shape(self) -> Any:
+        """The shape of one example; None where the net knows it, and takes a nest."""
+        if tf.nest.is_nested(self._inputs) and self.learner.body is not None:
+            return None
+        return tf.nest.map_structure(lambda s: tuple(s.shape[1:]), self._inputs)
+
+    def read(self, name: str, x: Any) -> Nest:
+        """Reads examples as the net takes them.
+
+        Args:
+            name: What to call them in an error.
+            x: Numbers, `(examples, ...)`, or a nest of them as the net takes it. uint8
+                becomes float32 in 0..1, unless the net takes integers.
+
+        Returns:
+            Arrays of float32 or int32.
+
+        Raises:
+            ValueError: If they are not numbers, not finite, or not shaped as they must
+                be.
+        """
+        try:
+            arrays = as_arrays(x)
+        except (TypeError, ValueError) as error:
+            raise _no_numbers(name, x, error) from error
+        if self._inputs is None:
+            return tf.nest.map_structure(lambda a: _numbers(name, a, None), arrays)
+        try:
+            tf.nest.assert_same_structure(self._inputs, arrays, check_types=False)
+        except (TypeError, ValueError) as error:
+            wanted = ", ".join(nests.named(self._inputs, name))
+            raise ValueError(
+                f"{name} must be a nest as the net takes it: {wanted}. Received: "
+                f"{type(x).__name__}."
+            ) from error
+        read = tf.nest.map_structure(
+            lambda spec, a: _numbers(name, a, spec), self._inputs, arrays
+        )
+        if len({len(leaf) for leaf in tf.nest.flatten(read)}) > 1:
+            raise ValueError(
+                f"The parts of {name} must have the same number of examples. Received: "
+                f"{[len(leaf) for leaf in tf.nest.flatten(read)]}."
+            )
+        return read
+
+    def fix_shape(self, x: Nest) -> None:
+        """Lets further examples be shaped as these alone.
+
+        Args:
+            x: What `read` returned.
+        """
+        self._inputs = tf.nest.map_structure(
+            lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), x
+        )
+
+    def adapt_to(self, x: Nest, y: np.ndarray) -> Nest:
+        """Adapts; a learner that `extends` to a few examples at a time, to save memory.
+
+        Args:
+            x: `(examples, ...)`.
+            y: `(examples, ...)`.
+
+        Returns:
+            What the learner's `adapt` gives for all of them.
+        """
+        most = AT_ONCE if self.learner.extends else len(y)
+        adapted = self.learner.adapt(_some(x, y, 0, most), Options())
+        for start in range(most, len(y), most):
+            more = _some(x, y, start, start + most)
+            adapted = self.learner.extend(adapted, more, Options())
+        return adapted
+
+    def predictions(self, x: Any) -> Nest:
+        """The learner's predictions.
+
+        Args:
+            x: `(queries, ...)`, scaled as the support set was.
+
+        Returns:
+            `(queries, ...)` tensors.
+        """
+        queries = self.read("x", x)
+        asked = len(tf.nest.flatten(queries)[0])
+        # In the one mode where queries depend on each other they stay together.
+        step = max(asked, 1) if self.learner.mode == "task" else AT_ONCE
+        parts = [
+            self.learner.predict(
+                self.adapted,
+                tf.nest.map_structure(
+                    lambda a, i=i: tf.constant(a[i : i + step]), queries
+                ),
+                Options(),
+            )
+            for i in range(0, max(asked, 1), step)
+        ]
+        return tf.nest.map_structure(lambda *each: tf.concat(each, 0), *parts)
+
+
+def _some(x: Nest, y: np.ndarray, start: int, end: int) -> Examples:
+    return tf.nest.map_structure(lambda a: tf.constant(a[start:end]), Examples(x, y))
+
+
+def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.ndarray:
+    """float32, scaled to 0..1 from uint8; int32 where the net takes integers."""
+    integers = spec is not None and spec.dtype.is_integer
+    try:
+        scale = 255.0 if values.dtype == np.uint8 and not integers else 1.0
+        with np.errstate(over="ignore"):  # Too large becomes infinite, told below.
+            numbers = values.astype(np.float32) / np.float32(scale)
+            if integers:
+                numbers = values.astype(np.int32)
+    except (TypeError, ValueError) as error:
+        raise _no_numbers(name, values, error) from error
+    if numbers.ndim == 0 or not np.isfinite(numbers).all():
+        what = "a single number" if numbers.ndim == 0 else "NaN or infinite values"
+        raise ValueError(
+            f"{name} must be an array of finite numbers. Received: {what}. Leave "
+            "damaged examples out."
+        )
+    if spec is not None and not spec.shape[1:].is_compatible_with(numbers.shape[1:]):
+        wanted = ", ".join(str(n) for n in ("examples", *spec.shape[1:]))
+        raise ValueError(
+            f"{name} must have the shape ({wanted}). Received: {numbers.shape}. Give "
+            "examples as the net takes them, the leading axis counting them."
+        )
+    return numbers
+
+
+def _no_numbers(name: str, x: Any, error: Exception) -> ValueError:
+    return ValueError(
+        f"{name} must be an array of numbers, with examples of one shape. "
+        f"Received: {type(x).__name__}, and NumPy says: {error}."
+    )

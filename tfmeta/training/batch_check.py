@@ -1,0 +1,49 @@
+"""What must hold of a batch before anything is learned from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tfmeta.core import Batch, Labels
+from tfmeta.learners import Learner
+
+
+def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
+    """Refuses labels that no answer can have.
+
+    Args:
+        x: The inputs of a batch, with values.
+        y: The labels of its queries.
+        learner: The learner that shall learn from it.
+
+    Raises:
+        ValueError: If a label is out of range, or a query has a class that its support
+            set lacks.
+    """
+    if not isinstance(learner.targets_for(y), Labels):
+        return
+    batch = Batch.read(x, y)
+    support, query = (np.asarray(part.y) for part in batch.episode)
+    counts = batch.counts
+    for task in range(len(support)):
+        known, asked = support[task], query[task]
+        if counts is not None:
+            known = known[: int(counts.support.y[task])]
+            asked = asked[: int(counts.query.y[task])]
+        most = learner.max_way
+        if known.min() < 0 or (most is not None and known.max() >= most):
+            raise ValueError(
+                f"Labels must be in 0..{'' if most is None else most - 1}, as many as "
+                f"the net's head has outputs. Received: labels {known.min()} to "
+                f"{known.max()} in the support set of task {task}. Number the classes "
+                "of each task from 0, or give the net a larger head, or none."
+            )
+        missing = sorted(set(asked.tolist()) - set(known.tolist()))
+        if missing:
+            raise ValueError(
+                "Each query must be of a class that its support set has. Received: "
+                f"task {task} asks for class {missing[0]}, and its support set has "
+                f"{sorted(set(known.tolist()))}. Leave such queries out."
+            )

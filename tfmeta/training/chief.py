@@ -1,0 +1,143 @@
+"""What one process of several does for all: lock, config, reports, checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from tfmeta.data import Source
+from tfmeta.serving import load_checkpoint, save_checkpoint
+from tfmeta.training.reporters import MetricsFile, Reporter, TensorBoardScalars
+from tfmeta.training.run_folder import RunFolder
+
+Groups = dict[str, list[keras.Variable]]
+
+
+class Worker:
+    """A process that keeps nothing: it trains, and another one tells of it."""
+
+    @contextmanager
+    def at_work(self, flags: dict[str, Any], source: Source) -> Iterator[None]:
+        """Makes sure that the run can be kept, and that no other process keeps it."""
+        yield
+
+    def restore(self, groups: Groups) -> dict[str, Any] | None:
+        """Reads a checkpoint into variables; None where there is none."""
+        return None
+
+    def task_map(self, flags: dict[str, Any]) -> str | None:
+        """The way through the tasks that the run chose when it began, or None."""
+        return None
+
+    @contextmanager
+    def reporting(
+        self, flags: dict[str, Any], model: Any, source: Source, step: int, steps: int
+    ) -> Iterator[None]:
+        """Writes the config and opens the reporters; closes them at the end."""
+        yield
+
+    def save(self, groups: Groups, state: dict[str, Any], *, best: bool) -> None:
+        """Writes a checkpoint, the best one or the last."""
+
+    def last_checkpoint(self) -> str:
+        """A sentence that says where the last good checkpoint is."""
+        return "This process keeps no checkpoints."
+
+    def advance(self, step: int) -> None:
+        """Tells that one more step is done."""
+
+    def report(self, step: int, row: dict[str, Any]) -> None:
+        """Tells the numbers since the last report, or of a validation."""
+
+    def picture(self, step: int, name: str, png: bytes) -> None:
+        """Shows a picture of a validation."""
+
+    def stopping(self, reason: str) -> None:
+        """Tells that the run was asked to stop."""
+
+
+class Chief(Worker):
+    """The process that keeps a run.
+
+    Args:
+        run: The run's folder.
+        reporters: More places to report to than the folder's own files.
+    """
+
+    def __init__(self, run: RunFolder, reporters: Sequence[Reporter] = ()):
+        self.run = run
+        self.reporters: list[Reporter] = [
+            MetricsFile(run.metrics_file),
+            TensorBoardScalars(run.tensorboard),
+            *reporters,
+        ]
+
+    @contextmanager
+    def at_work(self, flags: dict[str, Any], source: Source) -> Iterator[None]:
+        """Refuses other flags or data than the run's; makes and locks its folder.
+
+        Raises:
+            ValueError: If the folder holds a run of other flags, data or episodes, or
+                one that another process trains.
+        """
+        self.run.check_flags(flags)
+        self.run.check_data(source, to_train=True)
+        self.run.make()
+        with self.run.locked():
+            yield
+
+    def restore(self, groups: Groups) -> dict[str, Any] | None:
+        """Reads the last checkpoint."""
+        if not self.run.last.exists():
+            return None
+        return load_checkpoint(self.run.last, groups)
+
+    def task_map(self, flags: dict[str, Any]) -> str | None:
+        """Reads it from the run's config."""
+        return self.run.task_map(flags)
+
+    @contextmanager
+    def reporting(
+        self, flags: dict[str, Any], model: Any, source: Source, step: int, steps: int
+    ) -> Iterator[None]:
+        """Writes `config.json`, then reports until the end."""
+        self.run.write_config(flags, model, source)
+        with contextlib.ExitStack() as stack:
+            for reporter in self.reporters:
+                reporter.start(step, steps, flags)
+                stack.callback(reporter.close)
+            yield
+
+    def save(self, groups: Groups, state: dict[str, Any], *, best: bool) -> None:
+        """Writes `checkpoints/best.npz` or `last.npz`."""
+        save_checkpoint(self.run.best if best else self.run.last, groups, state)
+
+    def last_checkpoint(self) -> str:
+        """Names the file, if there is one."""
+        if self.run.last.exists():
+            return f"The last good checkpoint is {self.run.last}."
+        return "No checkpoint was written yet."
+
+    def advance(self, step: int) -> None:
+        """Tells every reporter."""
+        for reporter in self.reporters:
+            reporter.advance(step)
+
+    def report(self, step: int, row: dict[str, Any]) -> None:
+        """Tells every reporter."""
+        for reporter in self.reporters:
+            reporter.report(step, row)
+
+    def picture(self, step: int, name: str, png: bytes) -> None:
+        """Shows every reporter."""
+        for reporter in self.reporters:
+            reporter.picture(step, name, png)
+
+    def stopping(self, reason: str) -> None:
+        """Tells every reporter."""
+        for reporter in self.reporters:
+            reporter.stopping(reason)
