@@ -15,7 +15,7 @@ from tfmeta.learners import MAML, NearestNeighbour
 
 def regressor() -> MAML:
     net = tfmeta.nets.mlp(outputs=1, units=(8,), input_shape=(1,))
-    return MAML(net, inner_lr=0.01)
+    return MAML(tfmeta.nets.fresh(net, seed=0), inner_lr=0.01)
 
 
 def test_it_shows_function_points_and_answers(tmp_path, monkeypatch) -> None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfmeta import export, learners
 from tfmeta.core import Examples, Options
-from tfmeta.nets import conv4, mlp
+from tfmeta.nets import conv4, fresh, mlp
 
 X = np.random.default_rng(0).random((5, 3)).astype(np.float32)
 Y = np.array([0, 1, 1, 2, 0], np.int32)
@@ -18,7 +18,7 @@ QUERY = np.random.default_rng(1).random((4, 3)).astype(np.float32)
 
 
 def proto() -> learners.ProtoNet:
-    return learners.ProtoNet(mlp(units=(5,), input_shape=(3,)))
+    return learners.ProtoNet(fresh(mlp(units=(5,), input_shape=(3,)), seed=0))
 
 
 def adapted(learner):
@@ -45,7 +45,9 @@ def serve(folder):
     [
         proto(),
         # A head of more outputs than the task has classes.
-        learners.MAML(mlp(outputs=6, units=(5,), input_shape=(3,)), inner_steps=2),
+        learners.MAML(
+            fresh(mlp(outputs=6, units=(5,), input_shape=(3,)), seed=0), inner_steps=2
+        ),
     ],
 )
 def test_it_answers_with_names(learner, tmp_path):

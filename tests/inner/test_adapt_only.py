@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmeta import Examples, Options
 from tfmeta.inner.adapt_only import chosen_to_adapt, split_net
+from tfmeta.layers import BatchNorm
 from tfmeta.learners import MAML, LinearProbe
 from tfmeta.nets import conv4, mlp
 
@@ -49,7 +50,7 @@ def test_a_sequential_net_does_not_tell_its_own_name() -> None:
         [keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dense(2, name="head")]
     )
     learner = MAML(net, adapt_only=lambda path: path.startswith("head"))
-    assert learner.adapt_only == ["head/kernel", "head/bias"]
+    assert learner.adapt_only == ["/head/kernel", "/head/bias"]
     again = MAML.from_config(learner.get_config())
     assert again.adapt_only == learner.adapt_only
     assert chosen_to_adapt(again.net, "head") == [False, False, True, True]
@@ -75,6 +76,54 @@ def test_nets_that_are_not_cut() -> None:
     assert split_net(net, [True] * 4) == (None, net)
     assert split_net(net, [False] * 4) == (net, None)
     assert split_net(net, chosen_to_adapt(net, "hidden1")) == (None, net)
+
+
+def test_paths_of_a_function_match_themselves_alone_when_loaded() -> None:
+    inputs = keras.Input((4,))
+    inner = keras.Sequential([keras.layers.Dense(4, name="dense")], name="enc")
+    x = keras.layers.Dense(4, name="dense")(inner(inputs))
+    net = keras.Model(inputs, keras.layers.Dense(2, name="head")(x))
+    learner = MAML(net, adapt_only=lambda path: path.startswith("dense"))
+    again = MAML.from_config(learner.get_config())
+    for made in (learner, again):
+        chosen = chosen_to_adapt(made.net, made.adapt_only)
+        assert chosen == [False, False, True, True, False, False]
+
+
+def test_a_layer_named_as_its_net_keeps_its_name() -> None:
+    inputs = keras.Input((2,))
+    x = keras.layers.Dense(3, name="enc")(inputs)
+    net = keras.Model(inputs, keras.layers.Dense(1, name="head")(x), name="enc")
+    assert chosen_to_adapt(net, "enc") == [True, True, False, False]
+
+
+def both_sides(layer: keras.Layer) -> keras.Model:
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(4, name="first")(layer(inputs))
+    x = layer(keras.layers.Dense(4, name="mid", activation="tanh")(x))
+    return keras.Model(inputs, keras.layers.Dense(2, name="head")(x))
+
+
+def test_a_layer_on_both_sides_keeps_the_net_whole() -> None:
+    for layer in (BatchNorm(), keras.layers.Dense(4)):
+        net = both_sides(layer)
+        assert split_net(net, chosen_to_adapt(net, "mid")) == (None, net)
+    learner = MAML(both_sides(BatchNorm()), adapt_only="mid", normalisation="running")
+    assert len(learner.statistics) == 3
+
+
+def test_an_output_of_the_fixed_part_is_handed_through() -> None:
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(3, name="first")(inputs)
+    ends = {n: keras.layers.Dense(1, name=n)(x) for n in ("mean", "deviation")}
+    net = keras.Model(inputs, {**ends, "raw": inputs})
+    fixed, rest = split_net(net, chosen_to_adapt(net, "mean"))
+    rows = tf.random.stateless_normal((5, 4), (0, 0))
+    expected, got = net(rows), rest(fixed(rows))
+    assert sorted(got) == ["deviation", "mean", "raw"]
+    for name in got:
+        np.testing.assert_allclose(got[name], expected[name], rtol=1e-5, atol=1e-6)
+    assert paths(rest) == ["mean/kernel", "mean/bias"]
 
 
 def test_what_skips_the_adapting_part_is_handed_over() -> None:

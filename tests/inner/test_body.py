@@ -109,7 +109,7 @@ def test_given_weights_take_the_place_of_the_nets() -> None:
 
 
 def test_states_are_found_by_their_type() -> None:
-    one, other = Body(normed(), "support"), Body(normed(), "support", place=1)
+    one, other = Body(normed(), "support"), Body(normed(), "support", place="1")
     (_, a), (_, b) = (body.support(rows(3), Options()) for body in (one, other))
     assert isinstance(a, State) and type(a) is not type(b)
     adapted = {"x": [tf.zeros(2), {"deep": (a,)}], "y": b}
@@ -138,7 +138,7 @@ def test_support_queries_bodies_and_steps_drop_other_units() -> None:
     masks = [
         support(body, options),
         body.query(x, state, options).numpy(),
-        support(Body(net, "running", place=1), options),
+        support(Body(net, "running", place="1"), options),
         support(body, options.fold("inner step", 0)),
         support(body, options.fold("inner step", 1)),
     ]

@@ -11,7 +11,7 @@ from tfmeta import Episode, Examples, Labels, MetaModel, Options, Values
 from tfmeta.core import Batch
 from tfmeta.layers import BatchNorm
 from tfmeta.learners import MAML, Learner, NearestNeighbour, ProtoNet
-from tfmeta.nets import mlp
+from tfmeta.nets import fresh, mlp
 
 
 def normed(name: str, size: int = 3) -> keras.Model:
@@ -162,6 +162,40 @@ def test_targets_are_told_or_found() -> None:
         MAML(mlp(outputs=1), targets="classes")
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        keras.layers.Activation("tanh"),
+        keras.layers.Reshape((1, 1)),
+        keras.layers.Rescaling(3.0),
+    ],
+)
+def test_a_learner_of_values_answers_with_whatever_the_net_gives(last) -> None:
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1), last])
+    y = tf.reshape(tf.constant([0.5, 1.0]), (2, *net.output_shape[1:]))
+    learner = MAML(net, targets="values")
+    adapted = learner.adapt(Examples(tf.ones((2, 3)), y), Options())
+    assert learner.predict(adapted, tf.ones((2, 3)), Options()).shape == y.shape
+    again = MAML.from_config(learner.get_config())
+    assert again.max_way == learner.max_way == 1
+    with pytest.raises(ValueError, match='embedding.*targets="values"'):
+        MAML(keras.models.clone_model(net)).adapt(
+            Examples(tf.ones((2, 3)), y), Options()
+        )
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "int8", "bool"])
+def test_labels_of_any_whole_type(dtype: str) -> None:
+    model = MetaModel(MAML(mlp(outputs=2, input_shape=(3,))), task_map="loop")
+    model.compile(keras.optimizers.SGD(0.1))
+    x, y = tasks()
+    expected, *_ = model.meta_gradients(x, y)
+    x["support_y"] = x["support_y"].astype(dtype)
+    losses, *_ = model.meta_gradients(x, y.astype(dtype))
+    np.testing.assert_array_equal(losses, expected)
+    np.testing.assert_array_equal(model(x), model({**x, "support_y": y}))
+
+
 def test_whole_numbers_are_values_where_a_learner_was_told() -> None:
     learner = MAML(mlp(outputs=1, input_shape=(3,)), targets="values")
     y = tf.constant([[1], [3]])
@@ -229,7 +263,8 @@ def mean_and_deviation() -> keras.Model:
 
 
 def test_maml_of_a_net_that_gives_a_mean_and_a_deviation() -> None:
-    learner = MAML(mean_and_deviation(), targets=Gaussian(), inner_lr=0.05)
+    net = fresh(mean_and_deviation(), seed=0)
+    learner = MAML(net, targets=Gaussian(), inner_lr=0.01)
     draws = np.random.default_rng(0)
     x = draws.normal(size=(6, 8, 3)).astype("float32")
     y = (x @ draws.normal(size=(6, 3, 1))).astype("float32")

@@ -56,12 +56,16 @@ def _plain(value: Any) -> Any:
         return keras.saving.serialize_keras_object(value)
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
     return value
 
 
 def _restored(value: Any) -> Any:
-    if isinstance(value, dict) and "class_name" in value:
-        return keras.saving.deserialize_keras_object(value)
+    if isinstance(value, dict):
+        if "class_name" in value:
+            return keras.saving.deserialize_keras_object(value)
+        return {name: _restored(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_restored(each) for each in value]
     return value

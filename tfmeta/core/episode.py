@@ -108,9 +108,19 @@ class Batch(NamedTuple):
                     lambda t: None if t is None else query, episode.query
                 ),
             )
+        sets = (part._replace(y=_int32(part.y)) for part in episode)
+        episode = Episode(*sets)
         return cls(episode, counts, x.get("episode"), x.get("task_x", ()))
 
     @property
     def num_tasks(self) -> Tensor:
         """How many tasks there are, a scalar int32 tensor."""
         return tf.shape(self.episode.support.y)[0]
+
+
+def _int32(y: Tensor) -> Tensor:
+    """Labels of any integer type as int32; floats as they are."""
+    dtype = getattr(y, "dtype", None)
+    if dtype is None or tf.as_dtype(dtype).is_floating:
+        return y
+    return tf.cast(y, tf.int32)

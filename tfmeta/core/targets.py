@@ -158,8 +158,8 @@ class Values(Targets):
 
 
 def targets_of(y: Tensor) -> Targets:
-    """What `y` is, by its dtype: `Labels` of integers, `Values` of floats."""
-    return Labels() if tf.as_dtype(y.dtype).is_integer else Values()
+    """What `y` is, by its dtype: `Values` of floats, `Labels` of all else."""
+    return Values() if tf.as_dtype(y.dtype).is_floating else Labels()
 
 
 def as_targets(targets: Targets | str | None) -> Targets | None:
@@ -203,9 +203,9 @@ def correct(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def _cross_entropies(logits: Tensor, y: Tensor) -> Tensor:
-    if not tf.as_dtype(y.dtype).is_integer:
+    if tf.as_dtype(y.dtype).is_floating:
         raise ValueError(
             "Labels must be integers, one for each example. Received: y of dtype "
             f'{y.dtype.name}. For float targets give the learner targets="values".'
         )
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(y, tf.int32), logits)

@@ -28,13 +28,11 @@ def baselines(model: Any, *, targets: Targets | None = None) -> list[Learner]:
     net, targets = learner.net, targets or learner.targets_for()
     labels = isinstance(targets, Labels)
     learners: list[Learner] = [NearestNeighbour()] if labels else []
-    if net is None:
+    if net is None or not (labels or learner.max_way is not None):
         return learners
     options: dict[str, Any] = {"inner_lr": _RATES[targets.name], "targets": targets}
     try:
         scratch = FromScratch(net, **options)
     except ValueError:  # Dropout or foreign statistics: not by the support set's own.
         scratch = FromScratch(net, normalisation="running", **options)
-    if labels or scratch.max_way is not None:
-        learners.append(scratch)
-    return learners
+    return [*learners, scratch]

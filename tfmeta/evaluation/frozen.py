@@ -148,14 +148,15 @@ def _check_way(learner: Learner, way: int | None) -> None:
 
 
 def _check_targets(learner: Learner, split: Part) -> None:
+    if learner.targets is None:
+        return
     both = (learner.targets, split.targets)
-    if any(isinstance(t, Labels) for t in both) and any(
-        isinstance(t, Values) for t in both
-    ):
+    # Targets of a kind of one's own are not compared.
+    if {type(targets) for targets in both} == {Labels, Values}:
         raise ValueError(
-            f"{type(learner).__name__} learns {learner.targets.name}, but the tasks of "
-            f"split {split.name!r} have {split.targets.name}. Use another learner, or "
-            "another source."
+            f"{type(learner).__name__} learns {both[0].name}, but the tasks of split "
+            f"{split.name!r} have {both[1].name}. Use another learner, or another "
+            "source."
         )
 
 

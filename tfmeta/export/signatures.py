@@ -49,6 +49,11 @@ def adaptive(
         name: tf.TensorSpec(spec.shape, spec.dtype, name)
         for name, spec in adapt.structured_outputs.items()
     }
+    if state.keys() & query.keys():
+        raise ValueError(
+            "What adapt returns cannot be served: a tensor of it has the name of an "
+            f"input, {sorted(state.keys() & query.keys())}. Rename its key."
+        )
     both = _graph(verbs.adapt_and_predict, {**support, **query})
     return {
         ADAPT: adapt,

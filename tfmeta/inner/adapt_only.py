@@ -20,7 +20,8 @@ def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool
         net: A built Keras model.
         adapt_only: Parts of the variables' paths inside the net, such as "head" or
             "block1/kernel": one or several. A part is matched whole, so that "block1"
-            does not take "block10". Or a function of the path. None for all.
+            does not take "block10"; one that begins with "/" is a whole path. Or a
+            function of the path. None for all.
 
     Returns:
         One for each of `net.trainable_variables`.
@@ -52,8 +53,27 @@ def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool
 
 
 def paths_inside(net: keras.Model) -> list[str]:
-    """The paths of a net's trainable variables, the net's own name left out."""
-    return [v.path.removeprefix(f"{net.name}/") for v in net.trainable_variables]
+    """The paths of a net's trainable variables: the names of layers, then its own.
+
+    Unlike Keras' paths they do not begin with the net's name, and are the same when the
+    net is made again from its config.
+
+    Args:
+        net: A built Keras model.
+
+    Returns:
+        One for each of `net.trainable_variables`, such as "block1/kernel".
+    """
+    found: dict[int, str] = {}
+
+    def walk(layer: keras.Layer, prefix: str) -> None:
+        for child in keras_internals.children(layer):
+            walk(child, f"{prefix}{child.name}/")
+        for variable in layer.trainable_variables:
+            found.setdefault(id(variable), f"{prefix}{variable.name}")
+
+    walk(net, "")
+    return [found[id(variable)] for variable in net.trainable_variables]
 
 
 def split_net(
@@ -68,8 +88,8 @@ def split_net(
     Returns:
         The fixed part, and the rest, which takes what the fixed part gives; both share
         the net's layers. The first is None where nothing comes before, or where the
-        net's class is one's own, so that it cannot be cut; the second is None where
-        nothing adapts.
+        net cannot be cut: its class is one's own, or a layer works on both sides. The
+        second is None where nothing adapts.
     """
     if not any(adapts):
         return net, None
@@ -84,24 +104,31 @@ def split_net(
     moving: set[int] = set()  # Tensors that differ from step to step.
     fixed: set[int] = set()  # Tensors that an operation makes, always the same.
     needed: dict[int, Any] = {}  # Fixed tensors that what adapts takes.
+    sides: dict[int, set[bool]] = {}  # On which sides each operation works.
     for operation, inputs, outputs in keras_internals.operations(functional):
         own = {id(v) for v in getattr(operation, "trainable_variables", [])}
-        if own & adapting or any(id(t) in moving for t in inputs):
-            moving.update(id(t) for t in outputs)
+        moves = bool(own & adapting) or any(id(t) in moving for t in inputs)
+        sides.setdefault(id(operation), set()).add(moves)
+        (moving if moves else fixed).update(id(t) for t in outputs)
+        if moves:
             needed.update((id(t), t) for t in inputs if id(t) not in moving)
-        else:
-            fixed.update(id(t) for t in outputs)
     ends = tf.nest.flatten(functional.output)
     needed.update((id(t), t) for t in ends if id(t) not in moving)
-    if not fixed & needed.keys():
+    if not fixed & needed.keys() or any(len(side) > 1 for side in sides.values()):
         return None, net
     cut = list(needed.values())
+    outputs = tf.nest.map_structure(
+        lambda t: t if id(t) in moving else keras.layers.Identity()(t),
+        functional.output,
+    )
     return (
         keras.Model(functional.input, cut, name=f"{net.name}_fixed"),
-        keras.Model(cut, functional.output, name=f"{net.name}_adapting"),
+        keras.Model(cut, outputs, name=f"{net.name}_adapting"),
     )
 
 
 def _within(part: str, path: str) -> bool:
     """Whether whole parts of a path, one after the other, are those given."""
-    return f"/{part.strip('/')}/" in f"/{path}/"
+    if part.startswith("/"):
+        return path == part[1:]
+    return f"/{part.rstrip('/')}/" in f"/{path}/"

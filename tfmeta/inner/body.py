@@ -42,8 +42,8 @@ class Body:
     Args:
         net: A built Keras model of one argument, which may be a nest.
         normalisation: One of "support", "task" and "running".
-        place: Which of its learner's bodies it is. Bodies in other places draw other
-            random masks.
+        place: Which of its learner's bodies it is, such as "0". Bodies in other places
+            draw other random masks.
 
     Attributes:
         net: The net.
@@ -61,7 +61,7 @@ class Body:
     """
 
     def __init__(
-        self, net: keras.Model, normalisation: str = "support", *, place: int = 0
+        self, net: keras.Model, normalisation: str = "support", *, place: str = "0"
     ):
         if normalisation not in MODES:
             raise ValueError(
@@ -123,7 +123,7 @@ class Body:
             net: A model that shares layers with this body's net.
             number: Which part it is, 0 or 1; parts draw other random masks.
         """
-        return Body(net, self.normalisation, place=3 * self.place + 1 + number)
+        return Body(net, self.normalisation, place=f"{self.place}.{number}")
 
     def support(
         self, x: Nest, options: Options, params: list[Tensor] | None = None
@@ -139,7 +139,7 @@ class Body:
         Returns:
             The outputs `(examples, ...)`, and the state to hand to `query`.
         """
-        options = options.fold("support set", self.place)
+        options = options.fold(f"support set/{self.place}")
         z, statistics = self.mode.support(self, x, options, params)
         return z, self.State(statistics)
 
@@ -161,7 +161,7 @@ class Body:
         Returns:
             The outputs, `(queries, ...)`.
         """
-        options = options.fold("queries", self.place)
+        options = options.fold(f"queries/{self.place}")
         return self.mode.query(self, x, list(state.statistics), options, params)
 
     def state_of(

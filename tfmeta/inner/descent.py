@@ -161,6 +161,12 @@ class Descent:
         if self._moving is not None and self.head.made:
             z, _ = self._moving.support(x, options, self._split(weights)[0])
         present = None
+        if self.head.made and not isinstance(targets, Labels):
+            raise ValueError(
+                f"The outputs of the net {self.body.net.name!r} count as an embedding, "
+                "on which a head for classes is made, but the task has values. Give "
+                'the learner targets="values" if the outputs are values.'
+            )
         if isinstance(targets, Labels):
             way = self.head.way(self.body.features, support.y)
             present = present_classes(support.y, way)

@@ -24,10 +24,13 @@ def scan(step: ScanStep, carry: Nest, *, steps: int) -> tuple[Nest, Nest]:
     before it and gives one vector-Jacobian product, so that memory grows by one carry
     a step. Where nobody asks a graph for gradients, those carries are never kept.
 
-    Gradients reach the carry, the outs, and every tensor and Keras variable that the
-    step reads. So a trajectory is a step that gives out its carry, a multi-step loss
-    a step that gives out a loss, and a truncation a step that stops the gradient of
-    its carry.
+    The loop's gradient can be differentiated again in a graph, but XLA does not compile
+    that.
+
+    Gradients reach the carry, the outs, and every tensor and variable that the step
+    reads; a step changes no variable. So a trajectory is a step that gives out its
+    carry, a multi-step loss a step that gives out a loss, and a truncation a step that
+    stops the gradient of its carry.
 
     Args:
         step: From the carry and the step's number, a scalar int32 from 0, to the next
@@ -40,7 +43,7 @@ def scan(step: ScanStep, carry: Nest, *, steps: int) -> tuple[Nest, Nest]:
         The carry after the last step, and the outs, `(steps, ...)` each.
 
     Raises:
-        ValueError: If `steps` is below 0.
+        ValueError: If `steps` is below 0, or the step changes a Keras variable.
 
     Example:
         >>> doubled, path = scan(
@@ -52,14 +55,14 @@ def scan(step: ScanStep, carry: Nest, *, steps: int) -> tuple[Nest, Nest]:
     if steps < 0:
         raise ValueError(f"steps must be at least 0. Received: {steps}.")
     if steps == 0:
-        _, out = step(carry, tf.constant(0))  # For the shapes alone.
+        _, out = _taken(step, carry, tf.constant(0))  # For the shapes alone.
         return carry, tf.nest.map_structure(
             lambda o: tf.convert_to_tensor(o)[tf.newaxis][:0], out
         )
     if steps <= TRACED_STEPS:
         outs = []
         for index in range(steps):
-            carry, out = step(carry, tf.constant(index))
+            carry, out = _taken(step, carry, tf.constant(index))
             outs.append(out)
         return carry, tf.nest.map_structure(lambda *each: tf.stack(each), *outs)
     if tf.executing_eagerly():
@@ -69,11 +72,15 @@ def scan(step: ScanStep, carry: Nest, *, steps: int) -> tuple[Nest, Nest]:
     return _loop(step, carry, steps)
 
 
+def _taken(step: ScanStep, carry: Nest, index: Tensor) -> tuple[Nest, Nest]:
+    with _NoChanges():
+        return step(carry, index)
+
+
 def _loop(step: ScanStep, carry: Nest, steps: int) -> tuple[Nest, Nest]:
     """The scan as a while loop with a gradient of its own; inside a graph."""
     flat = [tf.convert_to_tensor(c) for c in tf.nest.flatten(carry)]
     one = _Traced(step, carry, flat)
-    read = one.differentiable
 
     @tf.custom_gradient
     def run(*inputs):
@@ -81,12 +88,14 @@ def _loop(step: ScanStep, carry: Nest, steps: int) -> tuple[Nest, Nest]:
         # this function captures would get none.
         last, outs, before = _forwards(one, list(inputs[: len(flat)]), steps)
 
-        def gradient(*upstream):
-            return _backwards(one, before, list(upstream), steps)
+        def gradient(*upstream, variables=()):
+            # Variables have their gradients through the values that were handed in.
+            grads = _backwards(one, before, list(upstream), steps)
+            return (grads, [None] * len(variables)) if variables else grads
 
         return [*last, *outs], gradient
 
-    results = run(*flat, *read)
+    results = run(*flat, *one.values)
     last, outs = results[: len(flat)], results[len(flat) :]
     return (
         tf.nest.pack_sequence_as(carry, last),
@@ -104,8 +113,9 @@ class _Traced:
 
     Attributes:
         out: The structure of what a step gives out, its leaves specs.
-        differentiable: The float tensors outside that the step reads; a Keras variable
-            is read once, outside.
+        read: The float tensors outside that the step reads; a Keras variable is read
+            once, outside. TensorFlow's variables stand for themselves.
+        values: The tensors of `read`.
     """
 
     def __init__(self, step: ScanStep, carry: Nest, flat: list[Tensor]):
@@ -122,8 +132,11 @@ class _Traced:
             tf.TensorSpec((), tf.int32), *specs
         )
         self.out = self._function.structured_outputs[1]
-        read = self._function.captured_inputs
-        self.differentiable = [t for t in read if t.dtype.is_floating]
+        captured = self._function.captured_inputs
+        self.read: list[Any] = [
+            t for t in [*captured, *self._function.variables] if _has_gradient(t)
+        ]
+        self.values = [tf.convert_to_tensor(t) for t in self.read]
 
     def __call__(self, index: Tensor, flat: list[Tensor]):
         """Takes one step; returns the leaves of the carry and of the out."""
@@ -131,11 +144,32 @@ class _Traced:
         return list(after), tf.nest.flatten(out)
 
 
-class _ReadOutside(keras.StatelessScope):
+class _NoChanges(keras.StatelessScope):
+    """Refuses changes of Keras variables; an outer scope holds on."""
+
+    def add_update(self, update: Any) -> None:
+        """Refuses the change.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(
+            "A step of a scan is repeated, so it must change no variable. Received: a "
+            f"change of {update[0].path}. Hand what changes on in the carry, and call "
+            "layers that keep a state (Dropout, BatchNorm) through a Body."
+        )
+
+    def get_current_value(self, variable: keras.Variable) -> Tensor | None:
+        """The value of a variable in the outer scope; None for the variable's own."""
+        if self.original_scope is None:
+            return None
+        return self.original_scope.get_current_value(variable)
+
+
+class _ReadOutside(_NoChanges):
     """Lets Keras variables be read in the graph around the one that is traced.
 
     So a variable reaches the traced step as a tensor, like everything else it reads.
-    An outer scope, in which variables have values of their own, holds on.
 
     Args:
         graph: The graph around.
@@ -148,8 +182,8 @@ class _ReadOutside(keras.StatelessScope):
     def get_current_value(self, variable: keras.Variable) -> Tensor:
         """The value of a variable, a tensor of the graph around."""
         value = super().get_current_value(variable)
-        if value is None and self.original_scope is not None:
-            value = self.original_scope.get_current_value(variable)
+        if value is None:
+            value = self.state_mapping.get(id(variable))
         if value is None:
             with self._graph.as_default():
                 value = tf.convert_to_tensor(keras_internals.stored(variable))
@@ -187,15 +221,14 @@ def _forwards(one: _Traced, flat: list[Tensor], steps: int):
 
 def _backwards(one: _Traced, before: list[Tensor], upstream: list[Tensor], steps: int):
     """The loop back: the gradients of the carry, then of what the step reads."""
-    read = one.differentiable
-    of_carry = [t.dtype.is_floating for t in before]
-    of_outs = [s.dtype.is_floating for s in tf.nest.flatten(one.out)]
+    of_carry = [_has_gradient(t) for t in before]
+    of_outs = [_has_gradient(s) for s in tf.nest.flatten(one.out)]
     end = _chosen(upstream[: len(before)], of_carry)
     from_outs = _chosen(upstream[len(before) :], of_outs)
 
     def body(index, moving, totals):
         flat = [tf.gather(kept, index) for kept in before]
-        sources = [*_chosen(flat, of_carry), *read]
+        sources = [*_chosen(flat, of_carry), *one.read]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(sources)
             after, out = one(index, flat)
@@ -213,11 +246,15 @@ def _backwards(one: _Traced, before: list[Tensor], upstream: list[Tensor], steps
     _, start, totals = tf.while_loop(
         lambda index, *_: index >= 0,
         body,
-        (tf.constant(steps - 1), end, [tf.zeros_like(t) for t in read]),
+        (tf.constant(steps - 1), end, [tf.zeros_like(t) for t in one.values]),
         parallel_iterations=1,
     )
     floats = iter(start)
     return [next(floats) if wanted else None for wanted in of_carry] + totals
+
+
+def _has_gradient(tensor: Any) -> bool:
+    return tensor.dtype.is_floating or tensor.dtype.is_complex
 
 
 def _chosen(tensors: list[Any], wanted: list[bool]) -> list[Any]:

@@ -69,7 +69,7 @@ class Learner(Configured, keras.layers.Layer):
         super().__init__(**kwargs)
         self.net: Any = net
         self.normalisation = normalisation
-        self.targets = as_targets(targets)
+        self.targets = self._first_targets = as_targets(targets)
         self.bodies: list[Body] = []
         self.body: Any = None if net is None else self.add_body(net)
         self.built = True
@@ -93,7 +93,7 @@ class Learner(Configured, keras.layers.Layer):
         Returns:
             The body, in the learner's normalisation mode.
         """
-        body = Body(net, self.normalisation, place=len(self.bodies))
+        body = Body(net, self.normalisation, place=str(len(self.bodies)))
         self.bodies.append(body)
         return body
 
@@ -315,23 +315,11 @@ class Learner(Configured, keras.layers.Layer):
         return map_tasks(one, (support, queries, batch.task), counts=counts)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again, and the targets that it has."""
-        targets = self.targets
-        if targets is not None:
-            targets = keras.saving.serialize_keras_object(targets)
-        return {**super().get_config(), "targets": targets}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Learner:
-        """Makes a learner from what `get_config` returned."""
-        rest = {name: v for name, v in config.items() if name != "targets"}
-        learner = super().from_config(rest)
-        targets = config.get("targets")
-        if targets is not None:
-            if isinstance(targets, dict):
-                targets = keras.saving.deserialize_keras_object(targets)
-            learner.targets = as_targets(targets)
-        return learner
+        """The arguments that make this learner again, and the targets it has found."""
+        config = super().get_config()
+        if self.targets != self._first_targets:
+            config["targets"] = keras.saving.serialize_keras_object(self.targets)
+        return config
 
 
 def as_learner(model: Any) -> Learner:

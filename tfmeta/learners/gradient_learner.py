@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import keras
 
-from tfmeta.core import Examples, Options
+from tfmeta.core import Examples, Options, Values
 from tfmeta.core.episode import Nest
 from tfmeta.inner import UpdateRule, made_rule
 from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt, paths_inside
 from tfmeta.inner.descent import Descent
-from tfmeta.inner.heads import as_head
+from tfmeta.inner.heads import OwnHead, as_head
 from tfmeta.learners.base import Learner
 
 
@@ -35,8 +35,9 @@ class GradientLearner(Learner):
         head: "net", "prototypes" or "zeros", see `tfmeta.inner.heads`; None: "net" if
             the net's outputs are logits, else `made_head`.
         made_head: The head to make where the net has none.
-        adapt_only: Which weights adapt, see `chosen_to_adapt`; None for all, () for
-            none. A made head always does.
+        adapt_net: Whether the net's weights adapt; a made head always does.
+        adapt_only: Which of the net's weights adapt, see `chosen_to_adapt`; None for
+            all.
         batch_size: The number of support examples that a step looks at; None for all.
         **kwargs: For `Learner`, such as `normalisation`.
 
@@ -61,6 +62,7 @@ class GradientLearner(Learner):
         first_order: bool = True,
         head: str | None = None,
         made_head: str = "prototypes",
+        adapt_net: bool = True,
         adapt_only: AdaptOnly | None = None,
         batch_size: int | None = None,
         **kwargs: Any,
@@ -77,12 +79,14 @@ class GradientLearner(Learner):
         self.rule, self.inner_lr = made_rule(rule, inner_lr, own_rule), inner_lr
         self.first_order, self.head, self.batch_size = first_order, head, batch_size
         adapts = [False] * len(net.trainable_variables)
-        if adapt_only != ():
+        if adapt_net:
             adapts = chosen_to_adapt(net, adapt_only)
         self.adapt_only = adapt_only
         if callable(adapt_only):  # Kept as paths, which can be written down.
             paths = zip(paths_inside(net), adapts, strict=True)
-            self.adapt_only = [path for path, adapted in paths if adapted]
+            self.adapt_only = [f"/{path}" for path, adapted in paths if adapted]
+        if head is None and isinstance(self.targets, Values):
+            head = OwnHead.name  # Whatever the net ends in, it answers with values.
         self.descent = Descent(
             self.body,
             self.rule,

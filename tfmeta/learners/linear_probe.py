@@ -9,8 +9,6 @@ import keras
 from tfmeta.inner import Adam, UpdateRule
 from tfmeta.learners.gradient_learner import GradientLearner
 
-_NOTHING = ()
-
 
 @keras.saving.register_keras_serializable("tfmeta")
 class LinearProbe(GradientLearner):
@@ -63,7 +61,7 @@ class LinearProbe(GradientLearner):
             inner_steps=eval_steps,
             eval_steps=eval_steps,
             head="zeros",
-            adapt_only=_NOTHING,
+            adapt_net=False,
             normalisation=normalisation,
             targets="labels",
             **kwargs,

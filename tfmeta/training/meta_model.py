@@ -128,6 +128,7 @@ class MetaModel(keras.Model):
                 f"{type(self.learner).__name__} has no weights to train. Evaluate it "
                 "without compile and fit."
             )
+        self._compile_options = {"run_eagerly": run_eagerly, **kwargs}
         self._default_metrics = None
         if metrics is None:
             self._default_metrics = self.learner.targets_for()
@@ -135,9 +136,8 @@ class MetaModel(keras.Model):
         super().compile(
             optimizer=optimizer,
             metrics=list(metrics),
-            run_eagerly=run_eagerly,
             jit_compile=False,
-            **kwargs,
+            **self._compile_options,
         )
 
     def call(self, inputs: dict[str, Nest], training: bool = False) -> Nest:
@@ -274,13 +274,24 @@ class MetaModel(keras.Model):
         Returns:
             The history.
         """
+        self._find_targets_in(x, kwargs.get("y"))
         if isinstance(x, tf.data.Dataset):
-            self.find_targets(x.element_spec[1])
             first_x, first_y, *_ = next(iter(x))
             check_batch(first_x, first_y, self.learner)
             self.choose_task_map(x)
         kwargs.setdefault("shuffle", False)
         return super().fit(x, **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+        """Scores batches of episodes; as `keras.Model.evaluate`."""
+        self._find_targets_in(x, y)
+        return super().evaluate(x, y, **kwargs)
+
+    def _find_targets_in(self, x: Any, y: Any) -> None:
+        if isinstance(x, tf.data.Dataset):
+            y = x.element_spec[1]
+        if hasattr(y, "dtype"):
+            self.find_targets(y)
 
     def find_targets(self, y: Any) -> None:
         """Settles what the learner's targets are, if it was not told.
@@ -292,7 +303,7 @@ class MetaModel(keras.Model):
             self.learner.targets = targets_of(y)
         before = self._default_metrics
         if before is not None and before != self.learner.targets:
-            self.compile(self.optimizer, run_eagerly=self.run_eagerly)
+            self.compile(self.optimizer, **self._compile_options)
 
     def choose_task_map(self, data: Any) -> str:
         """Times the task maps on one batch, if it is "auto", and keeps the fastest.
