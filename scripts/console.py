@@ -21,6 +21,7 @@ SCREEN = Console()
 INTERRUPTED = 130
 _HELP = ("--help", "-help", "-h")
 _MISSING = re.compile(r"flag --(\w+)=None: Flag --\w+ must have a value other .*")
+_SWITCHED_ON = re.compile(r"\b(download|skip_broken)=True")
 # What is shown of a report: in a line, and beside a bar.
 _NAMES = {
     "loss": ("loss", "loss"),
@@ -47,7 +48,7 @@ def run(main: Callable[[], dict[str, Any]]) -> None:
             reason = str(error).splitlines() or ["an array is too large"]
             fail(f"Not enough memory ({reason[0]}). Lower --tasks, --query or --way.")
         except (ValueError, FloatingPointError, ImportError, OSError) as error:
-            fail(str(error))
+            fail(as_flags(str(error)))
         except KeyboardInterrupt:
             sys.stderr.write("Interrupted. What was saved before is whole.\n")
             sys.exit(INTERRUPTED)
@@ -108,6 +109,17 @@ def _describe(flag: flags.Flag) -> str:
         subsequent_indent=" " * 6,
     )
     return f"  {name}\n{text}"
+
+
+def as_flags(message: str) -> str:
+    """A sentence of the library with flags in place of Python arguments.
+
+    The arguments that an error advises to change are named: "Lower way" becomes "Lower
+    --way", "download=True" becomes "--download".
+    """
+    message = re.sub(r"\bLower (way|shot|query)\b", r"Lower --\1", message)
+    message = message.replace("Lower --shot or query", "Lower --shot or --query")
+    return _SWITCHED_ON.sub(r"--\1", message)
 
 
 def fail(message: str) -> None:

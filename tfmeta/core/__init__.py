@@ -1,4 +1,7 @@
-"""Floor 0: episodes, targets, options, keys, functional calls, the task map."""
+"""Floor 0: episodes, targets, options, keys, functional calls, the task map.
+
+A floor imports from lower floors only.
+"""
 
 from tfmeta.core.episode import Batch, Episode, Examples
 from tfmeta.core.options import Options

@@ -1,4 +1,4 @@
-"""Configs that follow from constructors."""
+"""Keras configs that are read off the arguments of constructors."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _KEYWORD = (
 class Configured:
     """Gives a Keras layer the config that its constructor asks for.
 
-    Each argument of `__init__` is an attribute of the same name and an entry of the
-    config; so is each further keyword that a caller gave and `__init__` handed to a
-    base class. What Keras says of every layer (`name`, `trainable`, `dtype`) stands
-    beside them. Put this class before the Keras class among the bases.
+    The config has an entry for each argument of `__init__`, and for each keyword that a
+    caller gave and `__init__` handed to a base class. The value of an entry is the
+    attribute of the same name, which `__init__` must set. Keras adds `name`,
+    `trainable` and `dtype`. Put this class before the Keras class among the bases.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Notes which keywords were given."""
+        """Remembers the names of the keywords that the caller gave."""
         instance = super().__new__(cls, *args, **kwargs)
         object.__setattr__(instance, "_given", tuple(kwargs))
         return instance
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this object again."""
+        """Returns the arguments that make this object again."""
         config = super().get_config()  # type: ignore[misc]
         own = [*argument_names(type(self)), *self._given]  # type: ignore[attr-defined]
         own = [name for name in own if name not in config]
@@ -44,7 +44,7 @@ class Configured:
 
 
 def argument_names(configured: type) -> list[str]:
-    """The names of the arguments of a class's constructor, `**kwargs` aside."""
+    """The argument names of a class's constructor, without `self` and `**kwargs`."""
     parameters = inspect.signature(configured.__init__).parameters  # type: ignore[misc]
     return [
         name for name, p in parameters.items() if p.kind in _KEYWORD and name != "self"

@@ -1,4 +1,4 @@
-"""The two nouns every part of tfmeta speaks of, and batches of them."""
+"""Sets of examples, episodes, and batches of episodes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 Tensor = Any
-Nest = Any
+Nest = Any  # A tensor, or dicts, lists and tuples of tensors, nested at will.
 
 
 class Examples(NamedTuple):
-    """A set of examples; the leading axis counts them.
+    """A set of examples; the leading axis of each tensor counts the examples.
 
     Attributes:
         x: The inputs, a nest of tensors `(examples, ...)`.
@@ -24,13 +24,13 @@ class Examples(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """One draw from a task: learn from `support`, be judged on `query`.
+    """One draw from a task: a learner adapts to `support` and is judged on `query`.
 
     In a batch every tensor has one more leading axis, that of the tasks.
 
     Attributes:
-        support: The `Examples` a learner adapts to.
-        query: The `Examples` it is judged on; none of them is in `support`.
+        support: The `Examples` that a learner adapts to.
+        query: The `Examples` that the learner is judged on; no example is in both sets.
     """
 
     support: Examples
@@ -38,11 +38,13 @@ class Episode(NamedTuple):
 
     @classmethod
     def from_batch(cls, x: dict[str, Nest], y: Tensor) -> Episode:
-        """Reads the Keras example that `tfmeta.data.episodes` yields.
+        """Makes an `Episode` of a batch `(x, y)` that `tfmeta.data.episodes` yields.
 
         Args:
-            x: `support_x`, `support_y` and `query_x`, as `(tasks, examples, ...)`.
-            y: `(tasks, queries)`, the labels or targets of the queries.
+            x: A dict with `support_x`, `support_y` and `query_x`, each
+                `(tasks, examples, ...)`.
+            y: The labels `(tasks, queries)` or the targets `(tasks, queries, ...)` of
+                the queries.
 
         Returns:
             The batch as an `Episode`.
@@ -61,15 +63,16 @@ class Episode(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A Keras example taken apart; every tensor has a leading task axis.
+    """A batch `(x, y)` of episodes by its parts; every tensor has a leading task axis.
 
     Attributes:
         episode: The support and query sets.
-        counts: Where tasks are padded to one size, a nest like `episode` that holds for
-            each tensor the numbers of real rows, `(tasks,)` int32; else None.
-        number: `(tasks,)` int64, the episodes' numbers, of which random draws are made;
-            None where the batch does not tell.
-        task: The tasks' descriptors, a nest; () where there are none.
+        counts: The numbers of real rows where tasks are padded to one size: a nest like
+            `episode`, with `(tasks,)` integers for each tensor. None without padding.
+        number: The number of each episode, `(tasks,)` int64, from which the task's
+            random draws derive; None where the batch has no numbers.
+        task: The descriptor of each task, a nest of tensors that describe the task to
+            the learner; () where tasks have none.
     """
 
     episode: Episode
@@ -79,13 +82,13 @@ class Batch(NamedTuple):
 
     @classmethod
     def read(cls, x: dict[str, Nest], y: Tensor = None) -> Batch:
-        """Takes a Keras example apart.
+        """Takes a batch `(x, y)` apart.
 
         Args:
-            x: `support_x`, `support_y`, `query_x`; `support_count` and `query_count`
-                where tasks differ in size; `episode`, the episodes' numbers; `task_x`,
-                the tasks' descriptors.
-            y: The labels or targets of the queries; None where there are none to see.
+            x: A dict with `support_x`, `support_y` and `query_x`. It also has
+                `support_count` and `query_count` where tasks differ in size, and may
+                have `episode`, the episodes' numbers, and `task_x`, the descriptors.
+            y: The labels or targets of the queries; None if they are not known.
 
         Returns:
             The batch.
@@ -114,12 +117,12 @@ class Batch(NamedTuple):
 
     @property
     def num_tasks(self) -> Tensor:
-        """How many tasks there are, a scalar int32 tensor."""
+        """The number of tasks, a scalar int32 tensor."""
         return tf.shape(self.episode.support.y)[0]
 
 
 def _int32(y: Tensor) -> Tensor:
-    """Labels of any integer type as int32; floats as they are."""
+    """Casts integer labels to int32; floats and None stay as they are."""
     dtype = getattr(y, "dtype", None)
     if dtype is None or tf.as_dtype(dtype).is_floating:
         return y

@@ -14,15 +14,15 @@ from tfmeta.core.keys import fold
 
 
 class Traits(NamedTuple):
-    """What one trace of a net finds out.
+    """Facts about a net that one trace of it finds.
 
     Attributes:
-        inputs: The nest of `tf.TensorSpec` that the net takes, leading axes None.
-        outputs: The nest of `tf.TensorSpec` that it gives.
-        moving: One for each of `net.non_trainable_variables`: whether a call in
-            training mode changes it. Floats among them are moving statistics, integers
-            the states of random layers. The weights of frozen layers and the constants
-            of preprocessing stay as they are.
+        inputs: The net's inputs, a nest of `tf.TensorSpec` whose leading axes are None.
+        outputs: The net's outputs, a nest of `tf.TensorSpec`.
+        moving: For each of `net.non_trainable_variables`, whether a call in training
+            mode changes it. A float variable that changes is a moving statistic, an
+            integer variable the state of a random layer. The weights of frozen layers
+            and the constants of preprocessing do not change.
     """
 
     inputs: Nest
@@ -37,13 +37,15 @@ def traits(net: keras.Model) -> Traits:
         net: A built Keras model.
 
     Returns:
-        What it takes and gives, and which of its values a call changes.
+        The net's inputs and outputs, and which of its variables a call changes.
 
     Raises:
-        ValueError: If the net does not tell what it takes.
+        ValueError: If the net does not tell the shape of its inputs, or cannot run on
+            inputs of that shape.
     """
     found, reasons = _described_inputs(net), []
-    # Models of one's own tell shapes alone; token ids are integers.
+    # A subclassed model tells the shapes of its inputs, but not their dtypes. Integers
+    # are the second guess: token ids are integers.
     for inputs in (found, _as_integers(found)):
         try:
             return _traced(net, inputs)
@@ -72,12 +74,13 @@ def seeded(
     """Puts a task's seed into the seed entries of a net's state.
 
     Args:
-        values: A net's state, as `state` gives it.
+        values: A net's state, as `state` returns it.
         seed: Scalar integer, or None to leave the state as it is.
         moving: `Traits.moving` of the net.
 
     Returns:
-        The state; each seed entry is a function of its place and `seed` alone.
+        The state, in which each seed entry depends on `seed` and on its place in the
+        list alone.
     """
     if seed is None:
         return values
@@ -103,14 +106,14 @@ def call(
         net: A built Keras model.
         params: One tensor for each of `net.trainable_variables`.
         net_state: One tensor for each of `net.non_trainable_variables`.
-        x: `(examples, ...)`, the net's input.
-        training: What the net's layers are told.
+        x: The net's input, `(examples, ...)`.
+        training: The argument `training` of the net's layers.
 
     Returns:
         The outputs `(examples, ...)`, and the state after the call. Gradients flow
         through both.
     """
-    # The call of a model of one's own need not know of training.
+    # The `call` of a subclassed model may lack the argument `training`.
     asked = inspect.signature(net.call).parameters
     told = {"training": training} if "training" in asked else {}
     outputs, after = net.stateless_call(params, net_state, x, **told)
@@ -118,7 +121,7 @@ def call(
 
 
 def _traced(net: keras.Model, inputs: Nest) -> Traits:
-    """What a trace of a net with such inputs finds out."""
+    """Traces a net on inputs of the given specs."""
     moving: list[bool] = []
 
     def trace(params: list[Tensor], values: list[Tensor], x: Nest) -> Nest:
@@ -141,9 +144,9 @@ def _traced(net: keras.Model, inputs: Nest) -> Traits:
 
 
 def _made_whole(tensor: Tensor) -> bool:
-    """Whether a net does nothing with a float input but make integers of it.
+    """Whether a net only casts a float input to integers.
 
-    So does an Embedding, whose input layer may well be one of floats.
+    An Embedding does so, and its input layer often has the default dtype, a float.
     """
     uses = tensor.consumers()
     return bool(uses) and all(
@@ -164,7 +167,7 @@ def _seed_state(seed: Tensor | None, like: Tensor) -> Tensor:
 
 
 def _described_inputs(net: keras.Model) -> Nest:
-    """What a net says that it takes, as specs whose leading axes are None."""
+    """The inputs that a net declares, as specs whose leading axes are None."""
 
     def spec(shape: Any, dtype: Any) -> tf.TensorSpec:
         return tf.TensorSpec((None, *shape[1:]), dtype)

@@ -1,4 +1,4 @@
-"""Every random key, from one function of (seed, what it is for, number)."""
+"""Random keys; each key is a function of a seed, a purpose and a number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfmeta.core.episode import Tensor
 
 
 def stable_hash(text: str) -> int:
-    """A signed 64-bit hash; unlike Python's own it is the same in every process."""
+    """A signed 64-bit hash; unlike Python's `hash` it is the same in every process."""
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
 
@@ -18,17 +18,17 @@ def stable_hash(text: str) -> int:
 def key(seed: int, purpose: str, number: Tensor | int) -> Tensor:
     """The key of a stateless random operation.
 
-    Keys of two purposes share nothing, and neither do those of two seeds: seed 1's
-    number 0 is not seed 0's number 1.
+    Keys of two purposes are unrelated, and so are keys of two seeds: the key of seed 1
+    and number 0 is not the key of seed 0 and number 1.
 
     Args:
-        seed: What the user chose, a Python integer.
-        purpose: What is drawn, in words, such as "episodes/train".
-        number: Which draw: the episode's, the step's or the variable's number. Integer,
-            any shape.
+        seed: The user's seed, a Python integer.
+        purpose: A name for what is drawn, such as "episodes/train".
+        number: The number of the draw, such as the number of an episode, a step or a
+            variable; integers of any shape.
 
     Returns:
-        int64 of the shape of `number` and a last axis of 2.
+        An int64 tensor, `(*number.shape, 2)`.
 
     Example:
         >>> key(0, "dropout", 3).shape, key(0, "dropout", [1, 2, 3]).shape
@@ -40,12 +40,12 @@ def key(seed: int, purpose: str, number: Tensor | int) -> Tensor:
 
 
 def integer(seed: int, purpose: str, number: int = 0) -> int:
-    """A seed for what takes a plain one, such as a Keras initializer.
+    """A seed for code that takes a Python integer, such as a Keras initializer.
 
     Args:
-        seed: What the user chose.
-        purpose: What is drawn, in words.
-        number: Which draw, such as the variable's place.
+        seed: The user's seed, a Python integer.
+        purpose: A name for what is drawn.
+        number: The number of the draw, such as a variable's place in a list.
 
     Returns:
         A Python integer in `0..2**31 - 2`.
@@ -54,15 +54,15 @@ def integer(seed: int, purpose: str, number: int = 0) -> int:
 
 
 def fold(seed: Tensor | None, purpose: str, number: Tensor | int = 0) -> Tensor | None:
-    """Another seed inside the graph, for a further draw within one task.
+    """Derives another seed in the graph, for a further draw within one task.
 
     Args:
         seed: Scalar integer tensor, or None where nothing is random.
-        purpose: What is drawn, in words.
-        number: Which draw: an integer, or a scalar tensor of one.
+        purpose: A name for what is drawn.
+        number: The number of the draw, an integer or a scalar integer tensor.
 
     Returns:
-        A scalar int64, a function of all three; None of None.
+        A scalar int64 that depends on all three arguments; None if `seed` is None.
     """
     if seed is None:
         return None

@@ -1,4 +1,4 @@
-"""Nests of tensors: what examples, predictions and adapted states may be."""
+"""Functions on nests of tensors: of examples, predictions and adapted states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def count(x: Nest) -> Any:
         x: A nest of tensors, `(examples, ...)` each.
 
     Returns:
-        A Python integer where it is known, else a scalar int32 tensor.
+        A Python integer where the length is static, else a scalar int32 tensor.
     """
     first = tf.nest.flatten(x)[0]
     size = first.shape[0]
@@ -45,7 +45,7 @@ def flat(x: Nest) -> Tensor:
     """
 
     def row(leaf: Tensor) -> Tensor:
-        # A size of -1 would leave no way to have no examples.
+        # With -1 in place of the size, a leaf of no examples could not be reshaped.
         size = leaf.shape[1:].num_elements()
         size = tf.reduce_prod(tf.shape(leaf)[1:]) if size is None else size
         return tf.reshape(leaf, [tf.shape(leaf)[0], size])
@@ -64,7 +64,8 @@ def named(nest: Nest, prefix: str = "") -> dict[str, Tensor]:
 
     Args:
         nest: Dicts, lists and tuples of leaves, or a lone leaf.
-        prefix: What all names begin with, and the name of a lone leaf.
+        prefix: The text that all names begin with. A lone leaf is named by it alone, or
+            "adapted" if it is empty.
 
     Returns:
         The leaves by name, in the order of `tf.nest.flatten`.

@@ -1,4 +1,4 @@
-"""What a caller may say to a learner's verbs."""
+"""The options that a caller hands to a learner's verbs, `adapt` and `predict`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from tfmeta.core.keys import fold
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """The circumstances under which a verb runs for one task.
+    """The circumstances under which a learner's verb runs for one task.
 
-    It is made for each task, inside the task map, so that its tensors are those of
-    the task.
+    Options are made for each task, inside the function that `map_tasks` maps, so that
+    their tensors belong to that task.
 
     Attributes:
         training: Whether the learner is being meta-trained.
-        steps: The number of inner steps, for learners that take any; None for the
-            learner's own number.
-        seed: Scalar integer tensor that all random draws of the task derive from; None
+        steps: The number of inner steps, for learners that take inner steps; None for
+            the learner's own number.
+        seed: Scalar integer tensor from which all random draws of the task derive; None
             where nothing is drawn.
         outer_step: Scalar integer tensor, the number of outer steps done so far; None
             outside training.
@@ -37,8 +37,8 @@ class Options:
         """The same options with another seed, for a further draw within the task.
 
         Args:
-            purpose: What is drawn, in words, such as "inner step".
-            number: Which draw of this purpose.
+            purpose: A name for what is drawn, such as "inner step".
+            number: The number of the draw, an integer or a scalar integer tensor.
 
         Returns:
             New options.

@@ -1,4 +1,4 @@
-"""One sentence for a name that has been given up."""
+"""Errors that name the replacement of a renamed argument."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 def refuse_renamed(
     owner: str, given: Iterable[str], renamed: Mapping[str, str]
 ) -> None:
-    """Refuses arguments that have another name now.
+    """Refuses arguments that are given under an old name.
 
     Args:
-        owner: The name of the class or function whose arguments they are.
-        given: The names that were given.
-        renamed: From each old name to what to write today.
+        owner: The name of the class or function that takes the arguments.
+        given: The names of the arguments that the caller gave.
+        renamed: Maps each old name to its replacement.
 
     Raises:
-        ValueError: If an old name was given; it says the new one.
+        ValueError: If an old name was given; the error says the replacement.
     """
     for name in given:
         if name in renamed:
@@ -31,7 +31,7 @@ def renamed_arguments(**renamed: str) -> Callable[[Any], Any]:
     """Makes a function or class refuse the old names of its arguments.
 
     Args:
-        **renamed: From each old name to what to write today.
+        **renamed: Maps each old name to its replacement.
 
     Returns:
         A decorator.

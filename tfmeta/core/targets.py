@@ -1,4 +1,4 @@
-"""What `y` is: labels of classes, or values. Whoever asks what `y` is asks here."""
+"""The kinds of `y`, labels of classes or values, with their losses and metrics."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tfmeta.core.episode import Nest, Tensor
 
 
 class Targets(abc.ABC):
-    """What a task's `y` is, and all that follows from it; abstract.
+    """The kind of a task's `y`, with its loss, metrics and served outputs; abstract.
 
     Attributes:
-        name: What it is called where it is given as text; of the class.
+        name: The text that stands for the class where an argument `targets` is text.
         metric: The name of the primary metric, by which learners are judged.
-        higher_is_better: Whether more of the primary metric is better.
+        higher_is_better: Whether a higher value of the primary metric is better.
     """
 
     name: ClassVar[str]
@@ -30,7 +30,7 @@ class Targets(abc.ABC):
 
         Args:
             predictions: What `Learner.predict` returned, `(examples, ...)`.
-            y: `(examples, ...)`.
+            y: The labels or values of the examples, `(examples, ...)`.
 
         Raises:
             ValueError: If `y` does not fit the predictions.
@@ -42,12 +42,12 @@ class Targets(abc.ABC):
 
         Args:
             predictions: What `Learner.predict` returned, `(queries, ...)`.
-            y: `(queries, ...)`.
+            y: The labels or values of the queries, `(queries, ...)`.
         """
 
     @abc.abstractmethod
     def outputs(self, predictions: Nest) -> dict[str, Tensor]:
-        """What a server answers with, float32 or int32 tensors by name.
+        """The tensors of a served answer by name, float32 or int32.
 
         Args:
             predictions: What `Learner.predict` returned, `(queries, ...)`.
@@ -57,17 +57,18 @@ class Targets(abc.ABC):
         """The predictions that Keras metrics compare with `y`.
 
         Args:
-            predictions: `(..., ...)`, a tensor, or a dict whose "mean" is meant.
+            predictions: A tensor, which is returned, or a dict, whose entry "mean" is
+                returned.
         """
         return predictions["mean"] if isinstance(predictions, dict) else predictions
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make it again: none."""
+        """The arguments of the constructor: none."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Targets:
-        """Makes it from what `get_config` returned."""
+        """Makes an object from what `get_config` returned."""
         return cls(**config)
 
     def __eq__(self, other: object) -> bool:
@@ -82,11 +83,12 @@ class Targets(abc.ABC):
 
 @keras.saving.register_keras_serializable("tfmeta")
 class Labels(Targets):
-    """`y` are the numbers of classes, int32 `(examples,)`; predictions are logits.
+    """`y` holds the numbers of classes, int32 `(examples,)`; predictions are logits.
 
-    The loss is the softmax cross-entropy in nats. The primary metric is "accuracy",
-    in 0..1; "nll" is the negative log-likelihood of the true class, in nats a query. A
-    served answer has `probabilities` `(queries, way)` and `labels` `(queries,)`.
+    The logits are `(examples, way)`. The loss is the mean softmax cross-entropy in
+    nats. The primary metric is "accuracy", in 0..1; "nll" is the negative
+    log-likelihood of the true class, in nats, averaged over the queries. A served
+    answer has `probabilities` `(queries, way)` and `labels` `(queries,)`.
     """
 
     name = "labels"
@@ -98,7 +100,7 @@ class Labels(Targets):
         return tf.reduce_mean(_cross_entropies(self.point(predictions), y))
 
     def metrics(self, predictions: Nest, y: Tensor) -> dict[str, Tensor]:
-        """Accuracy and nll; see `Targets.metrics`. Both are NaN where a logit is."""
+        """Accuracy and nll; see `Targets.metrics`. Both are NaN if a logit is NaN."""
         logits = self.point(predictions)
         nll = tf.reduce_mean(_cross_entropies(logits, y))
         return {
@@ -115,12 +117,12 @@ class Labels(Targets):
 
 @keras.saving.register_keras_serializable("tfmeta")
 class Values(Targets):
-    """`y` are numbers, `(examples, ...)`; predictions have the same shape.
+    """`y` holds numbers, `(examples, ...)`; predictions have the same shape.
 
     The loss is the mean squared error. The primary metric is "mse", in target units
     squared; "mae" is the mean absolute error, in target units. A prediction may be a
-    dict, such as a mean and a deviation: its "mean" is what is compared with `y`. A
-    served answer has `values` `(queries, ...)`, or for a dict its own names.
+    dict, such as a mean and a deviation: its entry "mean" is compared with `y`. A
+    served answer has `values` `(queries, ...)`, or the entries of the dict.
     """
 
     name = "values"
@@ -140,14 +142,14 @@ class Values(Targets):
         }
 
     def outputs(self, predictions: Nest) -> dict[str, Tensor]:
-        """The values, in float32."""
+        """`values`, or the entries of a dict, in float32; see `Targets.outputs`."""
         if not isinstance(predictions, dict):
             predictions = {"values": predictions}
         return {name: tf.cast(p, tf.float32) for name, p in predictions.items()}
 
     def _errors(self, predictions: Nest, y: Tensor) -> Tensor:
         point = self.point(predictions)
-        # A missing axis would be broadcast, to a wrong loss and no error.
+        # Unequal shapes could broadcast: the loss would be wrong, without an error.
         if not point.shape.is_compatible_with(y.shape):
             raise ValueError(
                 "Float targets must have the shape of the predictions. Received: "
@@ -158,21 +160,21 @@ class Values(Targets):
 
 
 def targets_of(y: Tensor) -> Targets:
-    """What `y` is, by its dtype: `Values` of floats, `Labels` of all else."""
+    """The kind of `y` by its dtype: `Values` for floats, `Labels` for all others."""
     return Values() if tf.as_dtype(y.dtype).is_floating else Labels()
 
 
 def as_targets(targets: Targets | str | None) -> Targets | None:
-    """Reads what a constructor was given.
+    """Reads the argument `targets` of a constructor.
 
     Args:
-        targets: "labels", "values", an instance, or None for what is not known yet.
+        targets: "labels", "values", an instance, or None if it is not known yet.
 
     Returns:
         The instance, or None.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If `targets` is none of these.
     """
     known = {kind.name: kind for kind in (Labels, Values)}
     if targets is None or isinstance(targets, Targets):
@@ -193,8 +195,8 @@ def correct(logits: Tensor, y: Tensor) -> Tensor:
         y: `(...)` integer labels.
 
     Returns:
-        `(...)` float32; NaN where a logit is NaN: a learner that diverged is not right
-        by chance.
+        `(...)` float32; NaN where a logit is NaN, so that a learner that diverged is
+        never counted as right.
     """
     guess = tf.argmax(logits, -1, output_type=tf.int32)
     right = tf.cast(tf.equal(guess, tf.cast(y, tf.int32)), tf.float32)

@@ -20,31 +20,31 @@ def map_tasks(
     strategy: str = "loop",
     counts: Nest = None,
 ) -> tuple[Nest, Nest]:
-    """Maps a function over the leading axis and sums what is to be summed.
+    """Applies a function to each task; stacks some results and sums the others.
 
-    Gradients are summed as the loop goes, so memory holds one task at a time and
-    one set of sums, never tasks x parameters. The function takes its own gradients:
-    nothing differentiates through the map.
+    Sums, such as those of gradients, grow task by task, so memory holds one set of
+    sums, not one for each task. The function must take its own gradients: do not
+    differentiate through `map_tasks`.
 
     Args:
-        function: Of one task (the nest without its leading axis), to a pair: values
-            to be stacked, and values to be summed over tasks.
-        tasks: A nest of tensors with one leading axis, that of the tasks.
-        shared: A nest of tensors that every task reads; handed to the function as its
+        function: A function of one task (the nest without its leading axis). It returns
+            a pair: a nest to be stacked, and a nest to be summed over tasks.
+        tasks: A nest of tensors whose leading axis is that of the tasks.
+        shared: A nest of tensors that every task reads; the function gets it as its
             second argument. Weights belong here: compiled tasks that read variables
             by themselves wait for each other.
         strategy: "loop" runs the function's graph task by task; "compiled" compiles
-            the function with XLA and loops over that. They differ in speed only.
-        counts: Where tasks are padded to one size, a nest like `tasks` of the numbers
-            of real rows, `(tasks,)` integers, or None for a tensor without padding.
-            The function sees real rows only; compiled, it is compiled anew for each
-            size. Values to be stacked it must bring to one shape, see `padded`.
+            the function with XLA and loops over that. The two differ in speed only.
+        counts: The numbers of real rows where tasks are padded to one size: a nest like
+            `tasks`, of `(tasks,)` integers, or of None for a tensor without padding.
+            The function sees real rows only, and must bring the values to be stacked
+            to one shape, see `padded`. XLA compiles the function anew for each size.
 
     Returns:
         The stacked values, `(tasks, ...)`, and the sums.
 
     Raises:
-        ValueError: If the strategy has no such name.
+        ValueError: If there is no such strategy.
     """
     if strategy not in STRATEGIES:
         raise ValueError(
@@ -82,8 +82,8 @@ def padded(values: Tensor, rows: Tensor | int) -> Tensor:
     """Adds rows of zeros at the end.
 
     Args:
-        values: `(examples, ...)`, at most `rows` of them.
-        rows: How many there shall be.
+        values: `(examples, ...)`, with at most `rows` examples.
+        rows: The number of rows to return.
 
     Returns:
         `(rows, ...)`.
@@ -95,9 +95,9 @@ def padded(values: Tensor, rows: Tensor | int) -> Tensor:
 def one_thread_a_task() -> None:
     """Gives each operation one thread, so that tasks run side by side.
 
-    On a CPU, small tasks on a core each are up to twice as fast as one task after the
-    other on all cores. It holds for the whole process, and must be called before
-    TensorFlow has run anything.
+    On a CPU, small tasks that run side by side on a core each are up to twice as fast
+    as tasks that run one after the other on all cores. The setting holds for the whole
+    process. Call this function before TensorFlow has run anything.
 
     Raises:
         RuntimeError: If TensorFlow has run something already.
