@@ -245,10 +245,13 @@ def learners() -> dict[str, type[tfmeta.learners.Learner]]:
     """The learners by their name on the command line: the class name in lower case."""
     module = tfmeta.learners
     public = {name: getattr(module, name) for name in module.__all__}
+    abstract = (module.Learner, module.GradientLearner)
     return {
         name.lower(): value
         for name, value in public.items()
-        if isinstance(value, type) and value.__module__ != module.Learner.__module__
+        if isinstance(value, type)
+        and issubclass(value, module.Learner)
+        and value not in abstract
     }
 
 

@@ -50,6 +50,11 @@ REFUSED = {
         ["--learner=protonet", "--inner_steps=2"],
         "--inner_steps is of maml, reptile; --learner=protonet has no such setting",
     ),
+    "a base class": (
+        ["--learner=gradientlearner"],
+        "--learner is one of: finetune, fromscratch, linearprobe, maml, matchingnet, "
+        "nearestneighbour, protonet, reptile.",
+    ),
     "no such weights": (["--learner=maml", "--adapt_only=haed"], "matches none of"),
     "another net's flag": (["--drop_block=0.1"], "--drop_block is of --net=resnet12"),
     "no clipping": (["--clip_norm=0"], "must be above 0"),

@@ -49,7 +49,7 @@ def harmonic() -> Source:
     """
 
     def function(key: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        waves, sizes, noise = (_folded(key, p) for p in ("waves", "sizes", "noise"))
+        waves, sizes, noise = (_derived(key, p) for p in ("waves", "sizes", "noise"))
         turn = (0.0, 2 * math.pi)
         w, b, d = _uniform(waves, (5.0, 7.0), turn, turn)
         a, c = tf.unstack(tf.random.stateless_normal((2,), sizes, alg="philox"))
@@ -89,6 +89,6 @@ def _uniform(key: tf.Tensor, *ranges: tuple[float, float]) -> list[tf.Tensor]:
     return tf.unstack(tf.constant(low) + draws * (tf.constant(high) - tf.constant(low)))
 
 
-def _folded(key: tf.Tensor, purpose: str) -> tf.Tensor:
+def _derived(key: tf.Tensor, purpose: str) -> tf.Tensor:
     """Returns another key, `(2,)`, a function of a key and of what is drawn."""
     return tf.stack([fold(key[0], purpose, key[1]), tf.constant(0, tf.int64)])

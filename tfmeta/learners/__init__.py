@@ -1,5 +1,6 @@
 """Floor 4: the methods, one file each."""
 
+from tfmeta.core import Options
 from tfmeta.learners.base import Learner, as_learner
 from tfmeta.learners.fine_tune import FineTune
 from tfmeta.learners.from_scratch import FromScratch
@@ -20,6 +21,7 @@ __all__ = [
     "LinearProbe",
     "MatchingNet",
     "NearestNeighbour",
+    "Options",
     "ProtoNet",
     "Reptile",
     "as_learner",
