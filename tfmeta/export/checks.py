@@ -1,4 +1,4 @@
-"""What a served model refuses, inside its graph, with a sentence."""
+"""Checks in the graph of a served model; each refuses a request with a sentence."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def checked(
     """Lets tensors through only where every check holds.
 
     Whatever is computed from the returned tensors waits for the checks, so they run
-    even where a server asks for a single output. The first check that fails speaks.
+    even where a server asks for a single output. The error is the sentence of the first
+    check that fails.
 
     Args:
         tensors: The tensors by name.
-        checks: Pairs of a scalar bool and the sentence, a scalar string, to refuse
-            with where it is false.
+        checks: Pairs of a scalar bool, which must be true, and a scalar string, the
+            sentence for when it is false.
 
     Returns:
         The tensors by name.
@@ -39,13 +40,13 @@ def checked(
 def support_checks(
     x: Mapping[str, Tensor], y: Tensor, targets: Targets, max_way: int | None
 ) -> list[Check]:
-    """What must hold of a support set.
+    """The checks of a support set.
 
     Args:
         x: The inputs by name, `(examples, ...)` each.
-        y: `(examples, ...)`.
-        targets: What `y` is.
-        max_way: The number of classes of the head; None without one.
+        y: The labels or values, `(examples, ...)`.
+        targets: The kind of `y`.
+        max_way: The number of classes of the net's head; None for a net without a head.
 
     Returns:
         The checks, in order.
@@ -72,11 +73,11 @@ def support_checks(
 
 
 def _label_check(y: Tensor, max_way: int | None) -> Check:
-    """That labels are in range.
+    """Checks that labels are in range.
 
-    A label of a learner without a head is bounded by the number of examples: with
-    labels 0, 1, ... and an example for each class no label is higher, and what a
-    request can make the server allocate stays in proportion to the request.
+    If the net has no head, a label must be below the number of examples. Labels 0, 1,
+    ... with an example of each class always are. The bound keeps the memory that a
+    request takes in proportion to the request.
     """
     given = tf.shape(y)[0]
     bound = given if max_way is None else tf.constant(max_way)
@@ -97,14 +98,14 @@ def _label_check(y: Tensor, max_way: int | None) -> Check:
 
 
 def finite_checks(name: str, x: Tensor) -> list[Check]:
-    """That a tensor holds no NaN and no infinity; nothing for other than floats.
+    """Checks that a float tensor holds no NaN and no infinity.
 
     Args:
-        name: What to call it.
-        x: Any shape.
+        name: The name of the tensor in the sentence.
+        x: A tensor of any shape.
 
     Returns:
-        The checks.
+        The checks; none for a tensor of another dtype than floats.
     """
     if not x.dtype.is_floating:
         return []

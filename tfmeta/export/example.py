@@ -1,4 +1,4 @@
-"""What a client sends: the shape and dtype of one example and of its target."""
+"""The inputs that a client sends: the shape and dtype of examples and of their `y`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Shape = Sequence[int] | dict[str, Sequence[int]]
 def example_specs(
     learner: Learner, name: str, shape: Shape | None = None
 ) -> tuple[Nest, Specs]:
-    """The inputs that hold a set of examples.
+    """The inputs that hold the `x` of a set of examples.
 
     Args:
-        learner: The learner that takes them.
-        name: The name of the input; of a nest what all names begin with.
-        shape: The shape of one example, of a dict one for each part; None for what the
-            learner's net takes.
+        learner: The learner that takes the examples.
+        name: The name of the input. If `x` is a nest, all names begin with it.
+        shape: The shape of one example, or a dict of shapes for a learner without a
+            net; None for the input shape of the learner's net.
 
     Returns:
-        The structure of the examples, its leaves the names of inputs; and the specs by
-        name, leading axes None, every other axis known. Floats are float32, integers
+        The structure of `x`, whose leaves are the names of inputs, and a dict of specs
+        by name. The specs have None for the leading axis only, and dtype float32 or
         int32.
 
     Raises:
@@ -58,13 +58,13 @@ def target_spec(learner: Learner, targets: Targets, name: str) -> tf.TensorSpec:
     """The input that holds the `y` of a set of examples.
 
     Args:
-        learner: The learner that takes them.
-        targets: What `y` is.
+        learner: The learner that takes the examples.
+        targets: The kind of `y`.
         name: The name of the input.
 
     Returns:
-        int32 `(examples,)` for labels; float32 `(examples, *value_shape)` for values,
-        where the shape of a value is not known `(examples, 1)`.
+        int32 `(examples,)` for labels. For values float32 `(examples, *value_shape)`,
+        or `(examples, 1)` if the shape of a value is unknown.
     """
     if isinstance(targets, Labels):
         return tf.TensorSpec([None], tf.int32, name)
@@ -76,12 +76,12 @@ def value_shape(learner: Learner, targets: Targets) -> tf.TensorShape:
     """The shape of one example's values.
 
     Args:
-        learner: The learner that takes them.
-        targets: What `y` is: values.
+        learner: The learner that takes the examples.
+        targets: The kind of `y`, which is values.
 
     Returns:
-        That of the net's outputs where the learner answers with these; else an unknown
-        shape, as the outputs may be an embedding, or a mean and a deviation.
+        The shape of the net's outputs if the learner answers with these; else an
+        unknown shape, because the outputs may be an embedding, for example.
     """
     if learner.body is None or learner.max_way is None:
         return tf.TensorShape(None)

@@ -84,18 +84,18 @@ saved_model_cli run --dir . --tag_set serve --signature_def {default} \\
 
 @dataclass(frozen=True)
 class Facts:
-    """What a README says of the learner.
+    """The facts about a learner that its README says.
 
     Attributes:
         learner: The learner's class name.
-        targets: What `y` is.
-        steps: Inner steps when served; None where it takes none.
-        max_way: The most classes; None for any number.
+        targets: The kind of `y`.
+        steps: The number of inner steps when served; None if the learner takes none.
+        max_way: The most classes that can be served; None for any number.
         normalisation: The normalisation mode.
-        names: The classes of an adapted classifier; None where there are none.
-        reject_below: The best probability below which a query is rejected; None for
-            none.
-        adapted: Whether it has been adapted to its task, so that it only predicts.
+        names: The class names of an adapted classifier; None for any other model.
+        reject_below: The lowest best probability of a query that is answered; None if
+            all are.
+        adapted: Whether the model is adapted to one task, so that it only predicts.
     """
 
     learner: str
@@ -118,7 +118,7 @@ class Facts:
         *,
         adapted: bool = False,
     ) -> Facts:
-        """Reads them off a learner; the other arguments are the attributes."""
+        """Collects the facts; the arguments after `learner` are attributes."""
         return cls(
             type(learner).__name__,
             targets,
@@ -139,9 +139,9 @@ def write_readme(
     The request is run on the model as it was saved; the answer goes into README.md.
 
     Args:
-        folder: Of the SavedModel.
-        signatures: What it was saved with.
-        facts: What to say of the learner.
+        folder: The folder of the SavedModel.
+        signatures: The concrete functions that the model was saved with, by name.
+        facts: The facts about the learner.
         served_name: The model's name at a server.
     """
     inputs = _sample(_inputs(signatures[DEFAULT]))
@@ -165,12 +165,12 @@ def write_readme(
 
 
 def _tensors(request: dict[str, Any]) -> dict[str, tf.Tensor]:
-    # Lists of numbers become float32 or int32, as in the README's Python.
+    # TensorFlow makes lists of numbers float32 or int32, as in the README's snippet.
     return {name: tf.constant(value) for name, value in request["inputs"].items()}
 
 
 def _sample(specs: dict[str, tf.TensorSpec]) -> dict[str, np.ndarray]:
-    """A tiny request: three examples of two classes and a query, or two queries."""
+    """A tiny request: three support examples and one query, or only two queries."""
     draws = np.random.default_rng(0)
     adapts = "support_y" in specs
     values: dict[str, np.ndarray] = {}

@@ -26,33 +26,35 @@ def save(
     steps: int | None = None,
     example_shape: Shape | None = None,
 ) -> pathlib.Path:
-    """Writes a SavedModel that learns new tasks without Python code of ours.
+    """Writes a SavedModel that learns new tasks without the code of tfmeta.
 
-    Its signatures are `adapt` (a support set in, the adapted state out as named
-    tensors), `predict` (queries and that state in, answers out) and
-    `adapt_and_predict`, which is also `serving_default`. The numbers of examples and
-    queries are free in each request, and so is the way unless the net has a head. The
-    inputs of a net that takes a nest are named by it, such as `support_x_NAME` and
-    `query_x_NAME`. Answers are `probabilities` and `labels`, or `values` of a learner
-    of values. Inputs are float32, scaled as in training: images to 0..1. Content that
-    cannot be right is refused inside the graph with a sentence. A README.md in the
-    folder shows how to ask, with a request that was run on the saved model and the
-    answer it gave.
+    Its signatures are `adapt`, `predict` and `adapt_and_predict`, which is also
+    `serving_default`. `adapt` takes a support set and returns the adapted state as
+    named tensors; `predict` takes queries and that state and returns answers. The
+    numbers of examples and queries are free in each request, and so is the way unless
+    the net has a head. If the net takes a nest, its keys name the inputs, such as
+    `support_x_NAME` and `query_x_NAME`. The answers are `probabilities` and `labels`;
+    a learner of values answers with `values`. Float inputs are float32, scaled as in
+    training: images to 0..1. The graph refuses impossible inputs with a sentence. A
+    README.md in the folder shows a request, and the answer that the saved model gave.
 
     Args:
         model: A `MetaModel` or a `Learner`.
-        path: "exported/3" is version 3; "exported" takes the next free number in it.
+        path: The folder to write. "exported/3" is version 3 of "exported"; "exported"
+            is the next free version of it.
         allow_transductive: Whether normalisation "task" may be served, where a query's
             answer depends on the other queries of its request.
-        steps: The number of inner steps; None for the learner's own outside training.
-        example_shape: The shape of one example, for a learner without a net of a dict
-            one for each part; None for the net's input shape.
+        steps: The number of inner steps; None for the learner's own number outside
+            training.
+        example_shape: The shape of one example, or a dict of shapes for a learner
+            without a net; None for the net's input shape.
 
     Returns:
         The version folder.
 
     Raises:
-        ValueError: If the model cannot be served so, or the folder not be written.
+        ValueError: If the model cannot be served in this way, or the folder cannot be
+            written.
 
     Example:
         >>> import tempfile
@@ -104,9 +106,10 @@ def save_classifier(
         learner: The learner that adapted.
         adapted: What its `adapt` returned.
         classes: The classes' names or numbers, in the order of the labels.
-        path: "birds/3" is version 3; "birds" takes the next free number in it.
-        reject_below: Queries whose best probability is lower get the label -1 and the
-            name ""; None answers all.
+        path: The folder to write. "birds/3" is version 3 of "birds"; "birds" is the
+            next free version of it.
+        reject_below: The lowest best probability of a query that is answered; the other
+            queries get the label -1 and the name "". None answers all.
         allow_transductive: As in `save`.
         example_shape: As in `save`.
 
@@ -114,8 +117,8 @@ def save_classifier(
         The version folder.
 
     Raises:
-        ValueError: If the classifier cannot be served so, or the folder not be
-            written.
+        ValueError: If the classifier cannot be served in this way, or the folder cannot
+            be written.
 
     Example:
         >>> import tempfile
@@ -166,7 +169,7 @@ def save_regressor(
     allow_transductive: bool = False,
     example_shape: Shape | None = None,
 ) -> pathlib.Path:
-    """Writes a SavedModel of one task of values that was adapted to; it only predicts.
+    """Writes a SavedModel of one adapted regressor; it only predicts.
 
     Its signature `predict`, which is also `serving_default`, takes `query_x` and
     gives `values` `(queries, ...)`.
@@ -174,7 +177,8 @@ def save_regressor(
     Args:
         learner: The learner that adapted.
         adapted: What its `adapt` returned.
-        path: "power/3" is version 3; "power" takes the next free number in it.
+        path: The folder to write. "power/3" is version 3 of "power"; "power" is the
+            next free version of it.
         allow_transductive: As in `save`.
         example_shape: As in `save`.
 
@@ -182,7 +186,8 @@ def save_regressor(
         The version folder.
 
     Raises:
-        ValueError: If it cannot be served so, or the folder not be written.
+        ValueError: If the regressor cannot be served in this way, or the folder cannot
+            be written.
     """
     _check_mode(learner, allow_transductive)
     targets = Values()

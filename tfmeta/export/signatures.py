@@ -26,19 +26,20 @@ def adaptive(
     steps: int | None,
     example_shape: Shape | None = None,
 ) -> dict[str, Any]:
-    """A learner's three graphs, free of Python: adapt, predict, both.
+    """A learner's three graphs without Python code: adapt, predict, and both in one.
 
     Args:
         learner: The learner.
-        targets: What `y` is.
-        steps: The number of inner steps; None for the learner's own.
-        example_shape: The shape of one example; None for what the learner's net takes.
+        targets: The kind of `y`.
+        steps: The number of inner steps; None for the learner's own number.
+        example_shape: The shape of one example; None for the net's input shape.
 
     Returns:
         The concrete functions by signature name.
 
     Raises:
-        ValueError: If the shape of an example is not known.
+        ValueError: If the shape of an example is not known, or if a tensor of the
+            adapted state has the name of an input.
     """
     verbs = _Verbs(learner, targets, steps)
     verbs.support_x, support = example_specs(learner, "support_x", example_shape)
@@ -64,12 +65,12 @@ def adaptive(
 
 
 class _Verbs:
-    """A learner's verbs with checked content and named tensors."""
+    """A learner's verbs on named tensors, whose content is checked first."""
 
     def __init__(self, learner: Learner, targets: Targets, steps: int | None):
         self.learner, self.targets = learner, targets
         self.options = Options(steps=steps)
-        self.support_x: Nest = None  # The structures, with the names of inputs.
+        self.support_x: Nest = None  # A structure whose leaves are names of inputs.
         self.query_x: Nest = None
         self.adapted: Nest = None
 
@@ -82,7 +83,7 @@ class _Verbs:
     def predict(self, **inputs: Tensor) -> dict[str, Tensor]:
         """Answers queries from an adapted state."""
         inputs = checked(inputs, _finite(inputs))
-        # In the order of the nest, which need not be that of the arguments.
+        # The order is that of the nest; the arguments may come in another order.
         leaves = [inputs[name] for name in named(self.adapted)]
         adapted = tf.nest.pack_sequence_as(self.adapted, leaves)
         return self._outputs(adapted, inputs)
@@ -118,17 +119,17 @@ def fixed(
     names: Sequence[str] | None = None,
     reject_below: float | None = None,
 ) -> tuple[dict[str, Any], list[tf.Variable]]:
-    """The graph of one adapted task, free of Python; it only predicts.
+    """The graph of one adapted task, without Python code; it only predicts.
 
     Args:
         learner: The learner.
-        adapted: What its `adapt` returned.
-        targets: What `y` is.
-        example_shape: The shape of one example; None for what the learner's net takes.
-        names: The classes' names, of labels; the first columns of the logits are
-            theirs.
-        reject_below: The best probability below which the label is -1 and the name "";
-            None answers all.
+        adapted: What the learner's `adapt` returned.
+        targets: The kind of `y`.
+        example_shape: The shape of one example; None for the net's input shape.
+        names: The names of the classes, for the first columns of the logits; None for
+            values.
+        reject_below: The lowest best probability of a query that is answered; the other
+            queries get the label -1 and the name "". None answers all.
 
     Returns:
         The concrete functions by signature name, and the variables that hold
@@ -159,15 +160,16 @@ def fixed(
 
 
 def predictions_of(learner: Learner, adapted: Nest, x: Nest, options: Options) -> Nest:
-    """The learner's predictions; where there are no queries, it is shown one of zeros.
+    """The learner's predictions, of which there may be none.
 
-    Batch statistics of nothing do not exist, and some kernels fail on no examples.
+    A request without queries is run on one query of zeros, whose prediction is dropped:
+    an empty batch has no batch statistics, and some kernels fail on it.
 
     Args:
         learner: The learner.
-        adapted: What its `adapt` returned.
-        x: `(queries, ...)`, perhaps no queries.
-        options: What the learner is told.
+        adapted: What the learner's `adapt` returned.
+        x: `(queries, ...)`; the number of queries may be 0.
+        options: The options of `Learner.predict`.
 
     Returns:
         `(queries, ...)`.
@@ -184,10 +186,10 @@ def predictions_of(learner: Learner, adapted: Nest, x: Nest, options: Options) -
 
 
 def checked_outputs(targets: Targets, predictions: Nest) -> dict[str, Tensor]:
-    """What a server answers with, refused where it is no number.
+    """The tensors of a served answer, refused where one is NaN or infinite.
 
     Args:
-        targets: What `y` is.
+        targets: The kind of `y`.
         predictions: What the learner predicted, `(queries, ...)`.
 
     Returns:
@@ -206,12 +208,12 @@ def checked_outputs(targets: Targets, predictions: Nest) -> dict[str, Tensor]:
 def module_of(
     learner: Learner, functions: Iterable[Any], *more: tf.Variable
 ) -> tf.Module:
-    """What a SavedModel keeps: the variables that its graphs read, and no others.
+    """The module of a SavedModel: it holds only the variables that the graphs read.
 
     Args:
-        learner: The learner whose variables are read.
+        learner: The learner whose variables the graphs read.
         functions: The concrete functions.
-        *more: Other variables they read.
+        *more: Other variables that the graphs read.
 
     Returns:
         A module to save.
@@ -224,7 +226,7 @@ def module_of(
 
 
 def _filled(structure: Nest, inputs: dict[str, Tensor]) -> Nest:
-    """Puts tensors where a structure has their names."""
+    """Replaces the names in a structure by the tensors of these names."""
     return tf.nest.map_structure(lambda name: inputs[name], structure)
 
 

@@ -11,21 +11,21 @@ from collections.abc import Iterator
 
 
 class VersionFolder:
-    """Where a SavedModel goes.
+    """The folder of one version of a SavedModel.
 
-    A path whose last part is a number is the version folder itself; inside any other
-    path the next free number is taken. That is the layout TensorFlow Serving watches.
-    Files are written to a hidden sibling that is renamed when it is complete: a
+    A path whose last part is a number is the version folder itself. In any other path
+    the version folder gets the next free number. TensorFlow Serving watches this
+    layout. Files are written to a hidden sibling that is renamed when it is complete: a
     watcher never sees half a model, and a failure leaves nothing behind.
 
     Args:
         path: A local folder, such as "exported" or "exported/3". It need not exist.
 
     Attributes:
-        path: The version folder; final once `writing` is left.
+        path: The version folder. It is final when the `with` block of `writing` ends.
 
     Raises:
-        ValueError: If the version is there already, or cannot be a version.
+        ValueError: If the version exists already, or its number is below 1.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -45,7 +45,7 @@ class VersionFolder:
 
     @property
     def served_name(self) -> str:
-        """The name a server gives the model: that of the folder of its versions."""
+        """The model's name at a server, which is that of the folder of its versions."""
         return self._base.name
 
     @contextlib.contextmanager
@@ -56,7 +56,7 @@ class VersionFolder:
             An empty folder beside `path`.
 
         Raises:
-            ValueError: If nothing can be written there, or if someone else wrote the
+            ValueError: If nothing can be written there, or if another process wrote the
                 same version meanwhile.
         """
         made = self._make_base()

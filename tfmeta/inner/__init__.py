@@ -1,4 +1,4 @@
-"""Floor 3: bodies and heads, and how a learner's parameters move inside a task."""
+"""Floor 3: bodies (nets) and heads (last layers), and the rules that adapt them."""
 
 from tfmeta.inner.adam import Adam
 from tfmeta.inner.base import Step, UpdateRule, made_rule

@@ -13,17 +13,17 @@ from tfmeta.inner.base import Step, UpdateRule
 
 @keras.saving.register_keras_serializable("tfmeta")
 class Adam(UpdateRule):
-    """Adam, its moments starting from zero in every task.
+    """Adam, whose moments start from zero in every task.
 
-    It may be differentiated through: no weight's derivative is infinite where its
-    gradient is zero.
+    Its steps can be differentiated: their derivative is finite even where a gradient
+    is zero.
 
     Args:
         learning_rate: The step size, above zero.
-        beta_1: What the mean of gradients keeps at each step; 0 (as in Reptile) takes
-            the gradient alone.
-        beta_2: What the mean of squared gradients keeps at each step.
-        epsilon: The least size of a gradient's root mean square.
+        beta_1: The share of the running mean of gradients that a step keeps; 0 (as in
+            Reptile) uses the gradient alone.
+        beta_2: The share of the running mean of squared gradients that a step keeps.
+        epsilon: The lower bound of the root mean square that a step is divided by.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:

@@ -14,20 +14,22 @@ AdaptOnly = str | Sequence[str] | Callable[[str], bool]
 
 
 def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool]:
-    """Reads which of a net's trainable variables adapt to a task.
+    """Finds which of a net's trainable variables adapt to a task.
 
     Args:
         net: A built Keras model.
-        adapt_only: Parts of the variables' paths inside the net, such as "head" or
-            "block1/kernel": one or several. A part is matched whole, so that "block1"
-            does not take "block10"; one that begins with "/" is a whole path. Or a
-            function of the path. None for all.
+        adapt_only: One or several parts of the variables' paths inside the net, such as
+            "head" or "block1/kernel". A part matches whole names, so "block1" does not
+            match "block10"; a part that begins with "/" must be the whole path. A
+            function of a path, which returns a bool, may stand in place of the parts.
+            None chooses all variables.
 
     Returns:
-        One for each of `net.trainable_variables`.
+        A bool for each of `net.trainable_variables`.
 
     Raises:
-        ValueError: If it matches no variable, or every one; it lists the paths.
+        ValueError: If `adapt_only` matches no variable, or every variable; the error
+            lists the paths.
 
     Example:
         >>> net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="a"),
@@ -53,16 +55,16 @@ def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool
 
 
 def paths_inside(net: keras.Model) -> list[str]:
-    """The paths of a net's trainable variables: the names of layers, then its own.
+    """The paths of a net's trainable variables: the layers' names, then the variable's.
 
-    Unlike Keras' paths they do not begin with the net's name, and are the same when the
-    net is made again from its config.
+    Unlike Keras' paths, these paths do not begin with the net's name, and they are the
+    same when the net is made again from its config.
 
     Args:
         net: A built Keras model.
 
     Returns:
-        One for each of `net.trainable_variables`, such as "block1/kernel".
+        A path for each of `net.trainable_variables`, such as "block1/kernel".
     """
     found: dict[int, str] = {}
 
@@ -79,17 +81,18 @@ def paths_inside(net: keras.Model) -> list[str]:
 def split_net(
     net: keras.Model, adapts: Sequence[bool]
 ) -> tuple[keras.Model | None, keras.Model | None]:
-    """Cuts off the part of a net that is fixed and comes before all that adapts.
+    """Splits a net into a fixed part and the rest, which holds all that adapts.
 
     Args:
         net: A built Keras model.
         adapts: For each of `net.trainable_variables`, whether it adapts.
 
     Returns:
-        The fixed part, and the rest, which takes what the fixed part gives; both share
-        the net's layers. The first is None where nothing comes before, or where the
-        net cannot be cut: its class is one's own, or a layer works on both sides. The
-        second is None where nothing adapts.
+        Two models that share the net's layers: the fixed part, and the rest, which
+        takes the outputs of the fixed part. The fixed part is None if the net begins
+        with weights that adapt, or cannot be cut: it is a subclassed model, or uses a
+        layer on both sides of the cut. The rest is None if nothing adapts; the fixed
+        part is then the whole net.
     """
     if not any(adapts):
         return net, None
@@ -102,9 +105,9 @@ def split_net(
         if adapted
     }
     moving: set[int] = set()  # Tensors that differ from step to step.
-    fixed: set[int] = set()  # Tensors that an operation makes, always the same.
-    needed: dict[int, Any] = {}  # Fixed tensors that what adapts takes.
-    sides: dict[int, set[bool]] = {}  # On which sides each operation works.
+    fixed: set[int] = set()  # Outputs of operations, the same in every step.
+    needed: dict[int, Any] = {}  # Fixed tensors that the adapting part takes.
+    sides: dict[int, set[bool]] = {}  # The sides of the cut that use an operation.
     for operation, inputs, outputs in keras_internals.operations(functional):
         own = {id(v) for v in getattr(operation, "trainable_variables", [])}
         moves = bool(own & adapting) or any(id(t) in moving for t in inputs)
@@ -128,7 +131,7 @@ def split_net(
 
 
 def _within(part: str, path: str) -> bool:
-    """Whether whole parts of a path, one after the other, are those given."""
+    """Whether a path has the names of `part`, whole and one after the other."""
     if part.startswith("/"):
         return path == part[1:]
     return f"/{part.rstrip('/')}/" in f"/{path}/"

@@ -12,11 +12,11 @@ from tfmeta.core.episode import Nest, Tensor
 
 
 class Step(NamedTuple):
-    """What a rule is told of the inner step that it takes part in.
+    """Facts about one inner step, which a rule is handed with the gradients.
 
     Attributes:
-        number: Scalar int32, 0 for the first step.
-        steps: How many inner steps there are, a Python integer.
+        number: The number of the step, a scalar int32; 0 for the first step.
+        steps: The number of all inner steps, a Python integer.
         loss: The support loss before the step, a scalar.
     """
 
@@ -26,15 +26,16 @@ class Step(NamedTuple):
 
 
 class UpdateRule(Configured, keras.layers.Layer):
-    """How a gradient becomes an update that is added to the adapted parameters.
+    """Turns gradients into updates, which are added to adapted parameters; abstract.
 
-    A rule is pure: its state is handed in and out. It may own meta-parameters (such
-    as learned rates): create them in `build`, which gets the list of the adapted
-    parameters' shapes (None where the way is open), and read them in `update`.
+    A rule is pure: `update` takes the rule's state and returns the next one. A rule may
+    own meta-parameters, such as learned rates: create them in `build`, which gets the
+    list of the adapted parameters' shapes, and read them in `update`. A shape has None
+    for the way where a head is made for each task.
 
     Attributes:
-        takes_step: Whether its updates are a step, to be added to parameters. Those of
-            a rule that only changes gradients, such as clipping, are not; it needs
+        takes_step: Whether the rule's updates are to be added to parameters. False for
+            a rule that only changes gradients, such as clipping: that rule needs
             another rule after it, see `chain`.
     """
 
@@ -47,7 +48,7 @@ class UpdateRule(Configured, keras.layers.Layer):
             params: The adapted parameters.
 
         Returns:
-            Any nest of tensors; empty for a rule without memory.
+            Any nest of tensors; () for a rule without memory.
         """
         return ()
 
@@ -58,13 +59,13 @@ class UpdateRule(Configured, keras.layers.Layer):
 
         Args:
             grads: The support loss's gradient, a tensor for each parameter.
-            state: What `init` or the step before returned.
+            state: The state that `init` or the previous `update` returned.
             params: The parameters before the step.
             step: The step's number, the number of steps, and the loss.
 
         Returns:
-            What is to be added to the parameters, a tensor for each, and the state
-            after the step.
+            The updates to add to the parameters, a tensor for each parameter, and the
+            state after the step.
         """
         raise NotImplementedError(f"{type(self).__name__} must define update.")
 
@@ -74,20 +75,20 @@ def made_rule(
     inner_lr: float | None,
     own: Callable[..., UpdateRule],
 ) -> UpdateRule:
-    """The rule that a learner was told to use.
+    """Makes the inner rule of a learner from the learner's arguments.
 
     Args:
         rule: An instance, a class, or None for the learner's own rule.
-        inner_lr: The rate of the learner's own rule, or of the rule's class; None for
-            its default.
-        own: Makes the learner's own rule; it takes `learning_rate`.
+        inner_lr: The learning rate of the rule that is made, where `rule` is a class or
+            None; None for the default rate of that rule.
+        own: A function that makes the learner's own rule; it takes `learning_rate`.
 
     Returns:
         The rule.
 
     Raises:
-        ValueError: If an instance comes with a rate, which it has already; if it is no
-            rule; or if its updates are no step.
+        ValueError: If `inner_lr` is given beside an instance, which has its own rate;
+            if `rule` is no rule; or if the rule only changes gradients.
     """
     if isinstance(rule, UpdateRule):
         if inner_lr is not None:

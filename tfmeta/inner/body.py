@@ -16,12 +16,12 @@ from tfmeta.inner.modes import MODES, Mode, NoStatistics
 class State(NamedTuple):
     """What normalisation keeps of a support set for its queries.
 
-    Each body has a subclass of its own, `Body.State`, by which its state is found
-    wherever a learner puts it in `adapted`.
+    Each body has its own subclass, `Body.State`. By this type `states_in` finds the
+    body's state wherever a learner puts it in `adapted`.
 
     Attributes:
-        statistics: A tensor for each of the body's `statistics`; none where queries
-            need none.
+        statistics: A tensor for each of the body's `statistics`; an empty list where
+            queries need none.
     """
 
     statistics: list[Tensor]
@@ -30,34 +30,34 @@ class State(NamedTuple):
 class Body:
     """A net's forward passes under one normalisation mode; pure.
 
-    * `support`: the support set's own statistics, for the queries too. A query's
-      answer depends on no other query.
-    * `task`: the statistics of each call's own batch. Transductive: queries are
-      normalised together.
-    * `running`: each batch's own in training, moving averages over the support sets
-      seen in training afterwards.
+    * `support`: the support set's statistics normalise the support set and the queries.
+      A query's answer depends on no other query.
+    * `task`: the statistics of each call's batch normalise that batch. Queries are
+      normalised together (transductive).
+    * `running`: in training, the statistics of each call's batch normalise that batch;
+      afterwards, moving averages over the training tasks' support sets do.
 
-    A net without such statistics behaves alike in all three.
+    A net without moving statistics behaves alike in all three modes.
 
     Args:
         net: A built Keras model of one argument, which may be a nest.
         normalisation: One of "support", "task" and "running".
-        place: Which of its learner's bodies it is, such as "0". Bodies in other places
-            draw other random masks.
+        place: The place of the body among the learner's bodies, such as "0". Bodies of
+            different places draw different random masks.
 
     Attributes:
         net: The net.
-        mode: The mode that holds, `NoStatistics` for a net without statistics.
-        inputs: The nest of `tf.TensorSpec` that the net takes, leading axes None.
-        outputs: The nest of `tf.TensorSpec` that it gives.
-        statistics: Its moving statistics, Keras variables.
-        random: Whether it has random layers such as Dropout.
+        mode: The mode in use, which is `NoStatistics` for a net without statistics.
+        inputs: The net's inputs, a nest of `tf.TensorSpec` whose leading axes are None.
+        outputs: The net's outputs, a nest of `tf.TensorSpec`.
+        statistics: The net's moving statistics, a list of Keras variables.
+        random: Whether the net has random layers such as Dropout.
         State: The type of the states that `support` returns.
 
     Raises:
-        ValueError: If there is no such mode, if the net is not built, if it has
-            random layers in a mode that would leave them on when served, or if
-            "support" cannot get at the support set's statistics.
+        ValueError: If there is no such mode, if the net is not built, if the mode would
+            leave the net's random layers on when served, or if the mode is "support"
+            and the net has moving statistics outside `tfmeta.layers.BatchNorm`.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Body:
 
     @property
     def features(self) -> int:
-        """The size of the last axis of the outputs; of a dict's "mean".
+        """The size of the outputs' last axis; for a dict, that of its entry "mean".
 
         Raises:
             ValueError: If the net has several outputs and none is called "mean".
@@ -121,7 +121,8 @@ class Body:
 
         Args:
             net: A model that shares layers with this body's net.
-            number: Which part it is, 0 or 1; parts draw other random masks.
+            number: The number of the part, 0 or 1. Different parts draw different
+                random masks.
         """
         return Body(net, self.normalisation, place=f"{self.place}.{number}")
 
@@ -185,14 +186,14 @@ class Body:
         """The new values of the moving statistics after a support set in training.
 
         Args:
-            state: What `support` returned.
+            state: The state that `support` returned; None if there is none.
 
         Returns:
-            A tensor for each of `statistics`: their own values in a mode that keeps
-            none.
+            A tensor for each of `statistics`. In a mode that keeps no moving averages,
+            these are the present values of the variables.
 
         Raises:
-            ValueError: If there is no state, although the mode keeps it.
+            ValueError: If `state` is None, although the mode keeps moving averages.
         """
         if not self.mode.keeps:
             return [tf.convert_to_tensor(v.value) for v in self.statistics]
@@ -205,7 +206,7 @@ class Body:
         return list(state.statistics)
 
     def empty_statistics(self) -> list[Tensor]:
-        """Statistics of no example: zeros, which one training pass then fills."""
+        """Statistics of no examples: zeros, which one pass in training mode fills."""
         return [tf.zeros(v.shape, v.dtype) for v in self.statistics]
 
     def run(
@@ -217,15 +218,15 @@ class Body:
         training: bool,
         statistics: list[Tensor] | None = None,
     ) -> tuple[Nest, list[Tensor]]:
-        """One forward pass; for modes.
+        """Runs the net once; the modes call this method.
 
         Args:
             x: `(examples, ...)`.
             options: `seed` is read.
             params: As in `support`.
-            training: What the net's layers are told.
-            statistics: What the statistics shall be before the pass, a tensor for each
-                of `statistics`; None for the variables.
+            training: The argument `training` of the net's layers.
+            statistics: The statistics before the pass, a tensor for each of the body's
+                `statistics`; None for the values of these variables.
 
         Returns:
             The outputs, and the statistics after the pass.
@@ -254,7 +255,7 @@ def states_in(adapted: Nest) -> dict[type, State]:
         adapted: What `Learner.adapt` returned.
 
     Returns:
-        The states by their type.
+        A dict from the type of each state to the state.
     """
     if isinstance(adapted, State):
         return {type(adapted): adapted}

@@ -12,7 +12,7 @@ from tfmeta.inner.base import Step, UpdateRule
 
 
 def chain(*rules: UpdateRule) -> Chain:
-    """Composes rules: each gets as gradients what the one before returned.
+    """Composes rules: each rule takes the updates of the rule before as gradients.
 
     Args:
         *rules: Rules that change gradients, then one that takes the step.
@@ -21,7 +21,7 @@ def chain(*rules: UpdateRule) -> Chain:
         One rule.
 
     Raises:
-        ValueError: If the last rule takes no step, or one before it does.
+        ValueError: If the last rule takes no step, or an earlier rule takes one.
 
     Example:
         >>> from tfmeta.inner import ClipNorm, GradientDescent
@@ -33,7 +33,7 @@ def chain(*rules: UpdateRule) -> Chain:
 
 @keras.saving.register_keras_serializable("tfmeta")
 class Chain(UpdateRule):
-    """What `chain` makes.
+    """A rule that applies several rules one after the other; `chain` makes it.
 
     Args:
         rules: The rules, in order; all but the last change gradients, the last one
@@ -41,7 +41,7 @@ class Chain(UpdateRule):
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
-        ValueError: If the last rule takes no step, or one before it does.
+        ValueError: If the last rule takes no step, or an earlier rule takes one.
     """
 
     def __init__(self, *, rules: Sequence[UpdateRule], **kwargs: Any):

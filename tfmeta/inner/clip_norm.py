@@ -13,9 +13,9 @@ from tfmeta.inner.base import Step, UpdateRule
 
 @keras.saving.register_keras_serializable("tfmeta")
 class ClipNorm(UpdateRule):
-    """Scales a gradient down to a norm where it is longer; takes no step by itself.
+    """Scales gradients down if their norm is too large; takes no step by itself.
 
-    The norm is that of all parameters together. Another rule takes the step:
+    The norm is that of all parameters' gradients together. Another rule takes the step:
     `chain(ClipNorm(norm=1.0), GradientDescent(learning_rate=0.4))`.
 
     Args:
@@ -39,6 +39,6 @@ class ClipNorm(UpdateRule):
     ) -> tuple[list[Tensor], Nest]:
         """Returns the gradients, scaled; see `UpdateRule.update`."""
         squares = tf.add_n([tf.reduce_sum(tf.square(g)) for g in grads])
-        # The root of the larger of the two has a derivative everywhere.
+        # The maximum comes before the root: the root of 0 has no finite derivative.
         scale = self.norm * tf.math.rsqrt(tf.maximum(squares, self.norm**2))
         return [scale * g for g in grads], state

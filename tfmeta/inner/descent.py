@@ -1,4 +1,4 @@
-"""Gradient steps on copies of a net's weights and of a head's."""
+"""Gradient steps on copies of the weights of a net and of a head."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ from tfmeta.ops import masked, present_classes
 class Descent:
     """Adapts copies of a net's weights to a support set; pure.
 
-    The part of a net that is fixed and comes before all that adapts runs once, not in
-    every step. Classes absent from the support set get the logit -inf.
+    The fixed part of a net, which comes before all that adapts, runs once, not in every
+    step. Classes absent from the support set get the logit -inf.
 
     Args:
         body: The net and its normalisation.
-        rule: How a gradient becomes an update.
-        head: The net's own last layer, or one made for each task, which always adapts.
-        first_order: Whether the steps' gradients count as constants.
+        rule: The rule that turns a gradient into an update.
+        head: The net's own last layer, or a layer that is made for each task. A layer
+            that is made always adapts.
+        first_order: Whether differentiation through the steps treats their gradients
+            as constants.
         adapts: For each of the net's trainable variables, whether it adapts; None for
             all.
         batch_size: The number of support examples that a step looks at; None for all.
@@ -73,12 +75,13 @@ class Descent:
         Args:
             support: `x` `(examples, ...)`, `y` `(examples, ...)`.
             options: `training` and `seed` are read.
-            targets: What `y` is.
+            targets: The kind of `y`, labels or values.
             steps: The number of inner steps.
 
         Returns:
-            `params`, the adapted weights; `states`, what normalisation keeps for the
-            queries; for labels also `present`, `(way,)` bool.
+            A dict with `params`, the adapted weights, and `states`, what normalisation
+            keeps for the queries. For labels it also has `present`, `(way,)` bool:
+            whether the support set has the class.
         """
         task = self._task(support, options, targets)
         step = self._step(task, options, steps)
@@ -89,7 +92,7 @@ class Descent:
     def trajectory(
         self, support: Examples, options: Options, targets: Targets, steps: int
     ) -> Nest:
-        """What `adapt` returns after 0, 1, ... steps, stacked `(steps + 1, ...)`."""
+        """The results of `adapt` after 0, 1, ... steps, stacked `(steps + 1, ...)`."""
         task = self._task(support, options, targets)
         step = self._step(task, options, steps)
 
@@ -141,7 +144,7 @@ class Descent:
             adapted: What `adapt` returned.
 
         Returns:
-            A tensor for each, by the variable's `id`.
+            A dict from the `id` of each adapted variable to its displacement.
         """
         return {
             id(variable): tf.convert_to_tensor(variable.value) - after
@@ -151,7 +154,7 @@ class Descent:
     def _task(
         self, support: Examples, options: Options, targets: Targets
     ) -> dict[str, Any]:
-        """What holds for all steps of a task."""
+        """Computes what stays the same in all steps of a task."""
         x, states = support.x, []
         if self._fixed is not None:
             x, state = self._fixed.support(x, options)
@@ -201,7 +204,7 @@ class Descent:
     def _adapted(
         self, params: list[Tensor], task: dict[str, Any], options: Options
     ) -> Nest:
-        """Adds what queries need beside the weights.
+        """Adds to the weights what else queries need.
 
         The statistics are those of the support set under the adapted weights.
         """
@@ -215,14 +218,15 @@ class Descent:
         return adapted if present is None else {**adapted, "present": present}
 
     def _split(self, params: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """The weights of the moving part, the adapted ones put in; the made head's."""
+        """Splits `params` into all weights of the adapting part, and a made head's."""
         count = len(self._variables)
         if self._moving is None:
             return [], list(params)
         adapted = {
             id(v): p for v, p in zip(self._variables, params[:count], strict=True)
         }
-        # A weight that adapts is not read: a saved model shall not hold it twice.
+        # The variable of an adapted weight is not read, so that a saved model does not
+        # hold the weight twice.
         weights = [
             adapted[id(v)] if id(v) in adapted else tf.convert_to_tensor(v.value)
             for v in self._moving.net.trainable_variables

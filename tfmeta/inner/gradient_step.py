@@ -1,4 +1,4 @@
-"""One gradient step on a support loss, as `scan` repeats it."""
+"""One gradient step on a support loss, for `scan` to repeat."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ def gradient_step(
     steps: int,
     first_order: bool = False,
 ) -> ScanStep:
-    """Makes a step down an objective.
+    """Makes a step that lowers an objective.
 
-    The carry is the pair of the parameters and the rule's state; it begins with
-    `(params, rule.init(params))`. The step gives out nothing.
+    The carry is the pair of the parameters and the rule's state; the first carry is
+    `(params, rule.init(params))`. The output of a step is ().
 
     Args:
-        objective: From the parameters and the step's number to a scalar.
-        rule: How a gradient becomes an update.
-        steps: How many steps there will be; the rule is told so.
-        first_order: Whether the gradient counts as a constant for whoever
-            differentiates through the steps: the step's derivative is then the
-            identity.
+        objective: A function of the parameters and the step's number, which returns a
+            scalar loss.
+        rule: The rule that turns a gradient into an update.
+        steps: The number of all steps, which the rule is told.
+        first_order: Whether differentiation through the steps treats each gradient as a
+            constant. The derivative of a step with respect to the parameters is then
+            the identity.
 
     Returns:
         The step, for `scan`.

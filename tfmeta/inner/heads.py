@@ -15,25 +15,26 @@ from tfmeta.ops import class_means, count_ways
 
 
 class Head(abc.ABC):
-    """What turns a body's outputs into logits; abstract.
+    """The layer that turns a body's outputs into logits; abstract.
 
     Attributes:
-        name: What the head is called where it is given as text.
-        made: Whether it is made for each task, and so serves any number of classes.
+        name: The text that stands for the head in the argument `head` of a learner.
+        made: Whether the head is made for each task. Such a head serves any number of
+            classes.
     """
 
     name: ClassVar[str]
     made: ClassVar[bool] = True
 
     def shapes(self, features: int) -> list[tuple[int | None, ...]]:
-        """The shapes of its parameters on so many features; None for the way."""
+        """The shapes of the head's parameters; None stands for the way."""
         return [(features, None), (None,)]
 
     def way(self, features: int, y: Tensor) -> Any:
-        """How many classes the logits of a task have.
+        """The number of classes that the logits of a task have.
 
         Args:
-            features: The size of the body's outputs.
+            features: The size of the last axis of the body's outputs.
             y: `(examples,)` int32, the labels of the support set.
         """
         return count_ways(y)
@@ -47,7 +48,7 @@ class Head(abc.ABC):
             y: `(examples,)` int32 labels.
 
         Returns:
-            Its parameters; none where the net has the head.
+            The head's parameters; an empty list where the head is part of the net.
         """
 
     def logits(self, z: Nest, params: list[Tensor]) -> Nest:
@@ -55,7 +56,7 @@ class Head(abc.ABC):
 
         Args:
             z: The body's outputs, `(examples, features)`.
-            params: What `start` returned, or those after some steps.
+            params: The parameters that `start` returned, or these after some steps.
 
         Returns:
             `(examples, way)`.
@@ -71,11 +72,11 @@ class OwnHead(Head):
     made = False
 
     def shapes(self, features):
-        """None: the head is part of the net."""
+        """No shapes: the head is part of the net; see `Head.shapes`."""
         return []
 
     def way(self, features, y):
-        """As many as the net has outputs."""
+        """The number of the net's outputs; see `Head.way`."""
         return features
 
     def start(self, z, y):
@@ -107,7 +108,7 @@ class PrototypeHead(Head):
 
 
 class ZeroHead(Head):
-    """A linear layer of zeros, without an opinion before the first step."""
+    """A linear layer that starts at zero: all classes are equally likely at first."""
 
     name = "zeros"
 
@@ -121,13 +122,13 @@ HEADS = {head.name: head for head in (OwnHead(), PrototypeHead(), ZeroHead())}
 
 
 def as_head(head: str | None, net: keras.Model, *, made: str = "prototypes") -> Head:
-    """Reads what a learner was told of its head.
+    """Finds the head that the argument `head` of a learner asks for.
 
     Args:
-        head: "net", "prototypes" or "zeros"; None: "net" if the net's outputs are
-            logits, see `gives_logits`, else the head that is made.
-        net: The net.
-        made: The head to make where the net has none.
+        head: "net", "prototypes" or "zeros". None is "net" if the net's outputs are
+            logits, see `gives_logits`, else `made`.
+        net: A built Keras model.
+        made: The name of the head for a net that embeds.
 
     Returns:
         The head.
@@ -147,10 +148,10 @@ def as_head(head: str | None, net: keras.Model, *, made: str = "prototypes") -> 
 def gives_logits(net: keras.Model) -> bool:
     """Whether a net's outputs are logits (or values) rather than an embedding.
 
-    They are if the net's last operation with weights is a Dense layer without an
-    activation, and only linear activations and casts follow. A model in last place is
-    looked into. The outputs of a net of a class of one's own, which cannot be looked
-    into, count as logits, with a warning.
+    The outputs are logits if the net's last operation with weights is a Dense layer
+    without an activation, and only linear activations and casts follow. If the last
+    operation is a model, that model is examined. Several outputs count as values. A
+    subclassed net cannot be examined: its outputs count as logits, with a warning.
 
     Args:
         net: A built Keras model.
@@ -184,7 +185,7 @@ def gives_logits(net: keras.Model) -> bool:
 
 
 def _linear(operation: Any) -> bool:
-    """Whether an operation is Dense, or an activation, and linear; or a cast."""
+    """Whether an operation is a cast, or a Dense or Activation layer that is linear."""
     if type(operation).__name__ in ("Cast", "Identity"):
         return True
     layers = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.Activation)

@@ -13,11 +13,11 @@ from tfmeta.inner.base import Step, UpdateRule
 
 @keras.saving.register_keras_serializable("tfmeta")
 class LearnedRates(UpdateRule):
-    """Steps against the gradient, times a meta-learned rate of each number's own.
+    """Steps against the gradient, with a meta-learned rate for each weight.
 
     The rates are meta-parameters, trained together with the initial weights; a rate
-    may become negative. Where the way is open (a head made for each task), all classes
-    share a rate.
+    may become negative. In a head that is made for each task, all classes share the
+    same rates.
 
     Args:
         learning_rate: The rates before any training, above zero.
@@ -44,7 +44,7 @@ class LearnedRates(UpdateRule):
         self.rates: list[keras.Variable] = []
 
     def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
-        """Makes a rate for each number in the adapted parameters' shapes."""
+        """Makes a rate for each weight, from the list of the parameters' shapes."""
         self.rates = [
             self.add_weight(
                 shape=tuple(1 if size is None else size for size in shape),

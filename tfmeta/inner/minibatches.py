@@ -9,7 +9,7 @@ from tfmeta.core.episode import Examples, Tensor
 
 
 def spread_order(y: Tensor) -> Tensor:
-    """An order in which every stretch has the classes in turn.
+    """An order of the support set in which the classes take turns.
 
     First comes the first example of each class, then the second of each, and so on;
     float targets stay in their order.
@@ -25,7 +25,7 @@ def spread_order(y: Tensor) -> Tensor:
         return positions
     by_class = tf.argsort(y, stable=True)
     sorted_y = tf.gather(y, by_class)
-    # How many examples of its class come before each, in order of the classes.
+    # For each example, in the order of the classes: its place within its own class.
     rank = positions - tf.searchsorted(sorted_y, sorted_y, side="left")
     back = tf.argsort(by_class)
     return tf.argsort(tf.gather(rank, back), stable=True)
@@ -38,7 +38,8 @@ def minibatch(support: Examples, order: Tensor, index: Tensor, size: int) -> Exa
         support: `x` `(examples, ...)`, `y` `(examples, ...)`.
         order: `(examples,)`, what `spread_order` returned.
         index: Scalar int32, the step's number from 0.
-        size: Examples in a minibatch; fewer where there are not so many.
+        size: The number of examples in a minibatch. A smaller support set is one
+            minibatch.
 
     Returns:
         The examples.

@@ -1,6 +1,7 @@
 """Where a net's normalisation takes its statistics from: the modes of a body.
 
-Layers know only `training`; what a mode does is told with it.
+Keras layers know only the argument `training`. A mode chooses it, and the statistics
+that the net starts from, for each support set and for its queries.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ class Mode(abc.ABC):
     """How a body runs a support set, and how it runs queries; abstract.
 
     Attributes:
-        name: What the mode is called where it is given as text.
+        name: The text that stands for the mode in the argument `normalisation`.
         served_random: Whether random layers would be on in a served answer.
-        keeps: Whether the statistics of a support set are the moving averages to come,
-            which training averages over tasks and assigns.
-        joint: Whether the support set's own statistics are in an adapted task, so that
-            it cannot be extended.
+        keeps: Whether `support` returns new moving averages in training, which the
+            training loop averages over tasks and assigns.
+        joint: Whether the examples of a support set are normalised together when
+            served. Further examples cannot extend such an adapted task.
     """
 
     name: ClassVar[str]
@@ -36,7 +37,7 @@ class Mode(abc.ABC):
         return None
 
     def has_state(self, options: Options) -> bool:
-        """Whether `support` gives statistics under these options."""
+        """Whether `support` returns statistics under these options."""
         return False
 
     @abc.abstractmethod
@@ -58,7 +59,7 @@ class Mode(abc.ABC):
 
 
 class NoStatistics(Mode):
-    """Of a net that keeps no statistics: support set and queries run alike."""
+    """The mode of a net without statistics: support set and queries run alike."""
 
     name = "none"
     joint = False
@@ -74,18 +75,18 @@ class NoStatistics(Mode):
 
 
 class Running(Mode):
-    """Each batch's own statistics in training, moving averages afterwards."""
+    """Normalises by each batch's statistics in training, by moving averages later."""
 
     name = "running"
     keeps = True
     joint = False
 
     def has_state(self, options):
-        """In training alone."""
+        """True in training only."""
         return options.training
 
     def support(self, body, x, options, params):
-        """Runs the net; the statistics are averages to come; see `Mode.support`."""
+        """Runs the net; in training, returns new averages; see `Mode.support`."""
         z, after = body.run(x, options, params, training=options.training)
         return z, after if options.training else []
 
@@ -95,7 +96,7 @@ class Running(Mode):
 
 
 class OwnBatch(Mode):
-    """The statistics of each call's own batch: queries are normalised together."""
+    """Normalises each call by the statistics of its batch, so queries together."""
 
     name = "task"
     served_random = True
@@ -110,13 +111,13 @@ class OwnBatch(Mode):
 
 
 class OfSupport(Mode):
-    """The support set's own statistics, for the queries too."""
+    """Normalises support set and queries by the support set's statistics."""
 
     name = "support"
     served_random = True
 
     def check(self, body):
-        """Refuses averages that one batch does not fill, as stock Keras' are."""
+        """Refuses moving averages that one batch cannot set, such as stock Keras'."""
         known = {
             id(variable)
             for layer in keras_internals.descendants(body.net)
@@ -133,17 +134,17 @@ class OfSupport(Mode):
             )
 
     def has_state(self, options):
-        """Always."""
+        """Always True."""
         return True
 
     def support(self, body, x, options, params):
-        """Starts from empty averages, which the set then fills; see `Mode.support`."""
+        """Runs the net from empty averages, which `x` fills; see `Mode.support`."""
         return body.run(
             x, options, params, training=True, statistics=body.empty_statistics()
         )
 
     def query(self, body, x, statistics, options, params):
-        """Runs by the support set's statistics; see `Mode.query`."""
+        """Runs the net by the support set's statistics; see `Mode.query`."""
         return body.run(x, options, params, training=False, statistics=statistics)[0]
 
 

@@ -17,30 +17,30 @@ ScanStep: TypeAlias = Callable[[Nest, Tensor], tuple[Nest, Nest]]
 
 
 def scan(step: ScanStep, carry: Nest, *, steps: int) -> tuple[Nest, Nest]:
-    """Applies a step again and again, and stacks what each step gives out.
+    """Applies a step again and again, and stacks the outputs of the steps.
 
-    Up to `TRACED_STEPS` steps are traced out one after the other, which is fastest.
-    More of them run in a while loop. Going back, each step is run again from the carry
-    before it and gives one vector-Jacobian product, so that memory grows by one carry
-    a step. Where nobody asks a graph for gradients, those carries are never kept.
+    Up to `TRACED_STEPS` steps are traced one after the other, which is fastest. More
+    steps run in a while loop. The loop's gradient runs each step again from the carry
+    before the step and takes one vector-Jacobian product, so memory grows by one carry
+    a step. A graph without gradients never keeps these carries.
 
     The loop's gradient can be differentiated again in a graph, but XLA does not compile
     that.
 
-    Gradients reach the carry, the outs, and every tensor and variable that the step
-    reads; a step changes no variable. So a trajectory is a step that gives out its
-    carry, a multi-step loss a step that gives out a loss, and a truncation a step that
-    stops the gradient of its carry.
+    Gradients of the last carry and of the outputs reach the first carry, and every
+    tensor and variable that the step reads. A step must change no variable. To get a
+    trajectory, output the carry; for a multi-step loss, output a loss; to truncate,
+    stop the gradient of the carry.
 
     Args:
-        step: From the carry and the step's number, a scalar int32 from 0, to the next
-            carry and what the step gives out: a nest of tensors, () for nothing. The
-            carry keeps its structure, shapes and dtypes.
-        carry: Any nest of tensors.
-        steps: How often the step is applied, at least 0.
+        step: A function of the carry and the step's number, a scalar int32 from 0. It
+            returns the next carry, which has the structure, shapes and dtypes of the
+            carry, and the step's output: a nest of tensors, () for none.
+        carry: The first carry, any nest of tensors.
+        steps: The number of steps, at least 0.
 
     Returns:
-        The carry after the last step, and the outs, `(steps, ...)` each.
+        The carry after the last step, and the outputs, stacked to `(steps, ...)`.
 
     Raises:
         ValueError: If `steps` is below 0, or the step changes a Keras variable.
@@ -55,7 +55,7 @@ def scan(step: ScanStep, carry: Nest, *, steps: int) -> tuple[Nest, Nest]:
     if steps < 0:
         raise ValueError(f"steps must be at least 0. Received: {steps}.")
     if steps == 0:
-        _, out = _taken(step, carry, tf.constant(0))  # For the shapes alone.
+        _, out = _taken(step, carry, tf.constant(0))  # Only its shapes are used.
         return carry, tf.nest.map_structure(
             lambda o: tf.convert_to_tensor(o)[tf.newaxis][:0], out
         )
@@ -84,12 +84,12 @@ def _loop(step: ScanStep, carry: Nest, steps: int) -> tuple[Nest, Nest]:
 
     @tf.custom_gradient
     def run(*inputs):
-        # The tensors that the step reads are inputs for the gradient's sake: what
-        # this function captures would get none.
+        # The tensors that the step reads are inputs of this function, because tensors
+        # that it captures would get no gradient.
         last, outs, before = _forwards(one, list(inputs[: len(flat)]), steps)
 
         def gradient(*upstream, variables=()):
-            # Variables have their gradients through the values that were handed in.
+            # The gradients of variables flow through `one.values`, which are inputs.
             grads = _backwards(one, before, list(upstream), steps)
             return (grads, [None] * len(variables)) if variables else grads
 
@@ -112,10 +112,10 @@ class _Traced:
         flat: The leaves of the carry.
 
     Attributes:
-        out: The structure of what a step gives out, its leaves specs.
-        read: The float tensors outside that the step reads; a Keras variable is read
-            once, outside. TensorFlow's variables stand for themselves.
-        values: The tensors of `read`.
+        out: The nest of the specs of a step's output.
+        read: The float tensors and TensorFlow variables that the step reads from
+            outside. A Keras variable is read once, outside, and counts as a tensor.
+        values: The values of `read`, as tensors.
     """
 
     def __init__(self, step: ScanStep, carry: Nest, flat: list[Tensor]):
@@ -139,13 +139,13 @@ class _Traced:
         self.values = [tf.convert_to_tensor(t) for t in self.read]
 
     def __call__(self, index: Tensor, flat: list[Tensor]):
-        """Takes one step; returns the leaves of the carry and of the out."""
+        """Takes one step; returns the leaves of the carry and of the output."""
         after, out = self._function(index, *flat)
         return list(after), tf.nest.flatten(out)
 
 
 class _NoChanges(keras.StatelessScope):
-    """Refuses changes of Keras variables; an outer scope holds on."""
+    """Refuses changes of Keras variables; an outer scope's values stay in force."""
 
     def add_update(self, update: Any) -> None:
         """Refuses the change.
@@ -160,19 +160,19 @@ class _NoChanges(keras.StatelessScope):
         )
 
     def get_current_value(self, variable: keras.Variable) -> Tensor | None:
-        """The value of a variable in the outer scope; None for the variable's own."""
+        """The value of a variable in an outer scope; None if no outer scope has one."""
         if self.original_scope is None:
             return None
         return self.original_scope.get_current_value(variable)
 
 
 class _ReadOutside(_NoChanges):
-    """Lets Keras variables be read in the graph around the one that is traced.
+    """Reads Keras variables in the graph around the graph that is traced.
 
-    So a variable reaches the traced step as a tensor, like everything else it reads.
+    A variable then reaches the traced step as a tensor, like all else the step reads.
 
     Args:
-        graph: The graph around.
+        graph: The graph around the traced one.
     """
 
     def __init__(self, graph: Any):
@@ -180,7 +180,7 @@ class _ReadOutside(_NoChanges):
         self._graph = graph
 
     def get_current_value(self, variable: keras.Variable) -> Tensor:
-        """The value of a variable, a tensor of the graph around."""
+        """The value of a variable, a tensor of the graph around the traced one."""
         value = super().get_current_value(variable)
         if value is None:
             value = self.state_mapping.get(id(variable))
@@ -192,7 +192,7 @@ class _ReadOutside(_NoChanges):
 
 
 def _forwards(one: _Traced, flat: list[Tensor], steps: int):
-    """The loop; returns the last carry, the outs, and the carry before each step."""
+    """Loops; returns the last carry, the outputs, and the carry before each step."""
 
     def arrays(specs):
         return [
@@ -220,7 +220,7 @@ def _forwards(one: _Traced, flat: list[Tensor], steps: int):
 
 
 def _backwards(one: _Traced, before: list[Tensor], upstream: list[Tensor], steps: int):
-    """The loop back: the gradients of the carry, then of what the step reads."""
+    """Loops backwards; returns the gradients of the carry, then of `one.read`."""
     of_carry = [_has_gradient(t) for t in before]
     of_outs = [_has_gradient(s) for s in tf.nest.flatten(one.out)]
     end = _chosen(upstream[: len(before)], of_carry)

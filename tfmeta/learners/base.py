@@ -1,4 +1,4 @@
-"""The interface of a method: two verbs, written for one task."""
+"""The interface of a meta-learning method: two verbs, written for one task."""
 
 from __future__ import annotations
 
@@ -35,25 +35,26 @@ class Learner(Configured, keras.layers.Layer):
 
     A learner owns the meta-parameters (its trainable variables) and two pure verbs,
     `adapt` and `predict`, written for one task; `MetaModel` maps them over tasks.
-    Most learners define those two only. `loss` is for those whose objective needs
-    more than the queries' mean loss, `meta_gradients` for those whose gradient is
-    not backpropagation through `loss`, `extend` for those that can go on from an
-    adapted task.
+    Most learners define only these two. Override `loss` if the objective is not the
+    queries' mean loss, `meta_gradients` if the gradient is not backpropagation through
+    `loss`, and `extend` if the learner can go on from an adapted task.
 
-    Every learner is final: combine, do not subclass one. Each argument of its
-    constructor is an attribute, and an entry of its config.
+    Every concrete learner is final: combine learners, do not subclass one. Each
+    argument of a learner's constructor is an attribute, and an entry of its config.
 
     Args:
-        net: The Keras net it adapts or embeds with; None for one without. The callable
-            net is `self.net`, and its forward passes are those of `self.body`.
+        net: The Keras net that the learner adapts or embeds with; None for a learner
+            without a net. The learner keeps it as `self.net`, and runs it through
+            `self.body`.
         normalisation: Where the net's normalisation takes its statistics from:
             "support", "task" or "running"; see `tfmeta.inner.Body`.
-        targets: What `y` is: "labels" or "values"; None to find out, see
-            `targets_for`.
+        targets: The kind of `y`: "labels" or "values"; None to find out from the data,
+            see `targets_for`.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
-        ValueError: If the net and the mode do not go together.
+        ValueError: If the net cannot run in the normalisation mode, or a verb of the
+            class takes no `options`.
     """
 
     def __init__(
@@ -85,10 +86,11 @@ class Learner(Configured, keras.layers.Layer):
                 )
 
     def add_body(self, net: keras.Model) -> Body:
-        """Makes a body of the learner's own; for learners with several nets.
+        """Makes a body around a further net, for a learner with several nets.
 
         Args:
-            net: A built Keras net, kept as an attribute of the learner too.
+            net: A built Keras net. Keep it as an attribute of the learner too, so that
+                Keras tracks its variables.
 
         Returns:
             The body, in the learner's normalisation mode.
@@ -99,13 +101,13 @@ class Learner(Configured, keras.layers.Layer):
 
     @property
     def mode(self) -> str:
-        """The normalisation mode that holds; "none" where no net has statistics."""
+        """The normalisation mode in use; "none" if no net has moving statistics."""
         modes = {body.mode.name for body in self.bodies} - {"none"}
         return self.normalisation if modes else "none"
 
     @property
     def statistics(self) -> list[keras.Variable]:
-        """The moving statistics of its bodies, which training averages over tasks."""
+        """The moving statistics of all bodies, which training averages over tasks."""
         return [v for body in self.bodies for v in body.statistics]
 
     @property
@@ -115,29 +117,32 @@ class Learner(Configured, keras.layers.Layer):
 
     @property
     def default_steps(self) -> int | None:
-        """Inner steps outside training; None for a learner that takes none."""
+        """The number of inner steps outside training; None for a learner without."""
         return None
 
     @property
     def max_way(self) -> int | None:
-        """The most classes it can serve; None for any number."""
+        """The most classes that the learner can serve; None for any number.
+
+        It is the net's number of outputs if the learner answers with these, else None.
+        """
         return None
 
     @property
     def extends(self) -> bool:
-        """Whether `extend` goes on from an adapted task."""
+        """Whether `extend` can add further examples to an adapted task."""
         return False
 
     def targets_for(self, y: Tensor = None) -> Targets:
-        """What `y` is.
+        """The kind of `y`: labels or values.
 
         Args:
-            y: The support set's labels or targets; None where there are none to see.
+            y: The labels or targets of some examples; None if there are none at hand.
 
         Returns:
-            What the learner was told or has found in training; else what `y` says by
-            its dtype; else `Values` if the learner answers with its net's outputs and
-            they are one number an example; else `Labels`.
+            The learner's `targets`, if the constructor or training has set them; else
+            the kind that the dtype of `y` tells; else `Values` if the learner answers
+            with its net's outputs and they are one number an example; else `Labels`.
         """
         if self.targets is not None:
             return self.targets
@@ -151,11 +156,11 @@ class Learner(Configured, keras.layers.Layer):
         Args:
             support: `x` a nest of `(examples, ...)`; `y` `(examples,)` int32 labels in
                 `0..way-1`, or float targets `(examples, ...)`.
-            options: What the caller says; see `tfmeta.Options`.
+            options: The options of this call, see `tfmeta.Options`.
 
         Returns:
-            Whatever `predict` needs: any nest of tensors. What `Body.support` returned
-            as state stands somewhere in it.
+            Any nest of tensors that holds all that `predict` needs. The state that
+            `Body.support` returned must be somewhere in it.
         """
         raise NotImplementedError(f"{type(self).__name__} must define adapt.")
 
@@ -164,29 +169,31 @@ class Learner(Configured, keras.layers.Layer):
 
         Args:
             adapted: What `adapt` returned.
-            x: A nest of `(queries, ...)`.
-            options: What the caller says.
+            x: A nest of tensors, `(queries, ...)` each.
+            options: The options of this call.
 
         Returns:
-            Logits `(queries, way)`, values, or a nest such as a mean and a deviation.
+            Logits `(queries, way)`, or values `(queries, ...)`, or a dict of values
+            such as a mean and a deviation.
         """
         raise NotImplementedError(f"{type(self).__name__} must define predict.")
 
     def extend(self, adapted: Nest, support: Examples, options: Options) -> Nest:
         """Goes on from an adapted task with more examples; pure.
 
-        Labels are absolute: a new class has the number of the old way.
+        Labels count the classes of the whole task: the first new class has the number
+        of classes so far as its label.
 
         Args:
             adapted: What `adapt` returned.
             support: The further examples, of old or new classes.
-            options: What the caller says.
+            options: The options of this call.
 
         Returns:
             What `adapt` would return for all examples together.
 
         Raises:
-            ValueError: If the learner cannot (`extends` is False).
+            ValueError: If the learner cannot go on, so that `extends` is False.
         """
         raise ValueError(
             f"{type(self).__name__} learns all examples of a task together. Adapt it "
@@ -194,14 +201,15 @@ class Learner(Configured, keras.layers.Layer):
         )
 
     def trajectory(self, support: Examples, options: Options) -> Nest:
-        """What `adapt` gives after 0, 1, ... `options.steps` inner steps.
+        """The results of `adapt` after 0, 1, ... `options.steps` inner steps.
 
         Args:
             support: As in `adapt`.
-            options: What the caller says; `steps` is the last number of steps.
+            options: The options of this call; `steps` is the last number of steps.
 
         Returns:
-            The nest of `adapt` with a leading axis of `steps + 1`.
+            The nest that `adapt` returns, each tensor with a leading axis of
+            `steps + 1`.
 
         Raises:
             ValueError: If the learner takes no inner steps (`default_steps` is None).
@@ -217,12 +225,12 @@ class Learner(Configured, keras.layers.Layer):
 
         Args:
             episode: One task's support and query sets.
-            options: What the caller says, with `training`.
+            options: The options of this call, with `training` set.
 
         Returns:
-            The mean loss over the queries, a scalar, and the outputs: `predictions`,
-            and `statistics`, a tensor for each of `statistics`, their new values (empty
-            where the mode keeps none).
+            The mean loss over the queries, a scalar, and a dict. It has `predictions`,
+            and `statistics`, the new value of each of the learner's `statistics` (an
+            empty list where the mode keeps no moving averages).
         """
         adapted = self.adapt(episode.support, options)
         return self.query_loss(adapted, episode.query, options)
@@ -230,12 +238,12 @@ class Learner(Configured, keras.layers.Layer):
     def query_loss(
         self, adapted: Nest, query: Examples, options: Options
     ) -> tuple[Tensor, dict[str, Nest]]:
-        """The loss of one task's queries, once it is adapted.
+        """The loss of one task's queries after adaptation.
 
         Args:
             adapted: What `adapt` returned.
             query: The queries and their labels or targets.
-            options: What the caller says, with `training`.
+            options: The options of this call, with `training` set.
 
         Returns:
             What `loss` returns.
@@ -246,13 +254,13 @@ class Learner(Configured, keras.layers.Layer):
         return loss, {"predictions": predictions, "statistics": statistics}
 
     def new_statistics(self, adapted: Nest) -> list[Tensor]:
-        """The new values of `statistics` after a task, found in what was adapted.
+        """The new values of `statistics` after a task, from the states in `adapted`.
 
         Args:
             adapted: What `adapt` returned in training.
 
         Returns:
-            A tensor for each of `statistics`; none where no body keeps any.
+            A tensor for each of `statistics`; an empty list if no body keeps any.
         """
         if not any(body.mode.keeps for body in self.bodies):
             return []
@@ -264,14 +272,14 @@ class Learner(Configured, keras.layers.Layer):
     def meta_gradients(
         self, episode: Episode, options: Options
     ) -> tuple[Tensor, dict[str, Nest], list[Tensor]]:
-        """The loss of one task and what the outer optimizer shall be given for it.
+        """The loss of one task, and the task's gradients for the outer optimizer.
 
         Args:
             episode: One task's support and query sets.
-            options: What the caller says, with `training`.
+            options: The options of this call, with `training` set.
 
         Returns:
-            The loss, the outputs of `loss`, and a tensor for each of
+            The loss, the dict that `loss` returns, and a gradient for each of
             `trainable_variables`.
         """
         variables = [v.value for v in self.trainable_variables]
@@ -287,12 +295,12 @@ class Learner(Configured, keras.layers.Layer):
         """Adapts to each task of a batch and answers its queries, as when served.
 
         Args:
-            x: A Keras example, see `tfmeta.core.Batch`; every tensor has a leading
-                task axis.
-            steps: The number of inner steps; None for the learner's own.
+            x: The inputs of a batch of episodes, see `tfmeta.core.Batch.read`; every
+                tensor has a leading task axis.
+            steps: The number of inner steps; None for the learner's own number.
 
         Returns:
-            The predictions, `(tasks, queries, ...)`; zeros for padding.
+            The predictions, `(tasks, queries, ...)`, with zeros for padded queries.
         """
         batch = Batch.read(x)
         support, queries = batch.episode.support, batch.episode.query.x
@@ -315,7 +323,7 @@ class Learner(Configured, keras.layers.Layer):
         return map_tasks(one, (support, queries, batch.task), counts=counts)[0]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again, and the targets it has found."""
+        """The arguments that make this learner again, with the targets it has found."""
         config = super().get_config()
         if self.targets != self._first_targets:
             config["targets"] = keras.saving.serialize_keras_object(self.targets)
@@ -326,13 +334,13 @@ def as_learner(model: Any) -> Learner:
     """The learner of a `MetaModel`, or the learner itself.
 
     Args:
-        model: Either of them.
+        model: A `MetaModel` or a `Learner`.
 
     Returns:
         The learner.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If `model` is neither.
     """
     learner = getattr(model, "learner", model)
     if not isinstance(learner, Learner):

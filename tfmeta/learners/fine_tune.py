@@ -15,16 +15,17 @@ class FineTune(GradientLearner):
     """Trains all weights of a pretrained net on the support set.
 
     The net is one that `tfmeta.training.pretrain` has trained on all meta-train tasks
-    together. One that embeds is given a linear head that starts at zero in every
-    task, for any way; one whose outputs are logits or values keeps its own. FineTune
-    has no training of its own.
+    together. A net that embeds gets a linear head, which starts at zero in every task
+    and serves any way. A net whose outputs are logits or values keeps its own head.
+    FineTune is not meta-trained.
 
     Args:
         net: A trained Keras net.
-        eval_steps: Full-batch steps on the support set.
-        inner_lr: The rate of gradient descent in them, 0.01 if it is None; of a `rule`
-            that is a class its rate, the class's own if it is None. Adam, whose first
-            steps are equally large for all weights, spoils a pretrained net.
+        eval_steps: The number of full-batch steps on the support set.
+        inner_lr: The rate of gradient descent; None for 0.01. If `rule` is a class,
+            `inner_lr` is the rate of that rule; None for the rule's default. Adam,
+            whose first steps are equally large for all weights, spoils a pretrained
+            net.
         rule: Another rule for the steps, or its class.
         normalisation: "running" (as the net was pretrained), "support" or "task".
         **kwargs: For `Learner`, such as `targets`.

@@ -15,24 +15,25 @@ from tfmeta.nets import fresh
 class FromScratch(GradientLearner):
     """Trains a randomly initialised net on the support set, and nothing else.
 
-    What a net of the same architecture reaches without having seen another task; a
+    Its score is what a net of the same architecture reaches without any other task; a
     meta-learner must be above it. A net whose outputs are logits serves as many
-    classes as it has outputs; one that embeds is given a linear head made from the
+    classes as it has outputs. A net that embeds gets a linear head, made from the
     class means of its outputs.
 
     Args:
-        net: The architecture. Its weights are not used: they are drawn anew.
-        eval_steps: Full-batch steps on the support set.
-        inner_lr: The rate of gradient descent in them, 0.1 if it is None; of a `rule`
-            that is a class its rate, the class's own if it is None.
+        net: A built Keras net, of which only the architecture is used. The learner
+            adapts a copy with new random weights.
+        eval_steps: The number of full-batch steps on the support set.
+        inner_lr: The rate of gradient descent; None for 0.1. If `rule` is a class,
+            `inner_lr` is the rate of that rule; None for the rule's default.
         rule: Another rule for the steps, or its class.
         draw: The seed of the initial weights.
         normalisation: As in `MAML`.
         **kwargs: For `Learner`, such as `targets`.
 
     Raises:
-        ValueError: If a number is out of range, or the net and the mode do not go
-            together.
+        ValueError: If a number is out of range, or the net cannot run in the
+            normalisation mode.
     """
 
     meta_trained = False
@@ -51,7 +52,7 @@ class FromScratch(GradientLearner):
         if draw < 0:
             raise ValueError(f"draw must be at least 0. Received: {draw}.")
         copy = fresh(net, seed=draw)
-        copy.trainable = True  # Frozen layers too: their weights were drawn anew.
+        copy.trainable = True  # Even layers frozen in `net`: their weights are random.
 
         def own_rule(learning_rate: float = 0.1) -> UpdateRule:
             return GradientDescent(learning_rate=learning_rate)

@@ -19,24 +19,27 @@ from tfmeta.learners.base import Learner
 class GradientLearner(Learner):
     """A learner that adapts copies of its net's weights by gradient steps; abstract.
 
-    It has the two verbs; a learner made from it says how the steps go, and what, if
-    anything, is meta-trained.
+    It defines the two verbs. A subclass chooses the rule, the head, the number of
+    steps, and what is meta-trained.
 
     Args:
         net: A built Keras net.
-        rule: How a gradient becomes an update: a rule, its class, or None for the
-            learner's own.
-        inner_lr: The rate of the learner's own rule or of the rule's class; None for
-            its default.
-        own_rule: Makes the learner's own rule, with its default rate.
-        inner_steps: Inner steps in training.
-        eval_steps: Inner steps outside training; None for `inner_steps`.
-        first_order: Whether the steps' gradients count as constants.
-        head: "net", "prototypes" or "zeros", see `tfmeta.inner.heads`; None: "net" if
-            the net's outputs are logits, else `made_head`.
-        made_head: The head to make where the net has none.
-        adapt_net: Whether the net's weights adapt; a made head always does.
-        adapt_only: Which of the net's weights adapt, see `chosen_to_adapt`; None for
+        rule: The rule that turns a gradient into an update: a rule, its class, or None
+            for the learner's own rule.
+        inner_lr: The learning rate of the learner's own rule, or of `rule` if it is a
+            class; None for the default rate of that rule.
+        own_rule: A function that makes the learner's own rule. It takes
+            `learning_rate`, which has a default.
+        inner_steps: The number of inner steps in training.
+        eval_steps: The number of inner steps outside training; None for `inner_steps`.
+        first_order: Whether differentiation through the steps treats their gradients
+            as constants.
+        head: "net", "prototypes" or "zeros", see `tfmeta.inner.heads`. None is "net" if
+            the net's outputs are logits or the targets are values, else `made_head`.
+        made_head: The name of the head for a net that embeds.
+        adapt_net: Whether the net's weights adapt. A head that is made for each task
+            always adapts.
+        adapt_only: The weights of the net that adapt, see `chosen_to_adapt`; None for
             all.
         batch_size: The number of support examples that a step looks at; None for all.
         **kwargs: For `Learner`, such as `normalisation`.
@@ -45,7 +48,7 @@ class GradientLearner(Learner):
         ValueError: If a number is out of range.
 
     Attributes:
-        meta_trained: Whether meta-training it is its method; of the class.
+        meta_trained: Whether the method has a meta-training phase; of the class.
     """
 
     meta_trained: ClassVar[bool] = True
@@ -82,11 +85,11 @@ class GradientLearner(Learner):
         if adapt_net:
             adapts = chosen_to_adapt(net, adapt_only)
         self.adapt_only = adapt_only
-        if callable(adapt_only):  # Kept as paths, which can be written down.
+        if callable(adapt_only):  # A config can hold paths, but no function.
             paths = zip(paths_inside(net), adapts, strict=True)
             self.adapt_only = [f"/{path}" for path, adapted in paths if adapted]
         if head is None and isinstance(self.targets, Values):
-            head = OwnHead.name  # Whatever the net ends in, it answers with values.
+            head = OwnHead.name  # The net's outputs are values, whatever its end.
         self.descent = Descent(
             self.body,
             self.rule,
@@ -99,25 +102,26 @@ class GradientLearner(Learner):
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
-        """What meta-training moves: nothing in a learner that takes its net as is."""
+        """The variables that meta-training moves; none unless `meta_trained`."""
         return super().trainable_variables if self.meta_trained else []
 
     @property
     def default_steps(self) -> int:
-        """Inner steps outside training."""
+        """The number of inner steps outside training."""
         return self.inner_steps if self.eval_steps is None else self.eval_steps
 
     @property
     def max_way(self) -> int | None:
-        """The most classes it can serve; None for any number."""
+        """The number of the net's outputs; None if a head is made for each task."""
         return None if self.descent.head.made else self.body.features
 
     def adapt(self, support: Examples, options: Options) -> Nest:
         """Takes inner steps on the support loss; see `Learner.adapt`.
 
         Returns:
-            `params`, the adapted weights; `states`, what normalisation keeps for the
-            queries; for labels also `present` `(way,)` bool.
+            A dict with `params`, the adapted weights, and `states`, what normalisation
+            keeps for the queries. For labels it also has `present`, `(way,)` bool:
+            whether the support set has the class.
         """
         targets = self.targets_for(support.y)
         return self.descent.adapt(support, options, targets, self._steps(options))
@@ -127,13 +131,13 @@ class GradientLearner(Learner):
         return self.descent.predict(adapted, x, options)
 
     def trajectory(self, support: Examples, options: Options) -> Nest:
-        """What `adapt` gives after 0, 1, ... steps; see `Learner.trajectory`."""
+        """The results of `adapt` after 0, 1, ... steps; see `Learner.trajectory`."""
         targets = self.targets_for(support.y)
         steps = self._steps(options)
         return self.descent.trajectory(support, options, targets, steps)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again; the rule has its rate."""
+        """The arguments that make this learner again; `rule` holds the rate."""
         config = super().get_config()
         return {name: v for name, v in config.items() if name != "inner_lr"}
 

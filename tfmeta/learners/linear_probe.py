@@ -16,15 +16,15 @@ class LinearProbe(GradientLearner):
 
     The net is one that `tfmeta.training.pretrain` has trained to tell all meta-train
     classes apart; it stays as it is, and embeds the support set once. The linear
-    layer starts at zero in every task. Any way and shot. LinearProbe has no training
-    of its own.
+    layer starts at zero in every task, and takes any way and shot. LinearProbe is not
+    meta-trained.
 
     Args:
         net: A trained Keras net that embeds: `(examples, ...)` to
             `(examples, features)`.
-        eval_steps: Full-batch steps on the support set.
-        inner_lr: Adam's rate in them, 0.01 if it is None; of a `rule` that is a class
-            its rate, the class's own if it is None.
+        eval_steps: The number of full-batch steps on the support set.
+        inner_lr: The rate of Adam; None for 0.01. If `rule` is a class, `inner_lr` is
+            the rate of that rule; None for the rule's default.
         rule: Another rule for the steps, or its class.
         normalisation: "running" (as the net was pretrained), "support" or "task".
         **kwargs: For `keras.layers.Layer`, such as `name`.
@@ -35,7 +35,7 @@ class LinearProbe(GradientLearner):
     Reference:
         W.-Y. Chen, Y.-C. Liu, Z. Kira, Y.-C. Wang, J.-B. Huang, "A Closer Look at
         Few-shot Classification", ICLR 2019, where it is called Baseline.
-        Differs from the paper: full batches, and Adam.
+        Differs from the paper: the layer is trained by full batches, and by Adam.
     """
 
     meta_trained = False

@@ -27,17 +27,18 @@ class MAML(GradientLearner):
     outputs, and then serves any number of classes (Proto-MAML).
 
     Args:
-        net: A built Keras net. At second order it must be made of exact layers.
-        inner_steps: Inner steps in training.
-        inner_lr: The inner step size, 0.4 if it is None; of a `rule` that is a class
-            its rate, the class's own if it is None.
-        rule: Another rule for the inner steps, or its class; `LearnedRates` makes it
-            Meta-SGD.
-        eval_steps: Inner steps outside training; None for `inner_steps`.
+        net: A built Keras net. Unless `first_order`, all its layers must have exact
+            second derivatives, see `tfmeta.layers.check_exact`.
+        inner_steps: The number of inner steps in training.
+        inner_lr: The inner step size; None for 0.4. If `rule` is a class, `inner_lr` is
+            the rate of that rule; None for the rule's default.
+        rule: Another rule for the inner steps, or its class; `LearnedRates` makes MAML
+            into Meta-SGD.
+        eval_steps: The number of inner steps outside training; None for `inner_steps`.
         first_order: Whether to drop the second derivatives (FOMAML).
-        adapt_only: Which weights adapt: whole parts of their paths inside the net, such
-            as "head" (ANIL), or a function of a path; None for all.
-        head: "net", "prototypes" or "zeros"; None: "net" if the net's last operation
+        adapt_only: The weights that adapt: whole parts of their paths inside the net,
+            such as "head" (ANIL), or a function of a path; None for all.
+        head: "net", "prototypes" or "zeros". None is "net" if the net's last operation
             with weights is linear, else "prototypes".
         normalisation: "support" (a query's answer depends on no other query), "task"
             (transductive, as in the paper's code) or "running".
@@ -46,7 +47,7 @@ class MAML(GradientLearner):
 
     Raises:
         ValueError: If a number is out of range, or if the net has layers whose second
-            derivatives are wrong; it names them and the remedy.
+            derivatives are wrong; the error names the layers and the remedy.
 
     Reference:
         C. Finn, P. Abbeel, S. Levine, "Model-Agnostic Meta-Learning for Fast
@@ -54,7 +55,7 @@ class MAML(GradientLearner):
         M. Raghu, S. Bengio, O. Vinyals, "Rapid Learning or Feature Reuse? Towards
         Understanding the Effectiveness of MAML", ICLR 2020.
         Differs from the paper: by default queries are normalised by the support set's
-        statistics; `normalisation="task"` is the paper's code.
+        statistics; `normalisation="task"` does as the paper's code does.
     """
 
     def __init__(

@@ -27,16 +27,17 @@ class MatchingNet(Learner):
     A query attends to every support example by the cosine of their embeddings; the
     probability of a class is the attention its examples get. With full context
     embeddings, recurrent nets embed each support example in the light of the whole
-    set, and each query in the light of the support set. Any way and shot, without
-    gradients when served.
+    set, and each query in the light of the support set. It takes any way and shot, and
+    needs no gradients when served.
 
     Args:
         net: A built Keras net that embeds: `(examples, ...)` to `(examples, features)`.
-        scale: The factor of the cosine before the softmax. With a small one no
-            probability can come near 1, the less so the higher the way.
+        scale: The factor of the cosine before the softmax. With a small factor no
+            probability can come near 1, least of all with many classes.
         full_context: Whether to use full context embeddings. The answer then depends
             on the support examples' order, as in the paper.
-        reads: How often a query reads the support set where `full_context` is used.
+        reads: The number of times that a query reads the support set, with
+            `full_context`.
         draw: The seed of the recurrent nets' initial weights.
         normalisation: "running", "support" or "task".
         **kwargs: For `keras.layers.Layer`, such as `name`.
@@ -75,15 +76,15 @@ class MatchingNet(Learner):
 
     @property
     def extends(self) -> bool:
-        """Unless statistics or full contexts are of the whole support set."""
+        """True unless statistics or full contexts depend on the whole support set."""
         return self.context is None and not self.body.mode.joint
 
     def adapt(self, support: Examples, options: Options) -> Nest:
         """Embeds the support set; see `Learner.adapt`.
 
         Returns:
-            `embeddings` `(examples, features)`; their `labels` `(examples,)` int32; and
-            `state`.
+            A dict with `embeddings` `(examples, features)`, their `labels`
+            `(examples,)` int32, and `state`, what normalisation keeps for the queries.
         """
         z, state = self.body.support(support.x, options)
         if self.context is not None:

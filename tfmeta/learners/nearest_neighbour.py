@@ -22,8 +22,8 @@ class NearestNeighbour(Learner):
     """Answers with the class of the nearest support example, by raw inputs.
 
     The logit of a class is the negative squared Euclidean distance to its nearest
-    example. It has no weights: there is nothing to train, and any meta-learner
-    should be above it.
+    example. The learner has no weights, so there is nothing to train. Any meta-learner
+    should score above it.
 
     Args:
         **kwargs: For `keras.layers.Layer`, such as `name`.
@@ -39,14 +39,15 @@ class NearestNeighbour(Learner):
 
     @property
     def extends(self) -> bool:
-        """Always: it keeps examples."""
+        """Always True: further examples are kept beside the first."""
         return True
 
     def adapt(self, support: Examples, options: Options) -> Nest:
         """Keeps the support set; see `Learner.adapt`.
 
         Returns:
-            `examples` `(examples, features)`, and their `labels` `(examples,)` int32.
+            A dict with `examples` `(examples, numbers)`, the inputs in rows, and their
+            `labels` `(examples,)` int32.
         """
         return {"examples": _rows(support.x), "labels": support.y}
 

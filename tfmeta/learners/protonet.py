@@ -28,7 +28,8 @@ class ProtoNet(Learner):
 
     `adapt` embeds the support set and averages each class; `predict` embeds a query
     and takes the negative squared Euclidean distance to each mean as its logit, or
-    the cosine times a scale. Any way and shot, without gradients when served.
+    the cosine times a scale. It takes any way and shot, and needs no gradients when
+    served.
 
     Args:
         net: A built Keras net that embeds: `(examples, ...)` to `(examples, features)`.
@@ -66,15 +67,16 @@ class ProtoNet(Learner):
 
     @property
     def extends(self) -> bool:
-        """Unless the support set's statistics normalise all of it."""
+        """True unless the support set's examples are normalised together."""
         return not self.body.mode.joint
 
     def adapt(self, support: Examples, options: Options) -> Nest:
         """Averages each class's embeddings; see `Learner.adapt`.
 
         Returns:
-            `prototypes` `(way, features)`; `counts` `(way,)` int32, the number of
-            examples of each class; and `state`.
+            A dict with `prototypes` `(way, features)`, `counts` `(way,)` int32, the
+            number of examples of each class, and `state`, what normalisation keeps for
+            the queries.
         """
         z, state = self.body.support(support.x, options)
         way = count_ways(support.y)

@@ -15,26 +15,27 @@ from tfmeta.learners.gradient_learner import GradientLearner
 
 @keras.saving.register_keras_serializable("tfmeta")
 class Reptile(GradientLearner):
-    """Meta-learns weights by moving them towards what each task's training ends at.
+    """Meta-learns weights by moving them towards the weights that each task ends with.
 
     `adapt` takes minibatch steps on the support loss. The meta-gradient is the
-    displacement, weights before minus weights after: with plain gradient descent of
-    rate 1 as outer optimizer one outer step goes to the mean of the adapted weights.
-    Nothing is differentiated twice, and the queries only monitor the loss. Train with
-    more shots than the test will have.
+    displacement: the weights before the steps minus the weights after them. With plain
+    gradient descent of rate 1 as the outer optimizer, one outer step goes to the mean
+    of the adapted weights. Nothing is differentiated twice, and the queries only
+    monitor the loss. Train with more shots than the test will have.
 
     Args:
         net: A built Keras net.
-        inner_steps: Minibatches in training.
-        inner_lr: The rate of Adam without a first moment, 0.001 if it is None; of a
-            `rule` that is a class its rate, the class's own if it is None.
+        inner_steps: The number of minibatch steps in training.
+        inner_lr: The rate of Adam without a first moment; None for 0.001. If `rule` is
+            a class, `inner_lr` is the rate of that rule; None for the rule's default.
         rule: Another rule for the inner steps, or its class.
-        eval_steps: Minibatches outside training; None for `inner_steps`.
-        batch_size: Support examples in a minibatch. They come in a fixed order, the
-            classes in turn.
-        normalisation: "support", "task" (transductive) or "running". In the inner
-            steps each minibatch is normalised by its own statistics, unless served
-            with "running".
+        eval_steps: The number of minibatch steps outside training; None for
+            `inner_steps`.
+        batch_size: The number of support examples in a minibatch; None for all. The
+            examples come in a fixed order, in which the classes take turns.
+        normalisation: "support", "task" (transductive) or "running". In the inner steps
+            each minibatch is normalised by its own statistics; with "running" only in
+            training, and by moving averages afterwards.
         **kwargs: For `Learner`, such as `targets`.
 
     Raises:

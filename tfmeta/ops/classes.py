@@ -13,7 +13,7 @@ def count_ways(y: Tensor) -> Tensor:
 
 
 def class_counts(y: Tensor, way: Tensor | int) -> Tensor:
-    """How many examples each of the classes 0..way-1 has.
+    """The number of examples of each of the classes 0..way-1.
 
     Args:
         y: `(examples,)` int32 labels.
@@ -96,14 +96,14 @@ def class_logsumexp(scores: Tensor, y: Tensor, way: Tensor | int) -> Tensor:
     top = tf.stop_gradient(tf.math.unsorted_segment_max(columns, y, way))
     shares = tf.exp(columns - tf.gather(top, y))
     sums = tf.math.unsorted_segment_sum(shares, y, way)
-    # The sum of a class with examples is about 1 at least, that of others is 0: no
-    # derivative of log(0) anywhere.
+    # A class with examples has a sum of about 1 or more. A class without examples has
+    # the sum 0, which 1 replaces: log(0) has no finite derivative.
     sums = tf.where(sums > 0, sums, tf.ones_like(sums))
     return tf.transpose(tf.math.log(sums) + top)
 
 
 def masked(logits: Tensor, present: Tensor) -> Tensor:
-    """Gives absent classes the logit -inf, so that no query is answered with one.
+    """Gives absent classes the logit -inf, so that they are never the answer.
 
     Args:
         logits: `(queries, way)`.
@@ -116,5 +116,5 @@ def masked(logits: Tensor, present: Tensor) -> Tensor:
 
 
 def _members(y: Tensor, way: Tensor | int, dtype: tf.DType) -> Tensor:
-    """Which examples are of which class, `(way, examples)`, 0 or 1."""
+    """A matrix `(way, examples)`: 1 where the example is of the class, else 0."""
     return tf.cast(tf.equal(tf.range(way)[:, None], y[None, :]), dtype)

@@ -10,7 +10,7 @@ from tfmeta.core.episode import Tensor
 def squared_euclidean(a: Tensor, b: Tensor) -> Tensor:
     """Squared Euclidean distance of every row of `a` to every row of `b`.
 
-    Computed as |a|^2 - 2ab + |b|^2, so that the work is one matrix product.
+    It is computed as |a|^2 - 2ab + |b|^2, so that the work is one matrix product.
 
     Args:
         a: `(n, features)`.
@@ -30,7 +30,7 @@ def cosine_similarity(a: Tensor, b: Tensor, *, epsilon: float = 1e-8) -> Tensor:
     Args:
         a: `(n, features)`.
         b: `(m, features)`.
-        epsilon: Added to the squared norms, so that a zero row gives zeros.
+        epsilon: The number added to the squared norms, so that a zero row gives zeros.
 
     Returns:
         `(n, m)`, in -1..1.

@@ -1,4 +1,4 @@
-"""Floor 6: adapted tasks, and learners from what training has kept."""
+"""Floor 6: adapted tasks, checkpoints, and learners that are rebuilt from them."""
 
 from tfmeta.serving.adapted_classifier import AdaptedClassifier
 from tfmeta.serving.adapted_regressor import AdaptedRegressor

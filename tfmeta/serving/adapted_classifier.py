@@ -1,4 +1,4 @@
-"""A learner that has learned one task."""
+"""A learner that has learned one task of classes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tfmeta.serving.base import AdaptedTask
 
 
 class AdaptedClassifier(AdaptedTask):
-    """Answers queries of one task of classes; made by `MetaModel.adapt`.
+    """Classifies the queries of one task; made by `MetaModel.adapt`.
 
     Args:
         learner: The learner that adapts.
@@ -25,8 +25,8 @@ class AdaptedClassifier(AdaptedTask):
         support_y: `(examples,)` class names or numbers.
 
     Attributes:
-        classes: The distinct values of `support_y`, sorted, then those that were added:
-            column i of `predict` belongs to `classes[i]`.
+        classes: The distinct values of `support_y`, sorted, then the classes that
+            `add_class` added. Column i of `predict` belongs to `classes[i]`.
 
     Raises:
         ValueError: If the arrays do not fit each other or the learner.
@@ -49,20 +49,20 @@ class AdaptedClassifier(AdaptedTask):
         self.adapted = self.adapt_to(x, labels)
 
     def add_class(self, x: Any, name: Any) -> None:
-        """Learns one more class; the others keep their columns, it gets the last.
+        """Learns one more class, which gets a new last column of `predict`.
 
         A learner that `extends` (NearestNeighbour; ProtoNet and MatchingNet where the
         net's normalisation is "running" or none) looks at the new examples alone, and
-        answers as if adapted to all at once. Any other is adapted anew to all
-        examples, which are kept for that. A net with a head needs an output to spare.
+        answers as if adapted to all at once. Any other learner adapts anew to all
+        examples, which are kept for that. A net with a head needs an unused output.
 
         Args:
             x: `(examples, ...)`, scaled as the support set was.
             name: The name or number of the class, of the same kind as the others.
 
         Raises:
-            ValueError: If the examples do not fit, there is such a class already, or
-                the head is full.
+            ValueError: If the examples do not fit, if there is such a class already, or
+                if the net's head has no unused output.
         """
         more = self.read("x", x)
         count = len(tf.nest.flatten(more)[0])
@@ -110,11 +110,12 @@ class AdaptedClassifier(AdaptedTask):
 
         Args:
             x: `(queries, ...)`, scaled as the support set was.
-            reject_below: Queries whose best probability is lower get None for an
-                answer; see `choose_threshold`. None answers all.
+            reject_below: The lowest best probability of a query that is answered; the
+                other queries get None. See `choose_threshold`. None answers all.
 
         Returns:
-            `(queries,)`, as in `classes`; objects where queries may be rejected.
+            `(queries,)` entries of `classes`; of dtype object if `reject_below` is
+            given.
 
         Raises:
             ValueError: As for `predict`.
@@ -138,20 +139,21 @@ class AdaptedClassifier(AdaptedTask):
     ) -> Rejection:
         """Chooses a `reject_below` on queries whose classes are known.
 
-        For one that is chosen before there are classes to adapt to, on tasks of
-        validation classes, see `tfmeta.evaluation.choose_threshold`.
+        To choose a threshold before adaptation, on tasks of validation classes, see
+        `tfmeta.evaluation.choose_threshold`. Give one of `accuracy` and `coverage`.
 
         Args:
-            x: `(queries, ...)`, used neither to adapt nor to judge what is chosen.
-            y: `(queries,)` class names or numbers, of those it was adapted to.
-            accuracy: Keep as many answers as possible of which this share is right.
-            coverage: Keep the surest answers, at least this share. Give one of the two.
+            x: `(queries, ...)`, used neither to adapt nor to judge the threshold later.
+            y: `(queries,)` class names or numbers, each one of `classes`.
+            accuracy: The share of the kept answers that must be right, in 0..1; as many
+                answers as possible are kept.
+            coverage: The least share of answers to keep, in 0..1; the surest are kept.
 
         Returns:
-            The `threshold`, and the `accuracy` and `coverage` it has on `x`.
+            The `threshold`, and its `accuracy` and `coverage` on `x`.
 
         Raises:
-            ValueError: As for `evaluate`, and if no threshold does.
+            ValueError: As for `evaluate`, and if no threshold meets the demand.
         """
         truth = self._known(x, y)
         with np.errstate(divide="ignore"):  # A probability may be zero.
@@ -164,15 +166,15 @@ class AdaptedClassifier(AdaptedTask):
         """The accuracy, in 0..1, on queries whose classes are known.
 
         Args:
-            x: `(queries, ...)`.
-            y: `(queries,)` class names or numbers, of those it was adapted to.
+            x: `(queries, ...)`, scaled as the support set was.
+            y: `(queries,)` class names or numbers, each one of `classes`.
 
         Returns:
-            The share of queries answered with their class.
+            The share of queries that are answered with their class.
 
         Raises:
-            ValueError: If there is not one `y` for each `x` and at least one, or if
-                `y` names a class the support set did not have.
+            ValueError: If there is no query, if `x` and `y` have unequal numbers of
+                queries, or if `y` names a class that is not in `classes`.
         """
         truth = self._known(x, y)
         return float(np.mean(self.classify(x) == truth))
@@ -203,12 +205,13 @@ class AdaptedClassifier(AdaptedTask):
     ) -> pathlib.Path:
         """Writes a SavedModel that answers queries of this task, and only predicts.
 
-        It answers with the class names too, as strings.
+        The SavedModel answers with the class names too, as strings.
 
         Args:
-            path: "birds/3" is version 3; "birds" takes the next free number in it.
-            reject_below: Queries whose best probability is lower are answered with the
-                label -1 and the name "". None answers all.
+            path: The folder to write. "birds/3" is version 3 of "birds"; "birds" is the
+                next free version of it.
+            reject_below: The lowest best probability of a query that is answered; the
+                other queries get the label -1 and the name "". None answers all.
             allow_transductive: Whether normalisation "task" may be served, where a
                 query's answer depends on the other queries of its request.
 
@@ -216,8 +219,8 @@ class AdaptedClassifier(AdaptedTask):
             The version folder.
 
         Raises:
-            ValueError: If the classifier cannot be served so, or the folder not be
-                written.
+            ValueError: If the classifier cannot be served in this way, or the folder
+                cannot be written.
         """
         return save_classifier(
             self.learner,

@@ -49,9 +49,9 @@ class AdaptedRegressor(AdaptedTask):
             x: `(queries, ...)`, scaled as the support set was.
 
         Returns:
-            `(queries, ...)` float32, shaped as `support_y` with an axis for the net's
-            outputs; a dict of arrays where the learner predicts several, such as a mean
-            and a deviation.
+            `(queries, ...)` float32; `(queries, 1)` where the net has one output. If
+            the learner predicts a dict, such as a mean and a deviation, a dict of such
+            arrays.
 
         Raises:
             ValueError: If `x` does not fit, or the learner has diverged.
@@ -72,14 +72,15 @@ class AdaptedRegressor(AdaptedTask):
         """The mean squared error on queries whose values are known.
 
         Args:
-            x: `(queries, ...)`.
+            x: `(queries, ...)`, scaled as the support set was.
             y: `(queries, ...)` numbers.
 
         Returns:
             The error, in target units squared.
 
         Raises:
-            ValueError: If there is not one `y` for each `x` and at least one.
+            ValueError: If there is no query, or `x` and `y` have unequal numbers of
+                queries.
         """
         truth = self._targets("y", y)
         values = self.targets.point(self.predict(x))
@@ -97,7 +98,8 @@ class AdaptedRegressor(AdaptedTask):
         """Writes a SavedModel that answers queries of this task, and only predicts.
 
         Args:
-            path: "power/3" is version 3; "power" takes the next free number in it.
+            path: The folder to write. "power/3" is version 3 of "power"; "power" is the
+                next free version of it.
             allow_transductive: Whether normalisation "task" may be served, where a
                 query's answer depends on the other queries of its request.
 
@@ -105,7 +107,8 @@ class AdaptedRegressor(AdaptedTask):
             The version folder.
 
         Raises:
-            ValueError: If it cannot be served so, or the folder not be written.
+            ValueError: If the regressor cannot be served in this way, or the folder
+                cannot be written.
         """
         return save_regressor(
             self.learner,
@@ -116,7 +119,7 @@ class AdaptedRegressor(AdaptedTask):
         )
 
     def _targets(self, name: str, y: Any) -> np.ndarray:
-        """float32 as the net's outputs, if these answer; `(examples, 1)` of numbers."""
+        """Casts `y` to float32; single numbers get a last axis, `(examples, 1)`."""
         try:
             values = np.asarray(y, np.float32)
         except (TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ from tfmeta.core.episode import Nest
 from tfmeta.data.nested import as_arrays
 from tfmeta.learners import Learner
 
-AT_ONCE = 128  # Examples that go through the net together: what bounds memory.
+AT_ONCE = 128  # The most examples in one call of the net, to bound memory.
 
 
 class AdaptedTask:
@@ -20,12 +20,12 @@ class AdaptedTask:
 
     Args:
         learner: The learner that adapts.
-        targets: What `y` is.
+        targets: The kind of `y`, labels or values.
         support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
 
     Attributes:
         learner: The learner.
-        targets: What `y` is.
+        targets: The kind of `y`.
         adapted: What the learner's `adapt` returned.
     """
 
@@ -36,25 +36,25 @@ class AdaptedTask:
 
     @property
     def example_shape(self) -> Any:
-        """The shape of one example; None where the net knows it, and takes a nest."""
+        """The shape of one example; None for a net that takes a nest."""
         if tf.nest.is_nested(self._inputs) and self.learner.body is not None:
             return None
         return tf.nest.map_structure(lambda s: tuple(s.shape[1:]), self._inputs)
 
     def read(self, name: str, x: Any) -> Nest:
-        """Reads examples as the net takes them.
+        """Turns examples into arrays that the net takes.
 
         Args:
-            name: What to call them in an error.
+            name: The name of the examples in an error.
             x: Numbers, `(examples, ...)`, or a nest of them as the net takes it. uint8
                 becomes float32 in 0..1, unless the net takes integers.
 
         Returns:
-            Arrays of float32 or int32.
+            Arrays of float32 or int32, in the nest that the net takes.
 
         Raises:
-            ValueError: If they are not numbers, not finite, or not shaped as they must
-                be.
+            ValueError: If the examples are not finite numbers, or do not have the shape
+                that the net takes.
         """
         try:
             arrays = as_arrays(x)
@@ -81,7 +81,7 @@ class AdaptedTask:
         return read
 
     def fix_shape(self, x: Nest) -> None:
-        """Lets further examples be shaped as these alone.
+        """Makes `read` refuse further examples of another shape than these.
 
         Args:
             x: What `read` returned.
@@ -91,14 +91,16 @@ class AdaptedTask:
         )
 
     def adapt_to(self, x: Nest, y: np.ndarray) -> Nest:
-        """Adapts; a learner that `extends` to a few examples at a time, to save memory.
+        """Adapts to a support set.
+
+        A learner that `extends` takes `AT_ONCE` examples at a time, to save memory.
 
         Args:
-            x: `(examples, ...)`.
-            y: `(examples, ...)`.
+            x: What `read` returned, `(examples, ...)`.
+            y: The labels or values, `(examples, ...)`.
 
         Returns:
-            What the learner's `adapt` gives for all of them.
+            What the learner's `adapt` returns for all examples.
         """
         most = AT_ONCE if self.learner.extends else len(y)
         adapted = self.learner.adapt(_some(x, y, 0, most), Options())
@@ -118,7 +120,7 @@ class AdaptedTask:
         """
         queries = self.read("x", x)
         asked = len(tf.nest.flatten(queries)[0])
-        # In the one mode where queries depend on each other they stay together.
+        # In mode "task" queries depend on each other, so they stay together.
         step = max(asked, 1) if self.learner.mode == "task" else AT_ONCE
         parts = [
             self.learner.predict(
@@ -138,11 +140,11 @@ def _some(x: Nest, y: np.ndarray, start: int, end: int) -> Examples:
 
 
 def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.ndarray:
-    """float32, scaled to 0..1 from uint8; int32 where the net takes integers."""
+    """Casts to float32, uint8 scaled to 0..1; to int32 if the net takes integers."""
     integers = spec is not None and spec.dtype.is_integer
     try:
         scale = 255.0 if values.dtype == np.uint8 and not integers else 1.0
-        with np.errstate(over="ignore"):  # Too large becomes infinite, told below.
+        with np.errstate(over="ignore"):  # What overflows is refused below.
             numbers = values.astype(np.float32) / np.float32(scale)
             if integers:
                 numbers = values.astype(np.int32)

@@ -1,4 +1,4 @@
-"""All of a training run's numbers in one file, replaced in one step."""
+"""Checkpoints: all numbers of a training run in one file, replaced in one step."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _STATE = "state_json"
 def save_checkpoint(
     path: Path, variables: dict[str, list[keras.Variable]], state: dict[str, Any]
 ) -> None:
-    """Writes variables and state; whoever is killed meanwhile keeps the old file.
+    """Writes variables and state; a process killed meanwhile leaves the old file.
 
     Args:
         path: The file, `*.npz`.
         variables: Groups of variables by name, such as `learner` and `optimizer`.
-        state: Anything JSON holds.
+        state: The rest of the checkpoint, a dict that JSON can hold.
 
     Raises:
         OSError: If the folder cannot be written.
@@ -38,17 +38,18 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, variables: dict[str, list[keras.Variable]]
 ) -> dict[str, Any]:
-    """Reads variables in place.
+    """Reads the values of variables into them, and returns the state.
 
     Args:
-        path: What `save_checkpoint` wrote.
-        variables: The groups to read; others in the file are left alone.
+        path: The file that `save_checkpoint` wrote.
+        variables: The groups to read by name; the file may hold other groups too.
 
     Returns:
-        The state.
+        The state that `save_checkpoint` was given.
 
     Raises:
-        ValueError: If the file is broken or holds other variables; none is changed.
+        ValueError: If the file is broken or holds other variables. Then no variable is
+            changed.
     """
     try:
         arrays = read_npz(path)

@@ -1,4 +1,4 @@
-"""A trained learner from what a run keeps: its config and its weights."""
+"""Rebuilds a trained learner from the config and the weights that a run keeps."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def stored_learner(
     """Rebuilds a learner and loads its weights.
 
     Args:
-        config: What `keras.saving.serialize_keras_object(learner)` gave; that of an
-            older version too.
+        config: What `keras.saving.serialize_keras_object(learner)` returned, in this
+            version or an older one.
         weights: The checkpoint that holds the group "learner".
-        normalisation: Another mode than it was trained in, to compare; None for its
-            own.
+        normalisation: A mode other than that of training, to compare; None for the mode
+            of training.
 
     Returns:
         The learner.
 
     Raises:
-        ValueError: If the file is not such a checkpoint, or no averages were kept for
-            `normalisation`.
+        ValueError: If the file is not such a checkpoint, or if `normalisation` is
+            "running" and training kept no moving averages.
     """
     config = _today(config)
     trained_in = config["config"].get("normalisation")
@@ -54,7 +54,7 @@ def stored_learner(
 
 
 def _today(config: Any) -> Any:
-    """A config with the names that arguments have now."""
+    """Renames the arguments in a config that an older version wrote."""
     if isinstance(config, list):
         return [_today(each) for each in config]
     if not isinstance(config, dict):
@@ -64,7 +64,7 @@ def _today(config: Any) -> Any:
     inner = config.get("config")
     if isinstance(inner, dict):
         inner = {renamed.get(name, name): value for name, value in inner.items()}
-        if isinstance(inner.get("rule"), dict):  # The rule has its rate.
+        if isinstance(inner.get("rule"), dict):  # The rule's config has the rate.
             inner.pop("inner_lr", None)
         config["config"] = inner
     return config
