@@ -34,32 +34,35 @@ def from_arrays(
     """Makes a source of your own examples.
 
     The classes, not the examples, are shared out among meta-train, meta-val and
-    meta-test. For regression `y` are floats, and `tasks` says which task each example
-    belongs to, such as the user or the device it is of; then the tasks are shared out.
-    Where that is done already, `x`, `y` and `tasks` are three arrays each.
+    meta-test. For regression `y` holds floats, and `tasks` says which task each example
+    belongs to, such as the example's user or device; then the tasks are shared out. If
+    the examples are in three parts already, give three arrays each for `x`, `y` and
+    `tasks`.
 
     Args:
-        x: `(examples, *example_shape)`, or a dict of such arrays where an example has
-            several parts; or three of these, for train, val and test. uint8 images
+        x: `(examples, *example_shape)`, or a dict of such arrays if an example has
+            several inputs; or three of these, for train, val and test. uint8 images
             may lack the channel axis.
         y: `(examples,)` labels, integers or strings, in any order; or with `tasks`
             floats, `(examples,)` or `(examples, ...)`; or three such arrays.
         tasks: `(examples,)` integers or strings, the task of each example, in any
-            order; or three such arrays; None where `y` are labels.
+            order; or three such arrays; None if `y` holds labels.
         class_names: The name of each label where labels are `0..len(class_names)-1`;
             None names a class by its label. A class without examples is left out.
         split: Three fractions of the classes or tasks; or `{"train": [names],
             "val": [names], "test": [names]}`; or a string, see `class_lists`.
-        rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
-        seed: Another seed takes other classes or tasks where `split` are fractions.
+        rotations: Whether each class turned by 90, 180 and 270 degrees is a further
+            class.
+        seed: If `split` is fractions, another seed puts other classes or tasks in each
+            part.
         name: The source's name.
 
     Returns:
-        The three splits, which share no class and no task: `Split` of classes,
-        `TaskSplit` of tasks.
+        The source, whose three parts share no class and no task. A part is a `Split`,
+        or with `tasks` a `TaskSplit`.
 
     Raises:
-        ValueError: Where the arrays do not fit together, or a split does not.
+        ValueError: If the arrays do not fit each other, or `split` does not fit them.
 
     Example:
         >>> x = np.zeros((100, 8, 8, 1), np.uint8)
@@ -137,7 +140,7 @@ def _table(
 
 
 def _check_three(x: Any, y: Any, tasks: Any, split: ClassSplit | None) -> None:
-    """Raises unless there are three of each, and no `split`."""
+    """Raises unless there are three arrays of each kind, and no `split`."""
     if split is not None and split is not FRACTIONS:
         raise ValueError(
             "split must be left out where x and y are given for train, val and test. "
@@ -163,14 +166,14 @@ def _check_targets(tables: Sequence[_Table]) -> None:
 
 
 def _leaves(x: Any, prefix: str) -> dict[str, np.ndarray]:
-    """Returns the arrays of a nest by what the user calls them."""
+    """Returns the arrays of a nest by their names in errors, such as `x['age']`."""
     if not tf.nest.is_nested(x):
         return {f"{prefix}x": x}
     return {f"{prefix}x[{name!r}]": leaf for name, leaf in named(x).items()}
 
 
 def _check_shapes(x: Any, y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
-    """Raises unless all arrays have one length, labels and tasks one axis."""
+    """Raises unless all arrays have one length, and labels or tasks have one axis."""
     columns = {**_leaves(x, prefix), f"{prefix}y": y}
     vector = f"{prefix}y" if tasks is None else f"{prefix}tasks"
     what = "labels" if tasks is None else "integers or strings"
@@ -187,7 +190,7 @@ def _check_shapes(x: Any, y: np.ndarray, tasks: np.ndarray | None, prefix: str) 
 
 
 def _check_kinds(y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
-    """Raises unless `y` are labels without tasks, or floats with them."""
+    """Raises unless `y` holds labels and there are no tasks, or floats with tasks."""
     if tasks is None:
         if y.dtype.kind == "f":
             raise ValueError(
@@ -213,7 +216,7 @@ def _check_kinds(y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
 
 
 def _numbers(x: Any, prefix: str) -> Any:
-    """Returns the examples, images with a channel axis; refuses what is no number."""
+    """Checks that examples are finite numbers; gives images a channel axis."""
     for name, leaf in _leaves(x, prefix).items():
         if leaf.dtype.kind not in "biuf":
             raise ValueError(f"{name} must hold numbers. Received: dtype {leaf.dtype}.")
@@ -237,7 +240,7 @@ def _numbers(x: Any, prefix: str) -> Any:
 def _classes(
     y: np.ndarray, class_names: Sequence[str] | None
 ) -> tuple[np.ndarray, list[str]]:
-    """Returns ids `0..n-1` of the classes or tasks that have examples, and names."""
+    """Returns each example's id in `0..n-1`, and the n names of classes or tasks."""
     labels, y = np.unique(y, return_inverse=True)
     if class_names is None:
         if labels.dtype.kind == "S":

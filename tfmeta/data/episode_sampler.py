@@ -88,10 +88,10 @@ class EpisodeSampler:
             index: The episode's number, an integer scalar from 0.
 
         Returns:
-            Four vectors: example ids, int64 `(way * shot,)`, and labels, int32, of
-            the support; example ids `(way * query,)` and labels of the query set.
-            Labels are in `0..way-1`. Where `query` is None and the classes differ in
-            size, the query set is as long as its classes together.
+            Four vectors: the example ids and the labels of the support set, then those
+            of the query set. Ids are int64, labels int32 in `0..way-1`; a vector has
+            `way * shot` or `way * query` entries. Where `query` is None, the query set
+            has all examples of the classes that the support leaves.
         """
         indices = tf.cast(index, tf.int64)[tf.newaxis]
         support, support_y, query, query_y = self.batch_ids(indices)
@@ -100,7 +100,7 @@ class EpisodeSampler:
     def batch_ids(
         self, indices: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Draws several episodes at once, the same ones as `ids` would.
+        """Draws several episodes at once, the same episodes as `ids` draws.
 
         Args:
             indices: The episodes' numbers, integers `(tasks,)`; `(1,)` where `query`
@@ -124,21 +124,22 @@ class EpisodeSampler:
         return support, support_y, query, query_y
 
     def rows(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws several episodes as rows, a class each: its support, then its queries.
+        """Draws several episodes as rows; a row is a class, its support examples first.
 
         Args:
             indices: The episodes' numbers, integers `(tasks,)`.
 
         Returns:
-            Example ids, int64 `(tasks, way, shot + query)`, and their targets: labels,
-            int32 of the same shape, or values, `(tasks, 1, shot + query, ...)`.
+            Example ids, int64 `(tasks, way, shot + query)`, and the targets of these
+            examples: int32 labels of the same shape, or float32 values,
+            `(tasks, 1, shot + query, ...)`.
         """
         ids, _ = self._ids.draw(indices)
         labels = tf.zeros_like(ids, tf.int32) + tf.range(self.way)[:, tf.newaxis]
         return ids, self.gather.targets(ids, labels)
 
     def examples(self, ids: tf.Tensor) -> Any:
-        """The examples of ids; see `Gather`."""
+        """Looks up the examples of ids; see `Gather`."""
         return self.gather(ids)
 
     def _flat(self, rows: tf.Tensor) -> tf.Tensor:
@@ -147,7 +148,7 @@ class EpisodeSampler:
 
 
 def gather_of(split: GroupedPart) -> Gather:
-    """Makes what looks the examples of a split up, and their values if it has any."""
+    """Makes the `Gather` of a split's examples, and of their values if it has any."""
     values = None if split.targets == Labels() else split.y
     return Gather(split.x, values)
 
@@ -166,7 +167,7 @@ def _check_numbers(*, way: int, shot: int, query: int | None) -> None:
 def _check_groups(
     split: GroupedPart, *, way: int, shot: int, query: int | None
 ) -> None:
-    """Raises the first reason why `split` has no such episodes."""
+    """Raises if `split` has no such episodes; the error says the first reason."""
     kind = "class" if split.targets == Labels() else "task"
     many = PLURALS[kind]
     if way > len(split.group_names):

@@ -30,27 +30,28 @@ def episodes(
     """Makes the stream of episodes of a split.
 
     Episode number i depends on (seed, split's name, i) alone, so the stream is the
-    same for every batch size, and one that starts at `start` goes on as if the
-    episodes before had been read. An element is the Keras pair (x, y): a learner
-    never sees `y`, the query labels. An episode lists its examples label by label,
-    which no learner may rely on; which class has which label is random.
+    same for every batch size, and a stream that starts at `start` goes on as if the
+    episodes before had been read. An element is a pair (x, y) as Keras takes it; `y`
+    holds the query labels, which `adapt` and `predict` never see. An episode lists its
+    examples label by label, but no learner may rely on this order. A class has a random
+    label in each episode.
 
     Way and shot may be inclusive ranges. They are drawn once for a batch, from the
-    batch's number, which is that of its first episode divided by `tasks` and rounded
-    down: such a stream is the same for the same `tasks` only, and goes on only from a
-    whole batch.
+    batch's number: the number of its first episode divided by `tasks`, rounded down.
+    Such a stream is the same only for the same `tasks`, and can be continued only if
+    `start` is a multiple of `tasks`.
 
     Args:
         split: The part of a source to draw from.
         way: The number of classes of an episode, or a range such as `(5, 20)`; None
-            where `y` are values, and an episode is one task or one function.
+            where `y` holds values, and an episode is one task or one function.
         shot: The number of support examples of each class (or of the task), or a
             range.
         query: The number of query examples of each class (or of the task); None takes
             all that the support leaves.
         tasks: The number of episodes in a batch.
         seed: Another seed draws other episodes.
-        start: The first episode's number; counts episodes, not batches.
+        start: The number of the first episode; it counts episodes, not batches.
         count: The number of episodes; None makes a stream without end. The last batch
             is smaller where `tasks` does not divide the number.
         augment: A Keras preprocessing layer of images, such as `small_moves()`, that
@@ -65,14 +66,15 @@ def episodes(
         Labels are int32 in `0..way-1`; "episode" is int64, the episodes' numbers.
         uint8 examples become float32 in [0, 1], others stay as they are. Where the
         split's `x` is a nest, "support_x" and "query_x" are nests of its structure.
-        Values are float32: `(tasks, shot, ...)` in the support set and
-        `(tasks, query, ...)` in the query set, of functions `(tasks, shot, 1)` and
-        `(tasks, query, 1)`. With unequal shots support sets are padded at their ends,
-        and "support_count" and "query_count", `(tasks,)` int32, say what is real.
+        Where `y` holds values, they are float32, `(tasks, shot, ...)` in the support
+        set and `(tasks, query, ...)` in the query set; values of functions end in an
+        axis of size 1. With unequal shots support sets are padded at their ends, and
+        `x` also has "support_count" and "query_count", `(tasks,)` int32, the numbers of
+        real examples.
 
     Raises:
-        ValueError: Where the split has no such episodes, or where a batch of several
-            would not be rectangular.
+        ValueError: If the split has no such episodes, or if the episodes of a batch
+            would differ in size because `query` is None.
 
     Example:
         >>> from tfmeta.data import Split
@@ -115,14 +117,14 @@ def batches(
     """Makes a stream of batches from a function that draws one.
 
     Args:
-        draw: From the episodes' numbers, int64 `(tasks,)`, and the batch's number, a
-            scalar int64, to the Keras pair.
+        draw: A function of the episodes' numbers, int64 `(tasks,)`, and of the batch's
+            number, a scalar int64. It returns the Keras pair `(x, y)`.
         tasks: The number of episodes in a batch.
         start: The first episode's number.
         count: The number of episodes; None makes a stream without end.
 
     Returns:
-        The dataset of what `draw` returns, with the episodes' numbers as "episode".
+        The dataset of the pairs, whose `x` also has the episodes' numbers, "episode".
 
     Raises:
         ValueError: If a number is out of range.
@@ -135,7 +137,7 @@ def batches(
     stop = np.iinfo(np.int64).max if count is None else start + count
     whole = count is None or count % tasks == 0
     dataset = tf.data.Dataset.range(start, stop)
-    # A map over batches, not over episodes: dispatching one costs more than drawing it.
+    # The map is over batches: dispatching a single episode costs more than drawing it.
     dataset = dataset.batch(tasks, drop_remainder=whole)
 
     def numbered(indices: tf.Tensor) -> Batch:

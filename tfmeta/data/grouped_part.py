@@ -1,4 +1,4 @@
-"""What episodes are drawn from where examples are in groups."""
+"""The interface of parts whose examples are in groups: in classes or tasks."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from tfmeta.core.targets import Targets
 
 
 class GroupedPart(Protocol):
-    """What a sampler needs to know of a `Split` or a `TaskSplit`, which see."""
+    """The members of `Split` and `TaskSplit` that `EpisodeSampler` reads."""
 
     @property
     def name(self) -> str:
-        """Part of what seeds the episodes."""
+        """The name of the part; other names draw other episodes."""
 
     @property
     def x(self) -> Any:
-        """The examples."""
+        """The examples, an array `(examples, ...)` or a nest of arrays."""
 
     @property
     def y(self) -> np.ndarray:
-        """Their class ids, or their values."""
+        """The examples' class ids `(examples,)`, or their values `(examples, ...)`."""
 
     @property
     def targets(self) -> Targets:
-        """Which of the two `y` is."""
+        """The kind of the targets: `Labels()` of classes, `Values()` of numbers."""
 
     @property
     def group_names(self) -> tuple[str, ...]:

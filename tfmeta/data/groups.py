@@ -14,7 +14,7 @@ PLURALS = {"class": "classes", "task": "tasks"}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Groups:
-    """Which group each example belongs to.
+    """The group that each example belongs to.
 
     The examples of a group lie next to each other, so a group is a range: example ids
     of group `g` are `starts[g] .. starts[g] + counts[g] - 1`. Every group has at least
@@ -87,7 +87,7 @@ def check_lengths(x: Any, y: np.ndarray, part: str) -> None:
 
     Args:
         x: An array `(examples, ...)`, or a nest of them.
-        y: `(examples, ...)`.
+        y: The labels or values, `(examples, ...)`.
         part: The error names the split by this name.
     """
     leaves = tf.nest.flatten(x)

@@ -1,4 +1,4 @@
-"""Which groups and which of their examples an episode is made of."""
+"""Draws the groups of an episode, and the ids of the examples from each group."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class IdSampler:
     """Draws groups and example ids from the sizes of the groups alone.
 
     The work for an episode depends on what the episode holds, not on how many groups
-    there are or how large they are. Sizes need no examples: group `g` is the range of
-    ids from the sum of the sizes before it.
+    there are or how large they are. Example ids count through all groups: the ids of
+    group `g` are a range, which begins at the sum of the sizes before it.
 
     Args:
-        sizes: `(groups,)` integers, the number of examples of each group. None is
-            below `shot` and `query` together.
+        sizes: `(groups,)` integers, the number of examples of each group, which is at
+            least `shot + query`, or more than `shot` if `query` is None.
         way: The number of groups of an episode.
         shot: The number of support examples of each group.
         query: The number of query examples of each group; None takes all that the
             support leaves.
-        name: The split's name, such as "train", which is part of what seeds the draws.
+        name: The split's name, such as "train"; other names draw other episodes.
         seed: Another seed draws other episodes.
 
     Example:
@@ -52,7 +52,7 @@ class IdSampler:
             query = self.largest - shot
         self.query = query
         self._drawn = shot if self._takes_rest else shot + (query or 0)
-        # Captured by the graph, not constants inside it.
+        # A graph captures these tensors; they are not constants inside it.
         with tf.init_scope(), tf.device("CPU:0"):
             self._sizes = tf.constant(sizes)
             self._starts = tf.constant(np.cumsum(sizes) - sizes)
@@ -65,18 +65,18 @@ class IdSampler:
 
         Returns:
             Example ids, int64 `(tasks, way, shot + query)`, the support of each group
-            first, and groups, int64 `(tasks, way)`, both in random order. Queries that
-            are all that is left are in the order of their ids; where groups differ in
-            size, a row is as long as the largest group, and what a smaller group
-            lacks is at the row's end.
+            first, and groups, int64 `(tasks, way)`, both in random order. If `query` is
+            None, the queries are in the order of their ids. If groups differ in size
+            too, each row is as long as the largest group, and a smaller group's row
+            ends in ids that are not of the group.
         """
         keys = key(self.seed, f"episodes/{self.name}", indices)
         bits = random_bits(keys, self.way * (1 + self._drawn))
         groups = without_replacement(
             bits[:, : self.way], tf.size(self._sizes, tf.int64)
         )
-        # Example by example, not group by group, so that the support set does not
-        # depend on the number of queries.
+        # The bits are used example by example, not group by group, so that the support
+        # set does not depend on the number of queries.
         bits = tf.reshape(bits[:, self.way :], (-1, self._drawn, self.way))
         ids = without_replacement(tf.transpose(bits, (0, 2, 1)), self.sizes(groups))
         if self._takes_rest:

@@ -1,4 +1,4 @@
-"""Examples that are nests of arrays: their shapes, their dtypes, what they may be."""
+"""Examples that are nests of arrays, with their shapes and dtypes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tfmeta.data.part import Part
 
 
 def as_arrays(x: Any) -> Any:
-    """Reads what a user gives as examples.
+    """Turns the examples that a user gives into arrays.
 
     Args:
-        x: An array, or a nest of them. A dict or a tuple is a nest; a list is an
-            array.
+        x: An array, or a nest of arrays. A dict or a tuple is a nest; a list becomes
+            one array.
 
     Returns:
         The same structure with NumPy arrays as its leaves.
@@ -55,8 +55,9 @@ def map_shapes(function: Callable[[tuple[int, ...], Any], Any], part: Part) -> A
     `tf.nest` takes a shape for a nest of numbers, so it cannot do this on its own.
 
     Args:
-        function: From a shape, a tuple, and a NumPy dtype to anything.
-        part: Whose examples are meant.
+        function: A function of a shape, which is a tuple, and of a NumPy dtype; it may
+            return anything.
+        part: The part that the examples belong to.
 
     Returns:
         A nest of the structure of the examples.
@@ -85,6 +86,6 @@ def array_shape(part: Part) -> tuple[int, ...] | None:
 
 
 def _tuple_like(model: tuple[Any, ...], parts: Iterable[Any]) -> tuple[Any, ...]:
-    """Returns a tuple of parts, a named one where `model` is."""
+    """Returns a tuple of parts; a named tuple if `model` is one."""
     kind: Any = type(model)
     return kind(*parts) if hasattr(model, "_fields") else tuple(parts)

@@ -1,4 +1,4 @@
-"""What episodes are drawn from."""
+"""The interface of a source's parts, from which episodes are drawn."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tfmeta.data.sampler import Range, Sampler
 class Part(Protocol):
     """The meta-train, meta-val or meta-test part of a source.
 
-    `Split` is a part of classes, `TaskSplit` one of regression tasks, and
-    `FunctionSplit` one of functions.
+    `Split` is a part of classes, `TaskSplit` a part of regression tasks, and
+    `FunctionSplit` a part of functions.
     """
 
     @property
     def name(self) -> str:
-        """One of "train", "val" and "test"; part of what seeds the episodes."""
+        """One of "train", "val" and "test"; the episodes depend on it."""
 
     @property
     def example_shape(self) -> Any:
@@ -29,15 +29,15 @@ class Part(Protocol):
 
     @property
     def targets(self) -> Targets:
-        """What `y` is: `Labels()` of classes, `Values()` of numbers."""
+        """The kind of `y`: `Labels()` of classes, `Values()` of numbers."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes; `()` where `y` are values, and tasks have no way."""
+        """The names of the classes; `()` where `y` holds values."""
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """What no two parts may share: the classes, or the tasks; `()` of functions."""
+        """The classes or tasks, of which no two parts share any; `()` of functions."""
 
     def sampler(
         self,
@@ -48,8 +48,8 @@ class Part(Protocol):
         seed: int = 0,
         unequal_shots: bool = False,
     ) -> Sampler:
-        """Makes what draws its episodes; the arguments are those of `episodes`.
+        """Makes the sampler of the part's episodes; see `tfmeta.data.episodes`.
 
         Raises:
-            ValueError: Where there are no such episodes.
+            ValueError: If the part has no such episodes.
         """

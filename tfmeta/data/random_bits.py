@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def random_bits(keys: tf.Tensor, count: int) -> tf.Tensor:
-    """Draws integers from all of int64's, a row for each key.
+    """Draws integers from the whole range of int64, a row for each key.
 
     A row is a function of its key alone, and its first entries do not depend on
     `count`.
@@ -24,6 +24,6 @@ def random_bits(keys: tf.Tensor, count: int) -> tf.Tensor:
             (count,), key, minval=None, maxval=None, dtype=tf.int64, alg="philox"
         )
 
-    # A row is too little work to share out, so one after the other is the fastest.
+    # A row is so little work that drawing one row after the other is the fastest.
     signature = tf.TensorSpec((count,), tf.int64)
     return tf.map_fn(row, keys, fn_output_signature=signature, parallel_iterations=1)

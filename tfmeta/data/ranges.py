@@ -22,7 +22,7 @@ def bounds(name: str, value: Any) -> tuple[int, int]:
         The lowest and the highest number.
 
     Raises:
-        ValueError: If it is neither, or below 1.
+        ValueError: If `value` is neither, or a number is below 1.
 
     Example:
         >>> bounds("shot", 5), bounds("shot", (1, 10))
@@ -50,20 +50,21 @@ def in_ranges(
     query: int | None,
     unequal_shots: bool = False,
 ) -> Sampler:
-    """Makes a sampler of the way and shot asked for.
+    """Makes a sampler whose way and shot may be ranges.
 
     Args:
-        largest: The sampler that draws the largest of the episodes.
+        largest: The sampler of episodes of the highest way and shot.
         way: The number of rows of an episode, or a range.
         shot: The number of support examples in a row, or a range.
-        query: The number of query examples in a row; None for all that is left.
+        query: The number of query examples in a row; None for all that are left.
         unequal_shots: Whether each row draws its own shot; see `VariableSampler`.
 
     Returns:
-        `largest` itself where nothing is a range.
+        `largest` itself if nothing is a range, else a `VariableSampler`.
 
     Raises:
-        ValueError: If no single query size or no range of shots is given.
+        ValueError: If `query` is None although way or shot is a range, or if
+            `unequal_shots` is set although shot is no range.
     """
     ways, shots = bounds("way", way), bounds("shot", shot)
     if unequal_shots and shots[0] == shots[1]:

@@ -1,4 +1,4 @@
-"""What draws episodes as rows, from which smaller ones can be cut."""
+"""The interface of samplers that draw episodes as rows, to cut smaller ones from."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tfmeta.data.sampler import Sampler
 class RowSampler(Sampler, Protocol):
     """Draws the largest episodes that may be needed, a row for each class.
 
-    A row lists the support examples of a class, then its queries; a function or a task
-    of values has one row. Smaller episodes are cut from these.
+    A row lists the support examples of a class, then its queries. A function or a task
+    of values has one row. Smaller episodes are cut from these rows.
     """
 
     @property
     def name(self) -> str:
-        """The part's name, from which the sizes' random keys are made."""
+        """The part's name, on which the random sizes of episodes depend."""
 
     @property
     def seed(self) -> int:
-        """The seed, from which the sizes' random keys are made."""
+        """The seed, on which the random sizes of episodes depend."""
 
     @property
     def way(self) -> int:
@@ -35,15 +35,15 @@ class RowSampler(Sampler, Protocol):
             indices: The episodes' numbers, int64 `(tasks,)`.
 
         Returns:
-            What stands for the examples, and their targets, each
-            `(tasks, way, shot + query, ...)`.
+            Entries that stand for the examples, such as example ids, and the targets of
+            the examples; each is `(tasks, way, shot + query, ...)`.
         """
 
     def examples(self, x: tf.Tensor) -> Any:
-        """The examples that entries of the first of the rows stand for.
+        """The examples that entries stand for.
 
         Args:
-            x: Entries, `(tasks, n, ...)`.
+            x: Entries that `rows` returned, `(tasks, n, ...)`.
 
         Returns:
             A nest of tensors, `(tasks, n, ...)`.

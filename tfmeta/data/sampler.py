@@ -1,4 +1,4 @@
-"""What draws batches of episodes."""
+"""The interface of samplers, which draw batches of episodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Sampler(Protocol):
 
     @property
     def static(self) -> bool:
-        """Whether the episodes of any batch can be stacked."""
+        """Whether all episodes of a batch have one size, and so can be stacked."""
 
     def batch(self, indices: tf.Tensor, number: tf.Tensor) -> Batch:
         """Draws episodes, in the graph.

@@ -1,4 +1,4 @@
-"""A data set as three class-disjoint splits."""
+"""A data set in three parts that share no class and no task."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Source(Generic[PartT]):
     """Three parts of one data set that share no class and no task.
 
     Meta-training, meta-validation and meta-test draw their episodes from different
-    classes, or for regression from different tasks; that none is in two splits is
-    checked by name here. A split may have none at all (a source that is only for
-    testing). Where tasks are functions, the three draw from one family, each from a
-    stream of its own.
+    classes, or for regression from different tasks. The constructor checks by name that
+    no class or task is in two parts. A part may have no class or task at all (in a
+    source that is only for testing). If tasks are functions, the three parts draw
+    different functions of one family.
 
     Args:
         name: The source's name, such as "glyphs" or "tfds:omniglot".
@@ -29,8 +29,8 @@ class Source(Generic[PartT]):
         test: The part for meta-test.
 
     Raises:
-        ValueError: Where a class or a task is in two splits, or the splits differ in
-            the shape or dtype of their examples or in what `y` is.
+        ValueError: If a class or a task is in two splits, or if the splits differ in
+            the shape or dtype of their examples, or in the kind of `y`.
 
     Example:
         >>> import numpy as np
@@ -82,12 +82,12 @@ class Source(Generic[PartT]):
                 owner[name] = field
 
     def identity(self) -> dict[str, dict[str, Any]]:
-        """What tells whether this is the data that a run was trained on.
+        """Digests by which a run recognises the data that it was trained on.
 
         Returns:
-            For each part `classes`, a digest of the names of its classes or tasks,
-            and `counts`, one of how many examples each has; the same for all
-            functions.
+            A dict for each part: `classes` is a digest of the names of the part's
+            classes or tasks, `counts` a digest of their numbers of examples. All
+            families of functions have the same digests.
         """
         return {
             part: {

@@ -25,8 +25,8 @@ class Split:
     `starts[c] .. starts[c] + counts[c] - 1`. Every class has at least one example.
 
     Args:
-        name: The split's name, "train", "val" or "test". It is part of what seeds the
-            episodes, so the three splits have different streams.
+        name: The split's name, "train", "val" or "test". The episodes depend on it, so
+            the three splits have different streams.
         x: `(examples, *example_shape)`; images stay uint8 `(examples, H, W, C)`. An
             example may be a nest: then `x` is a dict or a tuple of such arrays, all
             of one length.
@@ -70,12 +70,12 @@ class Split:
 
     @property
     def targets(self) -> Targets:
-        """Labels of classes."""
+        """The kind of `y`: labels of classes."""
         return Labels()
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """The classes."""
+        """The names of the classes."""
         return self.class_names
 
     @property
@@ -107,7 +107,7 @@ class Split:
         seed: int = 0,
         unequal_shots: bool = False,
     ) -> Sampler:
-        """Makes what draws its episodes; the arguments are those of `episodes`.
+        """Makes the sampler of the split's episodes; see `tfmeta.data.episodes`.
 
         Args:
             way: The number of classes of an episode, or a range.
@@ -115,7 +115,8 @@ class Split:
             query: The number of query examples of each class; None takes all that
                 the support leaves.
             seed: Another seed draws other episodes.
-            unequal_shots: Whether each class of an episode draws its own shot.
+            unequal_shots: Whether each class of an episode draws its own shot from the
+                range.
 
         Returns:
             The sampler.

@@ -20,13 +20,13 @@ from tfmeta.data.sampler import Range, Sampler
 class TaskSplit:
     """Examples with float targets, grouped by the task that each belongs to.
 
-    A task is a user, a patient, a device: whatever each has its own dependence of `y`
-    on `x`. An episode is one task: some of its examples are the support set, others
+    A task is a user, a patient or a device, for example: each has its own dependence of
+    `y` on `x`. An episode is one task: some of its examples are the support set, others
     the query set.
 
     Args:
-        name: The split's name, "train", "val" or "test". It is part of what seeds the
-            episodes, so the three splits have different streams.
+        name: The split's name, "train", "val" or "test". The episodes depend on it, so
+            the three splits have different streams.
         x: `(examples, *example_shape)`, or a dict or a tuple of such arrays.
         y: `(examples, ...)` float targets, kept as float32. `(examples,)` becomes
             `(examples, 1)`, so that it fits a net with one output.
@@ -76,17 +76,17 @@ class TaskSplit:
 
     @property
     def targets(self) -> Targets:
-        """Values."""
+        """The kind of `y`: values."""
         return Values()
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Tasks of values have no classes."""
+        """Empty, because tasks of values have no classes."""
         return ()
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """The tasks."""
+        """The names of the tasks."""
         return self.task_names
 
     @property
@@ -118,15 +118,15 @@ class TaskSplit:
         seed: int = 0,
         unequal_shots: bool = False,
     ) -> Sampler:
-        """Makes what draws its episodes; the arguments are those of `episodes`.
+        """Makes the sampler of the split's episodes; see `tfmeta.data.episodes`.
 
         Args:
-            way: None: a task of values has no classes.
+            way: Always None, because a task of values has no classes.
             shot: The number of support examples of a task, or a range.
             query: The number of query examples of a task; None takes all that the
                 support leaves.
             seed: Another seed draws other episodes.
-            unequal_shots: Whether each task draws its own shot.
+            unequal_shots: Whether each task draws its own shot from the range.
 
         Returns:
             The sampler.

@@ -1,4 +1,4 @@
-"""Episodes whose way and shot are drawn too."""
+"""Draws episodes whose way and shot are random."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tfmeta.data.sampler import Batch
 
 
 class VariableSampler:
-    """Cuts episodes of a way and shot drawn at random from larger ones.
+    """Cuts episodes of a random way and shot from larger episodes.
 
-    Way and shot are drawn once for a batch, from the batch's number, so that a batch
-    is rectangular. Its episodes are those of the largest way and shot, of which only
-    the first classes, and of each class only the first examples, are kept.
+    Way and shot are drawn once for a batch, from the batch's number, so that all
+    episodes of a batch have the same size. From an episode of the largest way and shot,
+    only the first classes are kept, and from each class only the first examples.
 
     With unequal shots every row of an episode (each class, or the one row of a
     function or a task) draws its own shot, from the episode's own number. Then support
@@ -67,7 +67,8 @@ class VariableSampler:
             number: The batch's number, a scalar integer.
 
         Returns:
-            Two scalar int32; what is no range is a Python integer.
+            The way and the shot, each a scalar int32, or a Python integer if it is no
+            range.
         """
         bits = random_bits(self._keys("sizes", tf.reshape(number, (1,))), 2)[0]
         return _within(self.way, bits[0]), _within(self.shot, bits[1])
@@ -111,7 +112,7 @@ class VariableSampler:
 
 
 def _within(ends: tuple[int, int], bits: tf.Tensor) -> Any:
-    """Draws numbers from a range, int32 of the shape of `bits`, which are int64's."""
+    """Draws int32 numbers from a range, one for each entry of the int64 `bits`."""
     low, high = ends
     if low == high:
         return low
@@ -132,7 +133,7 @@ def _packed(
     Args:
         rows: `(tasks, way, n, ...)`.
         chosen: `(tasks, way, n)` bool.
-        width: The length of the result; None takes the most that any task has.
+        width: The length of the result; None takes the largest number of any task.
 
     Returns:
         `(tasks, width, ...)`, zeros after the chosen entries, and their number,
@@ -147,7 +148,7 @@ def _packed(
 
 
 def _cleared(x: Any, counts: tf.Tensor) -> Any:
-    """Sets what comes after the first `counts` examples of each task to zero."""
+    """Sets all but the first `counts` examples of each task to zero."""
 
     def clear(leaf: tf.Tensor) -> tf.Tensor:
         real = tf.sequence_mask(counts, tf.shape(leaf)[1])

@@ -9,21 +9,21 @@ def without_replacement(bits: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
     """Chooses different numbers below a size, in random order.
 
     Every ordered choice is equally likely, up to a bias of `size / 2**64`. The work
-    depends on how many are chosen, not on the size. The first of the chosen do not
-    depend on how many follow them.
+    depends on how many numbers are chosen, not on the size. The first chosen numbers do
+    not depend on how many follow them.
 
     The method: entry `i` of the bits is reduced to a rank among the `size - i` numbers
-    that the entries before it leave (the digits of a Lehmer code). Going from the last
-    entry to the first, each rank becomes a number by making room for the entry: what
-    follows the entry and is not below it moves up by one.
+    that the entries before it leave (the digits of a Lehmer code). A loop from the last
+    entry to the first turns the ranks into numbers: each entry makes room for itself,
+    so the entries after it that are not below it move up by one.
 
     Args:
         bits: `(..., chosen)` int64, uniform over all int64 integers.
-        sizes: int64, how many numbers there are to choose from, of a shape that
-            broadcasts to `bits`. None is below `chosen`.
+        sizes: The number of numbers to choose from, int64 of a shape that broadcasts to
+            `bits`. Each size is at least `chosen`.
 
     Returns:
-        `(..., chosen)` int64 in `0..size-1`, all of a row different.
+        `(..., chosen)` int64 in `0..size-1`; the numbers of a row are all different.
 
     Example:
         >>> bits = tf.constant([[3, 0, 0, 0]], tf.int64)
@@ -43,11 +43,11 @@ def without_replacement(bits: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
 
 
 def all_others(chosen: tf.Tensor, count: int) -> tf.Tensor:
-    """The lowest of the numbers that were not chosen, in their order.
+    """The lowest numbers from 0 on that were not chosen, in increasing order.
 
     Args:
         chosen: `(tasks, rows, chosen)` int64, different within a row.
-        count: The number of others that are wanted.
+        count: The number of numbers to return in a row.
 
     Returns:
         `(tasks, rows, count)` int64.

@@ -1,4 +1,4 @@
-"""What any meta-learner must beat."""
+"""The learners without meta-training that any meta-learner must beat."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ _RATES = {"labels": 0.1, "values": 0.01}
 
 @renamed_arguments(metric="targets, such as tfmeta.Labels()")
 def baselines(model: Any, *, targets: Targets | None = None) -> list[Learner]:
-    """The learners without meta-training to print beside a result.
+    """The learners without meta-training to compare a learner with.
 
     Args:
-        model: A `MetaModel` or a `Learner`, the one compared.
-        targets: What the tasks' `y` are; None for the learner's own.
+        model: A `MetaModel` or a `Learner`, which is compared.
+        targets: The kind of the tasks' `y`; None for the learner's own kind.
 
     Returns:
-        `NearestNeighbour` on raw inputs, for labels; and the same net `FromScratch`
-        where the learner has one that fits: for values the net must answer by itself.
+        For labels, `NearestNeighbour` on raw inputs and `FromScratch` with the
+        learner's net, if the learner has one. For values, `FromScratch` alone, and only
+        if the learner answers with its net's outputs.
     """
     learner = as_learner(model)
     net, targets = learner.net, targets or learner.targets_for()
@@ -33,6 +34,6 @@ def baselines(model: Any, *, targets: Targets | None = None) -> list[Learner]:
     options: dict[str, Any] = {"inner_lr": _RATES[targets.name], "targets": targets}
     try:
         scratch = FromScratch(net, **options)
-    except ValueError:  # Dropout or foreign statistics: not by the support set's own.
+    except ValueError:  # "support" refuses Dropout and BatchNorm of stock Keras.
         scratch = FromScratch(net, normalisation="running", **options)
     return [*learners, scratch]

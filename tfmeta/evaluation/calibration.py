@@ -1,4 +1,4 @@
-"""Whether a learner's probabilities can be believed on frozen episodes."""
+"""Measures whether a learner's probabilities can be believed, on frozen episodes."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ def calibration(
     Args:
         model: A `MetaModel` or a `Learner` that classifies.
         split: The part to draw from, such as `data.test`.
-        temperature: What logits are divided by; see `fit_temperature`.
-        bins: Bins of confidence, of equal width.
-        **options: Which episodes, as for `query_logits`: `way`, `shot`, ...
+        temperature: The number that logits are divided by; see `fit_temperature`.
+        bins: The number of bins of confidence, which have equal widths.
+        **options: The options of `query_logits`, which choose the episodes: `way`,
+            `shot`, ...
 
     Returns:
-        The `Calibration`: `ece`, `nll`, `table`.
+        The `Calibration`, with `ece`, `nll` and `table`.
 
     Raises:
         ValueError: If the episodes have float targets, or cannot be served.
@@ -48,18 +49,20 @@ def calibration(
 
 
 def fit_temperature(model: Any, split: Part, **options: Any) -> float:
-    """The one number that logits are best divided by, for the likeliest true classes.
+    """Finds the temperature that makes the true classes likeliest.
 
-    It changes no answer, only how sure it is. It holds for the way, shot and steps it
-    was fitted with.
+    Logits are divided by the temperature. This changes no answer, only how sure an
+    answer is. The temperature is valid for the way, shot and steps of the episodes.
 
     Args:
         model: A `MetaModel` or a `Learner` that classifies.
-        split: Classes it was not trained on and will not be judged on: `data.val`.
-        **options: Which episodes, as for `query_logits`: `way`, `shot`, ...
+        split: A part that is used neither to train nor to judge the learner:
+            `data.val`.
+        **options: The options of `query_logits`, which choose the episodes: `way`,
+            `shot`, ...
 
     Returns:
-        The temperature: above 1 for a learner that is too sure.
+        The temperature, which is above 1 for a learner that is too sure.
 
     Raises:
         ValueError: If the episodes have float targets, or cannot be served.
@@ -79,21 +82,21 @@ def query_logits(
     steps: int | None = None,
     episodes_file: str | os.PathLike[str] | None = None,
 ) -> LabelledLogits:
-    """A learner's logits for every query of frozen episodes, those of `evaluate`.
+    """A learner's logits for all queries of the episodes that `evaluate` scores.
 
     Args:
         model: A `MetaModel` or a `Learner` that classifies.
         split: The part to draw from.
-        way: Classes in an episode.
-        shot: Support examples per class.
-        query: Queries per class; None for all that are left.
+        way: The number of classes in an episode.
+        shot: The number of support examples per class.
+        query: The number of queries per class; None for all that are left.
         episodes: The number of episodes.
-        seed: Another seed, other episodes.
+        seed: The seed of the episodes; another seed draws other episodes.
         steps: The number of inner steps; None for the learner's own number.
-        episodes_file: As for `evaluate`.
+        episodes_file: A file of episodes, as for `evaluate`.
 
     Returns:
-        The logits and the true classes, episode after episode.
+        The logits and the true labels of all queries, episode after episode.
 
     Raises:
         ValueError: If the episodes have float targets, or cannot be served.

@@ -1,4 +1,4 @@
-"""The metric of a learner over frozen episodes."""
+"""Scores a learner on frozen episodes."""
 
 from __future__ import annotations
 
@@ -29,33 +29,34 @@ def evaluate(
     scorer: Scorer | None = None,
     episodes_file: str | os.PathLike[str] | None = None,
 ) -> Result:
-    """Scores a learner on frozen episodes: the same for every learner and run.
+    """Scores a learner on frozen episodes, the same for every learner and run.
 
-    Episode i is a function of the split, the seed and i alone. Way and shot need not
-    be those of training. An episode's scores are the metrics of its queries; the
-    primary one is the accuracy of labels, and the mean squared error of values.
+    Episode number i is a function of the split, the seed and i alone. Way and shot may
+    differ from those of training. An episode's scores are the metrics of its queries.
+    The primary metric is the accuracy for labels, the mean squared error for values.
 
     Args:
         model: A `MetaModel` or a `Learner`.
         split: The part to draw from, such as `data.test`.
-        way: Classes in an episode; left out where tasks have no classes.
-        shot: Support examples per class.
-        query: Queries per class; None for all that are left.
+        way: The number of classes in an episode; None where tasks have no classes.
+        shot: The number of support examples per class.
+        query: The number of queries per class; None for all that are left.
         episodes: The number of episodes.
-        seed: Another seed, other episodes.
-        steps: The number of inner steps; None for the learner's own outside training.
-        curve: Whether to score after every inner step too, where there are any.
+        seed: The seed of the episodes; another seed draws other episodes.
+        steps: The number of inner steps; None for the learner's own number outside
+            training.
+        curve: Whether to score after every inner step too, if the learner takes any.
         scorer: A `Scorer` of the same learner to use again, so that repeated
-            evaluations (as in validation) compile once.
-        episodes_file: A file of `tfmeta.data.save_episodes`, in place of way, shot,
-            query, episodes and seed: those are the file's.
+            evaluations (as in validation) compile once. Its `steps` and `curve` count.
+        episodes_file: A file that `tfmeta.data.save_episodes` wrote. Its episodes take
+            the place of `way`, `shot`, `query`, `episodes` and `seed`.
 
     Returns:
         The `Result`, with the score of each episode.
 
     Raises:
-        ValueError: If the learner or the split cannot serve that way or shot, or the
-            scorer is another learner's.
+        ValueError: If the learner or the split cannot serve that way or shot, or if
+            `scorer` belongs to another learner.
     """
     learner = as_learner(model)
     start = time.perf_counter()

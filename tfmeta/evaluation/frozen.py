@@ -1,4 +1,4 @@
-"""The frozen episodes on which learners are judged."""
+"""The frozen episodes, the same for every learner, on which learners are judged."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class Frozen(NamedTuple):
     """Episodes that are the same for every learner and every run.
 
     Attributes:
-        stream: Batches of them, as `tfmeta.data.episodes` yields.
-        way: Classes in an episode; None for regression.
-        shot: Support examples per class.
-        query: Queries per class; None where an episode takes all that is left.
-        seed: The seed they are drawn by; None where they come from a file.
+        stream: Batches of the episodes, as `tfmeta.data.episodes` yields them.
+        way: The number of classes in an episode; None for regression.
+        shot: The number of support examples per class.
+        query: The number of queries per class; None where an episode takes all that are
+            left.
+        seed: The seed that the episodes are drawn by; None if they come from a file.
     """
 
     stream: tf.data.Dataset
@@ -36,7 +37,7 @@ class Frozen(NamedTuple):
     seed: int | None
 
     def targets_for(self, learner: Learner) -> Targets:
-        """What `y` is, to a learner that is scored on them."""
+        """The kind of the episodes' `y` for a learner that is scored on them."""
         return learner.targets_for(self.stream.element_spec[1])
 
 
@@ -51,14 +52,14 @@ def episodes_for(
     seed: int,
     episodes_file: str | os.PathLike[str] | None,
 ) -> Frozen:
-    """The episodes asked for, drawn or read; the arguments are those of `evaluate`.
+    """Draws or reads episodes; the arguments are those of `evaluate`.
 
     Returns:
-        The episodes, and of what size they are.
+        The episodes, with their size.
 
     Raises:
-        ValueError: If the learner or the split cannot serve them, or both or neither
-            of a shot and a file are given.
+        ValueError: If the learner or the split cannot serve the episodes, or if not
+            exactly one of `shot` and `episodes_file` is given.
     """
     _check_targets(learner, split)
     if episodes_file is None:
@@ -97,19 +98,19 @@ def frozen(
     """Batches of episodes that are the same for every learner and every run.
 
     Args:
-        learner: The learner that shall be scored, to see whether it can serve them.
+        learner: The learner to score, which must be able to serve the way.
         split: The part to draw from, such as `data.test`.
-        way: Classes in an episode; None for regression.
-        shot: Support examples per class.
-        query: Queries per class; None for all that are left.
+        way: The number of classes in an episode; None for regression.
+        shot: The number of support examples per class.
+        query: The number of queries per class; None for all that are left.
         episodes: The number of episodes.
-        seed: Another seed, other episodes.
+        seed: The seed of the episodes; another seed draws other episodes.
 
     Returns:
         The dataset of `tfmeta.data.episodes`.
 
     Raises:
-        ValueError: If the learner or the split cannot serve them.
+        ValueError: If the learner or the split cannot serve the episodes.
     """
     _check_way(learner, way)
     if episodes < 1:
@@ -126,7 +127,7 @@ def frozen(
 
 
 def _from_file(path: str | os.PathLike[str], split: Any) -> Frozen:
-    """Reads episodes, and their sizes off the first of them."""
+    """Reads episodes from a file; the first batch tells their way, shot and query."""
     if not split.class_names:
         raise ValueError(
             f"A file holds episodes of classes, but the tasks of split {split.name!r} "
@@ -151,7 +152,7 @@ def _check_targets(learner: Learner, split: Part) -> None:
     if learner.targets is None:
         return
     both = (learner.targets, split.targets)
-    # Targets of a kind of one's own are not compared.
+    # Targets of a user's own class are not compared.
     if {type(targets) for targets in both} == {Labels, Values}:
         raise ValueError(
             f"{type(learner).__name__} learns {both[0].name}, but the tasks of split "
@@ -161,17 +162,20 @@ def _check_targets(learner: Learner, split: Part) -> None:
 
 
 class Digest:
-    """A short text that tells episodes from any others, however they are batched."""
+    """A short text that differs between any two lists of episodes.
+
+    The text depends on the episodes and their order, not on how they are batched.
+    """
 
     def __init__(self) -> None:
         self._content = hashlib.blake2b(digest_size=16)
 
     def add(self, x: dict[str, Nest], y: Tensor) -> None:
-        """Takes in a batch.
+        """Adds the episodes of a batch.
 
         Args:
             x: The inputs of the batch.
-            y: The labels or targets of its queries.
+            y: The labels or targets of the batch's queries.
         """
         tensors = [x["support_x"], x["support_y"], x["query_x"], y]
         arrays: list[Any] = [tensor.numpy() for tensor in tf.nest.flatten(tensors)]
@@ -181,5 +185,5 @@ class Digest:
                 self._content.update(np.ascontiguousarray(array).data)
 
     def text(self) -> str:
-        """The hash of all that was taken in."""
+        """The hash of all episodes that were added."""
         return self._content.hexdigest()

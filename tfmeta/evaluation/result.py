@@ -1,4 +1,4 @@
-"""What an evaluation found."""
+"""The result of an evaluation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HIGHER_IS_BETTER = {t.metric: t.higher_is_better for t in (Labels, Values)}
 
 @dataclass(frozen=True)
 class Result:
-    """A metric over frozen episodes, and what is needed to measure it again.
+    """The scores of a learner on frozen episodes, with the settings that made them.
 
     Attributes:
         learner: The learner's class name.
@@ -26,18 +26,21 @@ class Result:
             squared error in target units squared.
         scores: `(episodes,)`, the primary metric of each episode.
         split: The class split it was measured on, such as "test".
-        way: Classes in an episode; None for regression.
-        shot: Support examples per class.
-        query: Queries per class; None where an episode took all that was left.
-        seed: Of the episodes; None where they came from a file.
-        normalisation: The mode of the learner's net; "task" is transductive.
-        steps: Inner steps, for learners that take any.
-        seconds: How long it took.
-        curve: `(steps + 1, episodes)`, the metric after each inner step, or None.
-        drawn: A digest of the episodes' content: equal where two results are of the
-            same data and episodes.
-        metrics: For each metric by name `(episodes,)`; see `tfmeta.Labels` and
-            `tfmeta.Values`.
+        way: The number of classes in an episode; None for regression.
+        shot: The number of support examples per class.
+        query: The number of queries per class; None if an episode took all that were
+            left.
+        seed: The seed of the episodes; None if they came from a file.
+        normalisation: The normalisation mode in use, see `Learner.mode`; "task" is
+            transductive.
+        steps: The number of inner steps; None for a learner that takes none.
+        seconds: The time that the evaluation took, in seconds.
+        curve: The primary metric before the first inner step and after each,
+            `(steps + 1, episodes)`, or None.
+        drawn: A digest of the episodes' content. Two results of the same episodes have
+            the same digest.
+        metrics: The scores `(episodes,)` of every metric, by the metric's name; see
+            `tfmeta.Labels` and `tfmeta.Values`.
     """
 
     learner: str
@@ -62,12 +65,12 @@ class Result:
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether more of the primary metric is better."""
+        """Whether a higher value of the primary metric is better."""
         return _HIGHER_IS_BETTER.get(self.metric, True)
 
     @property
     def mean(self) -> float:
-        """The mean over episodes."""
+        """The mean of the primary metric over episodes."""
         return float(np.mean(self.scores))
 
     @property
@@ -76,12 +79,12 @@ class Result:
         return half_width(self.scores)
 
     def summary(self) -> dict[str, Any]:
-        """All but the single scores, as plain numbers for JSON.
+        """The result without the scores of single episodes, as plain numbers for JSON.
 
         Returns:
-            The attributes, `mean`, `ci95`, `episodes`, `curve` as a list of the mean
-            and the interval after each step, and `metrics` as the mean and the interval
-            of each.
+            A dict of the attributes, with `mean`, `ci95` and `episodes`. `curve` is a
+            list with the mean and the `ci95` after each step; `metrics` has the mean
+            and the `ci95` of each metric.
         """
         curve = None
         if self.curve is not None:
@@ -126,10 +129,11 @@ def read_result(path: str | os.PathLike[str]) -> Result:
         path: The run's folder, or a JSON file with a `Result.record`.
 
     Returns:
-        The result; without the curve of single episodes, which is not kept.
+        The result; its `curve` is None, because the record has no curve of single
+        episodes.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there is no file, or the file holds no result.
     """
     file = Path(path)
     if file.is_dir():
@@ -158,7 +162,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
 
 
 def _array(scores: list[float | None]) -> np.ndarray:
-    """Scores as JSON has them, where what is no number is null."""
+    """Turns scores of a JSON file, in which null stands for NaN, into an array."""
     return np.array([math.nan if s is None else s for s in scores])
 
 
@@ -168,10 +172,10 @@ def half_width(scores: np.ndarray) -> float:
     `std` is the sample standard deviation, with n - 1 in its divisor.
 
     Args:
-        scores: `(n,)`. Of a single score nothing can be said: NaN.
+        scores: `(n,)` scores.
 
     Returns:
-        Half the width of the 95 % confidence interval.
+        Half the width of the 95 % confidence interval; NaN if n is below 2.
     """
     if len(scores) < 2:
         return math.nan

@@ -16,8 +16,8 @@ class Scorer:
 
     Args:
         learner: The learner to score.
-        steps: The number of inner steps; None for the learner's own.
-        curve: Whether to score after every inner step too, where there are any.
+        steps: The number of inner steps; None for the learner's own number.
+        curve: Whether to score after every inner step too, if the learner takes any.
     """
 
     def __init__(
@@ -39,15 +39,16 @@ class Scorer:
         """The scores of a batch.
 
         Args:
-            x: A Keras example of episodes, see `tfmeta.core.Batch`.
+            x: The inputs of a batch of episodes, see `tfmeta.core.Batch.read`.
             y: `(tasks, queries)` labels, or `(tasks, queries, ...)` float targets.
 
         Returns:
-            For each metric of the targets `(1, tasks)`; or `(steps + 1, tasks)` with
-            the curve, the last row being the score after all steps.
+            The float32 scores by the name of the metric, `(1, tasks)` each. With the
+            curve they are `(steps + 1, tasks)`, and the last row has the scores after
+            all steps.
 
         Raises:
-            ValueError: If targets are not shaped as the learner's predictions.
+            ValueError: If float targets do not have the shape of the predictions.
         """
         return self._score(x, y)
 
@@ -55,7 +56,7 @@ class Scorer:
         """The logits or values for a batch's queries.
 
         Args:
-            x: As in a call.
+            x: The inputs of a batch of episodes, see `tfmeta.core.Batch.read`.
 
         Returns:
             `(tasks, queries, ...)`.
@@ -98,7 +99,7 @@ class Scorer:
 
 
 def _mapped(function: Any, nest: Nest) -> dict[str, Tensor]:
-    """Maps a function to float32 scalars by name over the leading axis."""
+    """Maps a function that returns float32 scalars by name over the leading axis."""
     first = tf.nest.map_structure(lambda t: t[0], nest)
     names = tf.function(function, autograph=False).get_concrete_function(
         tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), first)

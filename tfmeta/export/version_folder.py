@@ -25,7 +25,8 @@ class VersionFolder:
         path: The version folder. It is final when the `with` block of `writing` ends.
 
     Raises:
-        ValueError: If the version exists already, or its number is below 1.
+        ValueError: If the version exists already, its number is below 1, or the path is
+            not a local folder.
     """
 
     def __init__(self, path: str | os.PathLike[str]):

@@ -109,8 +109,8 @@ def made_rule(
     if not made.takes_step:
         raise ValueError(
             f"{type(made).__name__} changes gradients and takes no step. Put a rule "
-            f"that does after it: tfmeta.inner.chain({type(made).__name__}(...), "
-            "tfmeta.inner.GradientDescent(...))."
+            "that takes steps after it: tfmeta.inner.chain("
+            f"{type(made).__name__}(...), tfmeta.inner.GradientDescent(...))."
         )
     return made
 

@@ -112,7 +112,7 @@ class Body:
         if len(outputs) > 1 or not outputs[0].shape.rank:
             raise ValueError(
                 f"The net {self.net.name!r} must have one output, (examples, "
-                f"features), for what is asked of it. Received: {self.outputs}."
+                f"features), or one called 'mean'. Received: {self.outputs}."
             )
         return outputs[0].shape[-1]
 

@@ -56,11 +56,11 @@ class Descent:
         variables = body.net.trainable_variables
         self._adapts = [True] * len(variables) if adapts is None else list(adapts)
         parts = split_net(body.net, self._adapts)
-        self._fixed, self._moving = (
+        self._fixed, self._adapting = (
             body if net is body.net else net and body.part(net, place)
             for place, net in enumerate(parts)
         )
-        self.bodies = [part for part in (self._fixed, self._moving) if part]
+        self.bodies = [part for part in (self._fixed, self._adapting) if part]
         adapting = [v for v, a in zip(variables, self._adapts, strict=True) if a]
         self._variables = adapting
         shapes = [tuple(v.shape) for v in adapting] + head.shapes(body.features)
@@ -133,8 +133,8 @@ class Descent:
         states = dict(zip(self.bodies, adapted["states"], strict=True))
         if self._fixed is not None:
             x = self._fixed.query(x, states[self._fixed], options)
-        if self._moving is not None:
-            x = self._moving.query(x, states[self._moving], options, weights)
+        if self._adapting is not None:
+            x = self._adapting.query(x, states[self._adapting], options, weights)
         return self._predictions(x, head, adapted.get("present"))
 
     def displacement(self, adapted: Nest) -> dict[int, Tensor]:
@@ -161,8 +161,8 @@ class Descent:
             states.append(state)
         weights = [tf.convert_to_tensor(v.value) for v in self._variables]
         z = x
-        if self._moving is not None and self.head.made:
-            z, _ = self._moving.support(x, options, self._split(weights)[0])
+        if self._adapting is not None and self.head.made:
+            z, _ = self._adapting.support(x, options, self._split(weights)[0])
         present = None
         if self.head.made and not isinstance(targets, Labels):
             raise ValueError(
@@ -191,9 +191,9 @@ class Descent:
             if size is not None:
                 seen = minibatch(support, order, index, size)
             z = seen.x
-            if self._moving is not None:
+            if self._adapting is not None:
                 of_step = options.fold("inner step", index)
-                z, _ = self._moving.support(z, of_step, weights)
+                z, _ = self._adapting.support(z, of_step, weights)
             predictions = self._predictions(z, head, task["present"])
             return task["targets"].loss(predictions, seen.y)
 
@@ -209,10 +209,10 @@ class Descent:
         The statistics are those of the support set under the adapted weights.
         """
         states = list(task["states"])
-        if self._moving is not None:
+        if self._adapting is not None:
             weights, _ = self._split(params)
             x = task["support"].x
-            states.append(self._moving.state_of(x, options, weights))
+            states.append(self._adapting.state_of(x, options, weights))
         adapted = {"params": params, "states": states}
         present = task["present"]
         return adapted if present is None else {**adapted, "present": present}
@@ -220,7 +220,7 @@ class Descent:
     def _split(self, params: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Splits `params` into all weights of the adapting part, and a made head's."""
         count = len(self._variables)
-        if self._moving is None:
+        if self._adapting is None:
             return [], list(params)
         adapted = {
             id(v): p for v, p in zip(self._variables, params[:count], strict=True)
@@ -229,7 +229,7 @@ class Descent:
         # hold the weight twice.
         weights = [
             adapted[id(v)] if id(v) in adapted else tf.convert_to_tensor(v.value)
-            for v in self._moving.net.trainable_variables
+            for v in self._adapting.net.trainable_variables
         ]
         return weights, list(params[count:])
 

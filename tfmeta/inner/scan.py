@@ -155,8 +155,8 @@ class _NoChanges(keras.StatelessScope):
         """
         raise ValueError(
             "A step of a scan is repeated, so it must change no variable. Received: a "
-            f"change of {update[0].path}. Hand what changes on in the carry, and call "
-            "layers that keep a state (Dropout, BatchNorm) through a Body."
+            f"change of {update[0].path}. Pass what changes through the carry, and "
+            "call layers that keep a state (Dropout, BatchNorm) through a Body."
         )
 
     def get_current_value(self, variable: keras.Variable) -> Tensor | None:

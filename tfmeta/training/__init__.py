@@ -1,4 +1,4 @@
-"""Floor 7: the Keras model, the trainer and what it keeps."""
+"""Floor 7: the Keras model that meta-trains a learner, the trainer, run folders."""
 
 from tfmeta.training.meta_model import MetaModel, TaskSums
 from tfmeta.training.pretrain import ExampleStream, PretrainModel, pretrain

@@ -1,4 +1,4 @@
-"""What must hold of a batch before anything is learned from it."""
+"""Checks of a batch before a learner learns from it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tfmeta.learners import Learner
 
 
 def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
-    """Refuses labels that no answer can have.
+    """Refuses labels that the learner's answers cannot have; values always pass.
 
     Args:
-        x: The inputs of a batch, with values.
-        y: The labels of its queries.
-        learner: The learner that shall learn from it.
+        x: The inputs of a batch, as eager tensors.
+        y: The labels or values of the batch's queries.
+        learner: The learner that shall learn from the batch.
 
     Raises:
         ValueError: If a label is out of range, or a query has a class that its support
@@ -34,11 +34,11 @@ def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
             asked = asked[: int(counts.query.y[task])]
         most = learner.max_way
         if known.min() < 0 or (most is not None and known.max() >= most):
+            below = "" if most is None else f" and below {most}, the net's outputs"
             raise ValueError(
-                f"Labels must be in 0..{'' if most is None else most - 1}, as many as "
-                f"the net's head has outputs. Received: labels {known.min()} to "
-                f"{known.max()} in the support set of task {task}. Number the classes "
-                "of each task from 0, or give the net a larger head, or none."
+                f"Labels must be at least 0{below}. Received: labels {known.min()} to "
+                f"{known.max()} in the support set of task {task}. Number the "
+                "classes of each task from 0, or use a net of more outputs."
             )
         missing = sorted(set(asked.tolist()) - set(known.tolist()))
         if missing:

@@ -1,4 +1,4 @@
-"""What one process of several does for all: lock, config, reports, checkpoints."""
+"""The work that one process does for all: lock, config, reports and checkpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Groups = dict[str, list[keras.Variable]]
 
 
 class Worker:
-    """A process that keeps nothing: it trains, and another one tells of it."""
+    """A process that trains and keeps nothing: its methods write and read no files."""
 
     @contextmanager
     def at_work(self, flags: dict[str, Any], source: Source) -> Iterator[None]:
@@ -26,11 +26,11 @@ class Worker:
         yield
 
     def restore(self, groups: Groups) -> dict[str, Any] | None:
-        """Reads a checkpoint into variables; None where there is none."""
+        """Reads a checkpoint into variables; returns its state, or None without one."""
         return None
 
     def task_map(self, flags: dict[str, Any]) -> str | None:
-        """The way through the tasks that the run chose when it began, or None."""
+        """The task map that the run chose when it began, or None."""
         return None
 
     @contextmanager
@@ -48,24 +48,24 @@ class Worker:
         return "This process keeps no checkpoints."
 
     def advance(self, step: int) -> None:
-        """Tells that one more step is done."""
+        """Tells the reporters that one more step is done."""
 
     def report(self, step: int, row: dict[str, Any]) -> None:
-        """Tells the numbers since the last report, or of a validation."""
+        """Hands the reporters the numbers since the last report, or of a validation."""
 
     def picture(self, step: int, name: str, png: bytes) -> None:
-        """Shows a picture of a validation."""
+        """Hands the reporters a picture of a validation."""
 
     def stopping(self, reason: str) -> None:
-        """Tells that the run was asked to stop."""
+        """Tells the reporters that the run was asked to stop."""
 
 
 class Chief(Worker):
-    """The process that keeps a run.
+    """The process that keeps a run: it writes and reads the run's folder.
 
     Args:
         run: The run's folder.
-        reporters: More places to report to than the folder's own files.
+        reporters: Reporters beside those of the folder's own files.
     """
 
     def __init__(self, run: RunFolder, reporters: Sequence[Reporter] = ()):
@@ -81,8 +81,8 @@ class Chief(Worker):
         """Refuses other flags or data than the run's; makes and locks its folder.
 
         Raises:
-            ValueError: If the folder holds a run of other flags, data or episodes, or
-                one that another process trains.
+            ValueError: If the folder holds a run of other flags, data or episodes, or a
+                run that another process trains.
         """
         self.run.check_flags(flags)
         self.run.check_data(source, to_train=True)
@@ -97,7 +97,7 @@ class Chief(Worker):
         return load_checkpoint(self.run.last, groups)
 
     def task_map(self, flags: dict[str, Any]) -> str | None:
-        """Reads it from the run's config."""
+        """Reads the task map from the run's config."""
         return self.run.task_map(flags)
 
     @contextmanager
@@ -117,7 +117,7 @@ class Chief(Worker):
         save_checkpoint(self.run.best if best else self.run.last, groups, state)
 
     def last_checkpoint(self) -> str:
-        """Names the file, if there is one."""
+        """Names the file of the last checkpoint, if there is one."""
         if self.run.last.exists():
             return f"The last good checkpoint is {self.run.last}."
         return "No checkpoint was written yet."

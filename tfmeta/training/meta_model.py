@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfmeta import keras_internals
@@ -14,6 +15,7 @@ from tfmeta.core import (
     Labels,
     Options,
     Targets,
+    Values,
     keys,
     map_tasks,
     padded,
@@ -27,15 +29,14 @@ from tfmeta.training.task_map_choice import AUTO, choose_task_map
 
 
 class TaskSums(NamedTuple):
-    """What a batch of tasks adds to an outer step.
+    """The sums over a batch of tasks that an outer step needs.
 
     Attributes:
         gradients: The sum of the tasks' meta-gradients, a tensor for each of the
             learner's trainable variables.
         statistics: The sum of the tasks' new moving statistics, a tensor for each of
-            the learner's `statistics`; none where the mode keeps none.
-        count: The number of tasks, a scalar int32. Tasks weigh alike, whatever the
-            number of their queries.
+            the learner's `statistics`; an empty list where the mode keeps none.
+        count: The number of tasks, a scalar int32. All tasks have the same weight.
     """
 
     gradients: list[Tensor]
@@ -47,22 +48,22 @@ class TaskSums(NamedTuple):
 class MetaModel(keras.Model):
     """Maps a learner over batches of tasks and meta-trains it.
 
-    One training step adapts to each task, takes its meta-gradient, averages over
-    tasks and hands the mean to the outer optimizer, all in one compiled graph. It
-    works with `compile`, `fit`, `evaluate`, `predict` and Keras callbacks, on the
-    datasets of `tfmeta.data.episodes`.
+    A training step adapts to each task, takes the task's meta-gradient, averages the
+    meta-gradients over tasks and hands the mean to the outer optimizer, all in one
+    graph. The model works with `compile`, `fit`, `evaluate`, `predict` and Keras
+    callbacks, on the datasets of `tfmeta.data.episodes`.
 
     Args:
-        learner: The method.
-        task_map: How a step goes through its tasks, see `tfmeta.core.map_tasks`; or
-            "auto", which times the ways once, on the first batch, and keeps the
-            fastest. It is "loop" where tasks differ in size, and where a net has random
-            layers, which would draw other masks when compiled.
+        learner: The learner to meta-train.
+        task_map: The strategy that maps a step over tasks, see `tfmeta.core.map_tasks`.
+            "auto" times all on the first batch and keeps the fastest. It keeps "loop"
+            if tasks differ in size, or if a net has random layers, which draw other
+            masks when compiled.
         seed: The seed of all that is random inside a training step, such as dropout.
         **kwargs: For `keras.Model`, such as `name`.
 
     Raises:
-        ValueError: If `learner` is no learner or `task_map` has no such name.
+        ValueError: If `learner` is no learner or there is no such `task_map`.
     """
 
     def __init__(
@@ -87,12 +88,12 @@ class MetaModel(keras.Model):
 
     @property
     def trained(self) -> list[keras.Variable]:
-        """What the outer optimizer moves."""
+        """The variables that the outer optimizer moves."""
         return self.learner.trainable_variables
 
     @property
     def kept(self) -> dict[str, list[keras.Variable]]:
-        """What a checkpoint holds, the optimizer's part aside, by group."""
+        """The variables that a checkpoint holds beside the optimizer's, by group."""
         return {"learner": self.learner.variables}
 
     def compile(
@@ -105,8 +106,8 @@ class MetaModel(keras.Model):
     ) -> None:
         """Sets the outer optimizer and the metrics of the queries' predictions.
 
-        The loss is the learner's own. Whole-step XLA is off: `task_map` says what is
-        compiled.
+        The loss is the learner's own. XLA does not compile the whole step, only the
+        work of one task, if `task_map` is "compiled".
 
         Args:
             optimizer: A Keras optimizer or its name.
@@ -144,12 +145,11 @@ class MetaModel(keras.Model):
         """Adapts to each task's support set and answers its queries.
 
         Args:
-            inputs: `support_x`, `support_y`, `query_x`, each `(tasks, examples, ...)`;
-                where tasks differ in size, also `support_count` and `query_count`.
+            inputs: The inputs of a batch of episodes, see `tfmeta.core.Batch.read`.
             training: Ignored: the learner answers as it does when served.
 
         Returns:
-            Logits `(tasks, queries, way)`, or values; zeros for padding.
+            Logits `(tasks, queries, way)` or values; zeros for padded queries.
         """
         return self.learner.answer(inputs)
 
@@ -159,12 +159,12 @@ class MetaModel(keras.Model):
         """The losses, the predictions and the sums of a batch of tasks.
 
         Args:
-            x: The inputs of a batch, as `tfmeta.data.episodes` yields.
-            y: The labels or targets of its queries.
+            x: The inputs of a batch, as `tfmeta.data.episodes` yields them.
+            y: The labels or targets of the batch's queries.
 
         Returns:
-            The losses `(tasks,)`; the predictions `(tasks, queries, ...)`, zeros for
-            padding; and the sums over tasks with their number.
+            The losses `(tasks,)`, the predictions `(tasks, queries, ...)` (zeros for
+            padded queries), and the `TaskSums`.
         """
         batch = Batch.read(x, y)
         calls = tf.cast(keras_internals.calls(self.optimizer), tf.int64)
@@ -215,13 +215,14 @@ class MetaModel(keras.Model):
         return losses, predictions, TaskSums(gradients, statistics, batch.num_tasks)
 
     def meta_step(self, data: Any) -> dict[str, Tensor]:
-        """One outer step on a batch of tasks.
+        """Takes one outer step on a batch of tasks.
 
         Args:
-            data: `(x, y)` as `tfmeta.data.episodes` yields.
+            data: A batch `(x, y)` of `tfmeta.data.episodes`.
 
         Returns:
-            `task_losses` `(tasks,)`, `gradient_norm`, and the running metrics.
+            A dict with `task_losses` `(tasks,)`, `gradient_norm`, a scalar, and the
+            running metrics.
         """
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         losses, predictions, sums = self.meta_gradients(x, y)
@@ -237,17 +238,17 @@ class MetaModel(keras.Model):
         return {**logs, "gradient_norm": norm, "task_losses": losses}
 
     def step(self, data: Any) -> dict[str, Tensor]:
-        """One outer step, as `Trainer` wants it; see `meta_step`."""
+        """Takes one outer step; `Trainer` calls this method. See `meta_step`."""
         return self.meta_step(data)
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
-        """One outer step, as `fit` wants it; see `meta_step`."""
+        """Takes one outer step; `fit` calls this method. See `meta_step`."""
         logs = self.meta_step(data)
         logs.pop("task_losses")
         return logs
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
-        """Scores a batch without learning from it; `loss` is the tasks' mean."""
+        """Scores a batch without learning from it; `loss` is the mean over tasks."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         predictions, targets = self(x), self.learner.targets_for(y)
         counts = x.get("query_count")
@@ -262,12 +263,12 @@ class MetaModel(keras.Model):
         return self._query_metrics(x, y, predictions)
 
     def fit(self, x: Any = None, **kwargs: Any) -> keras.callbacks.History:
-        """Meta-trains; as `keras.Model.fit`, on a dataset of episodes.
+        """Meta-trains on a dataset of episodes; see `keras.Model.fit`.
 
-        The first `y` says what the learner's targets are, if it was not told.
+        If the learner's `targets` are None, the dtype of the first `y` decides them.
 
         Args:
-            x: What `tfmeta.data.episodes` returned.
+            x: The dataset that `tfmeta.data.episodes` returned.
             **kwargs: For `keras.Model.fit`: `steps_per_epoch`, `epochs`,
                 `validation_data`, `callbacks`, ...
 
@@ -283,7 +284,7 @@ class MetaModel(keras.Model):
         return super().fit(x, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
-        """Scores batches of episodes; as `keras.Model.evaluate`."""
+        """Scores batches of episodes; see `keras.Model.evaluate`."""
         self._find_targets_in(x, y)
         return super().evaluate(x, y, **kwargs)
 
@@ -294,7 +295,7 @@ class MetaModel(keras.Model):
             self.find_targets(y)
 
     def find_targets(self, y: Any) -> None:
-        """Settles what the learner's targets are, if it was not told.
+        """Sets the learner's `targets` from the dtype of `y`, if they are None.
 
         Args:
             y: Labels or targets, or their `tf.TensorSpec`.
@@ -306,15 +307,15 @@ class MetaModel(keras.Model):
             self.compile(self.optimizer, **self._compile_options)
 
     def choose_task_map(self, data: Any) -> str:
-        """Times the task maps on one batch, if it is "auto", and keeps the fastest.
+        """Times the task maps on one batch, if `task_map` is "auto"; keeps the fastest.
 
         Nothing is learned from the batch.
 
         Args:
-            data: What `tfmeta.data.episodes` returned, or a batch `(x, y)` of it.
+            data: The dataset of `tfmeta.data.episodes`, or a batch `(x, y)` of it.
 
         Returns:
-            The choice, which is now `task_map`.
+            The choice, which is also the new `task_map`.
         """
         if self.task_map == AUTO:
             self.task_map = choose_task_map(self, data)
@@ -323,22 +324,21 @@ class MetaModel(keras.Model):
     def adapt(self, support_x: Any, support_y: Any) -> Any:
         """Learns one task from plain arrays.
 
-        The first `support_y` says what the learner's targets are, if it was not told:
-        floats are values, all else are labels.
+        If the learner's `targets` are None, the first `support_y` decides them: floats
+        are values, all others are labels.
 
         Args:
             support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
-            support_y: `(examples,)` class names or numbers, any of them; or values
+            support_y: `(examples,)` names or whole numbers of classes; or values
                 `(examples, ...)`.
 
         Returns:
-            An `AdaptedClassifier` that answers with those names, or an
-            `AdaptedRegressor`.
+            An `AdaptedClassifier` or an `AdaptedRegressor`.
 
         Raises:
             ValueError: If the arrays do not fit each other or the learner.
         """
-        targets = self.learner.targets or _targets_of_array(support_y)
+        targets = self.learner.targets or _told_by(support_y)
         kind = AdaptedClassifier if isinstance(targets, Labels) else AdaptedRegressor
         before, self.learner.targets = self.learner.targets, targets
         try:
@@ -365,7 +365,7 @@ class MetaModel(keras.Model):
     def _query_metrics(
         self, x: dict[str, Nest], y: Tensor, predictions: Nest
     ) -> dict[str, Tensor]:
-        """The running metrics, updated by real queries."""
+        """The running metrics, updated by the queries that are no padding."""
         predictions = self.learner.targets_for(y).point(predictions)
         if "query_count" in x:
             real = tf.sequence_mask(x["query_count"], tf.shape(y)[1])
@@ -391,12 +391,9 @@ def _divided(sums: list[Tensor], count: Tensor) -> list[Tensor]:
     return [total / tf.cast(count, total.dtype) for total in sums]
 
 
-def _targets_of_array(y: Any) -> Targets:
-    """Values of an array of floats, else labels."""
-    dtype = getattr(y, "dtype", None)
-    if dtype is None:
-        flat = tf.nest.flatten(y)
-        floats = bool(flat) and all(isinstance(each, float) for each in flat)
-        return targets_of(tf.TensorSpec(None, tf.float32 if floats else tf.int32))
-    floats = getattr(dtype, "is_floating", False) or getattr(dtype, "kind", "") == "f"
-    return targets_of(tf.TensorSpec(None, tf.float32 if floats else tf.int32))
+def _told_by(y: Any) -> Targets:
+    """What an array or a list holds: values if they are floats, else labels."""
+    try:
+        return Values() if np.asarray(y).dtype.kind == "f" else Labels()
+    except ValueError:  # No array at all: whoever reads it says so.
+        return Labels()

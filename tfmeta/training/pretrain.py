@@ -20,24 +20,26 @@ from tfmeta.learners import FineTune, Learner
 @renamed_arguments(count="examples")
 @dataclass(frozen=True)
 class ExampleStream:
-    """Single examples in place of episodes, for `Trainer`.
+    """The size of a stream of single examples, on which `Trainer` can train.
 
     Attributes:
-        examples: Examples in a step.
+        examples: The number of examples in a step.
     """
 
     examples: int
 
     @property
     def per_step(self) -> int:
-        """What the number of the next draw grows by in a step: its examples."""
+        """The number of draws in a step, which are its examples."""
         return self.examples
 
     def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
-        """Refuses steps without examples; what a learner cannot serve, its validation.
+        """Refuses steps without examples; the arguments are those of `Stream.check`.
+
+        Whether the learner fits the tasks is checked by the validation's `Stream`.
 
         Raises:
-            ValueError: If so.
+            ValueError: If `examples` is below 1.
         """
         if self.examples < 1:
             raise ValueError(
@@ -47,7 +49,7 @@ class ExampleStream:
     def episodes(
         self, part: Any, *, seed: int, start: int = 0, augment: Any = None
     ) -> tf.data.Dataset:
-        """The batches of `examples` examples from example `start` on, without end."""
+        """An endless dataset of batches of examples, from example number `start` on."""
         return examples(
             part,
             batch_size=self.examples,
@@ -60,10 +62,10 @@ class ExampleStream:
 class PretrainModel(keras.Model):
     """Trains the net of a learner on all tasks as if they were one.
 
-    For labels it puts a linear layer of as many outputs as there are classes on the
-    net. The layer is left behind: `learner` has the net alone. For values the net's
-    own outputs learn them. It goes through `fit` on `tfmeta.data.examples`, and
-    through `tfmeta.training.Trainer`.
+    For labels the model puts a linear layer with one output for each class on the net.
+    This layer is dropped in the end: `learner` has only the net. For values the net's
+    own outputs learn the values. Train the model by `fit` on `tfmeta.data.examples`, or
+    by `tfmeta.training.Trainer`.
 
     Args:
         learner: A learner around the net to train, such as `FineTune(net)`.
@@ -93,7 +95,7 @@ class PretrainModel(keras.Model):
 
     @property
     def trained(self) -> list[keras.Variable]:
-        """What the optimizer moves: the net's weights and the classifier's."""
+        """The variables that the optimizer moves: the net's and the classifier's."""
         return [
             *self.learner.net.trainable_variables,
             *self.classifier.trainable_variables,
@@ -101,14 +103,14 @@ class PretrainModel(keras.Model):
 
     @property
     def kept(self) -> dict[str, list[keras.Variable]]:
-        """What a checkpoint holds, the optimizer's part aside, by group."""
+        """The variables that a checkpoint holds beside the optimizer's, by group."""
         return {
             "learner": self.learner.variables,
             "classifier": self.classifier.variables,
         }
 
     def choose_task_map(self, data: Any) -> str:
-        """Has no choice; see `MetaModel.choose_task_map`."""
+        """Returns "loop", without a choice; see `MetaModel.choose_task_map`."""
         return self.task_map
 
     def compile(
@@ -127,17 +129,18 @@ class PretrainModel(keras.Model):
         return self.classifier(self.learner.net(inputs, training=training))
 
     def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs) -> Tensor:
-        """The targets' loss and the weights' regularisers; a Keras loss casts `y`."""
+        """The sum of the targets' loss and the weights' regularisers."""
         return tf.add_n([self.targets.loss(y_pred, y), *self.losses])
 
     def step(self, data: Any) -> dict[str, Tensor]:
-        """One step on a batch of examples.
+        """Takes one step on a batch of examples.
 
         Args:
-            data: `(x, y)` as `tfmeta.data.examples` yields.
+            data: A batch `(x, y)` of `tfmeta.data.examples`.
 
         Returns:
-            `task_losses` `(1,)`, the mean loss; `gradient_norm`; the running metrics.
+            A dict with `task_losses` `(1,)`, which is the mean loss, `gradient_norm`, a
+            scalar, and the running metrics.
         """
         x, y = data
         variables = self.trained
@@ -152,7 +155,7 @@ class PretrainModel(keras.Model):
         return {**logs, "gradient_norm": norm, "task_losses": loss[None]}
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
-        """One step, as `fit` wants it; see `step`."""
+        """Takes one step; `fit` calls this method. See `step`."""
         logs = self.step(data)
         logs.pop("task_losses")
         return logs
@@ -171,18 +174,17 @@ def pretrain(
 ) -> keras.callbacks.History:
     """Trains a net to tell all classes of a split apart, with plain `fit`.
 
-    Of tasks that have values it learns these, of all tasks alike.
-
-    `FineTune` and `LinearProbe` take the net afterwards: the baselines of transfer
-    learning that a meta-learner is compared with.
+    If the tasks have values, the net learns to predict the values of all tasks alike.
+    Then give the net to `FineTune` or `LinearProbe`, the baselines of transfer learning
+    that a meta-learner is compared with.
 
     Args:
         net: A built Keras net that embeds, `(examples, ...)` to
-            `(examples, features)`; for values, one whose outputs are values. It is
-            trained in place.
+            `(examples, features)`; for values, a net whose outputs are values. The net
+            is trained in place.
         split: The part whose examples are learned, such as `data.train`.
-        steps: Optimizer steps.
-        batch_size: Examples in a step.
+        steps: The number of optimizer steps.
+        batch_size: The number of examples in a step.
         optimizer: A Keras optimizer or its name.
         seed: The seed of the batches and of the classifier's first weights.
         augment: A Keras preprocessing layer of images, or None.

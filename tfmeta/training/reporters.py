@@ -1,4 +1,4 @@
-"""Where a run's numbers go: a JSON line, TensorBoard."""
+"""Reporters of a run's numbers: to a file of JSON lines, and to TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,25 +14,29 @@ Flags: TypeAlias = dict[str, Any] | None
 
 
 class Reporter:
-    """Whoever wants to hear of a run's progress; does nothing by itself."""
+    """Follows a run's progress: the trainer calls its methods, which do nothing here.
+
+    A subclass overrides the methods that it needs. `step` is always the number of outer
+    steps done so far.
+    """
 
     def start(self, step: int, steps: int, flags: Flags = None) -> None:
-        """Is told the steps already done, those to be done in all, and the flags."""
+        """The run begins or continues; `steps` is the number of steps in all."""
 
     def advance(self, step: int) -> None:
-        """Is told that one more step is done."""
+        """One more step is done."""
 
     def report(self, step: int, row: dict[str, Any]) -> None:
-        """Is given the numbers since the last report, or of a validation."""
+        """`row` holds the numbers since the last report, or those of a validation."""
 
     def picture(self, step: int, name: str, png: bytes) -> None:
-        """Is given a picture of a validation."""
+        """`png` is a picture of a validation."""
 
     def stopping(self, reason: str) -> None:
-        """Is told that the run was asked to stop, and will after this step."""
+        """The run was asked to stop, and will stop after this step."""
 
     def close(self) -> None:
-        """Is told that the run has ended or stops."""
+        """The run has ended or stopped."""
 
 
 class MetricsFile(Reporter):
@@ -74,9 +78,9 @@ class MetricsFile(Reporter):
 class TensorBoardScalars(Reporter):
     """Writes scalars, pictures and the run's flags for TensorBoard.
 
-    Every number of a report is a scalar; the flags are the hyper-parameters of its
-    HParams page. A continued run hides what the earlier one wrote beyond the
-    checkpoint.
+    Every number of a report is a scalar; the flags are the hyper-parameters of
+    TensorBoard's HParams page. When a run continues, TensorBoard hides what the earlier
+    process wrote after the checkpoint.
 
     Args:
         folder: TensorBoard's log folder.
@@ -87,13 +91,13 @@ class TensorBoardScalars(Reporter):
         self._writer: Any = None
 
     def start(self, step: int, steps: int, flags: Flags = None) -> None:
-        """Opens the writer; `step` is where the run continues."""
+        """Opens the writer; the run continues after step number `step`."""
         from tensorboard.compat.proto.event_pb2 import SessionLog
         from tensorboard.plugins.hparams import summary_v2 as hparams
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self._writer = EventFileWriter(str(self.folder))
-        # With a second of these TensorBoard forgets events from its step on.
+        # At a second START event, TensorBoard forgets the events from its step on.
         self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
         if step == 0:
             told = {k: v for k, v in (flags or {}).items() if v is not None}
@@ -107,7 +111,7 @@ class TensorBoardScalars(Reporter):
         """Writes the scalars."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        # Simple values: of these every reader of TensorBoard drops what is run again.
+        # Every TensorBoard reader drops repeated steps of simple values.
         summary = Summary()
         for name, value in row.items():
             if isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""What a run leaves on disk, and how it is found again."""
+"""The files that a run writes, and how they are read again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tfmeta.json_files import read_json, write_json
 from tfmeta.serving import stored_learner
 from tfmeta.training.meta_model import MetaModel
 
-# What may differ between a run and its continuation.
+# The flags that may differ between a run and its continuation.
 MAY_CHANGE = (
     "checkpoint_every",
     "data_dir",
@@ -28,7 +28,8 @@ MAY_CHANGE = (
     "seeds",
     "steps",
 )
-# Changes when the same seed draws other episodes, masks or first weights.
+# The number of the draws' version. A change of the code that makes the same seed draw
+# other episodes, masks or first weights must change this number.
 DRAWS = 1
 _PACKAGES = ("tfmeta", "tensorflow", "keras", "numpy")
 
@@ -36,9 +37,9 @@ _PACKAGES = ("tfmeta", "tensorflow", "keras", "numpy")
 class RunFolder:
     """The files of one training run.
 
-    `config.json` (flags, versions, the learner, the task map, digests that tell the
-    data's classes from others), `metrics.jsonl`,
-    `checkpoints/last.npz` and `best.npz`, `tensorboard/`, `results.json`.
+    `config.json` has the flags, the versions, the learner, the task map, and digests
+    by which other data are recognised. The other files are `metrics.jsonl`,
+    `checkpoints/last.npz`, `checkpoints/best.npz`, `tensorboard/` and `results.json`.
 
     Args:
         path: The folder; it is made if it does not exist.
@@ -58,7 +59,8 @@ class RunFolder:
         """Refuses a path where no folder can be made; makes nothing.
 
         Raises:
-            ValueError: If it lies below a file or in a folder that is not writable.
+            ValueError: If the path lies below a file, or in a folder that is not
+                writable.
         """
         place = self.path.absolute()
         while not place.exists():
@@ -74,7 +76,7 @@ class RunFolder:
         """Makes the folders and checks that they can be written.
 
         Raises:
-            ValueError: If they cannot.
+            ValueError: If the folders cannot be made or written.
         """
         try:
             self.last.parent.mkdir(parents=True, exist_ok=True)
@@ -89,9 +91,9 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from training in this folder; for `with`.
+        """Keeps other processes from training in this folder during a `with` block.
 
-        The lock goes with the process, however that ends.
+        The lock also ends when the process ends, in whatever way.
 
         Raises:
             ValueError: If another process trains here.
@@ -111,14 +113,15 @@ class RunFolder:
     def check_flags(self, flags: dict[str, Any]) -> None:
         """Refuses to go on with a run that was started with other flags.
 
-        A run that has no checkpoint yet has nothing to lose: it may start anew. Flags
-        that only one of the two knows are not compared.
+        A run without a checkpoint has nothing to lose, so it may start anew with other
+        flags. A flag that only the old or only the new start has is not compared.
 
         Args:
             flags: The flags of this start.
 
         Raises:
-            ValueError: If the folder holds a run of other flags; it names them.
+            ValueError: If the folder holds a run of other flags, which the error names,
+                or a run of a version of tfmeta that drew other episodes.
         """
         config = self._config() if self.last.exists() else {}
         if config and config.get("draws", 0) != DRAWS:
@@ -144,16 +147,17 @@ class RunFolder:
     def check_data(self, source: Source, *, to_train: bool = False) -> None:
         """Refuses data with other classes in its parts than the run began with.
 
-        Classes that moved from one part to another, as they may when a class comes or
-        goes, would be tested on after they were trained on.
+        When a class is added or removed, other classes may move from one part to
+        another. The run would then be tested on classes that it was trained on.
 
         Args:
-            source: The data as it is now.
-            to_train: Whether the run shall go on: then the numbers of examples must
-                be the same too.
+            source: The data of this start.
+            to_train: Whether the run shall go on. Then the numbers of examples must be
+                the same too.
 
         Raises:
-            ValueError: If so; it names the parts.
+            ValueError: If a part has other classes, or other numbers of examples; the
+                error names the part.
         """
         if not self.config_file.exists() or (to_train and not self.last.exists()):
             return
@@ -192,13 +196,13 @@ class RunFolder:
         )
 
     def task_map(self, flags: dict[str, Any]) -> str | None:
-        """The way through the tasks that the run chose when it began.
+        """The task map that the run chose when it began.
 
         Args:
             flags: The flags of this start.
 
         Returns:
-            The choice, or None where no run of these flags has begun.
+            "loop" or "compiled", or None if no run of these flags has begun.
         """
         if not self.config_file.exists():
             return None
@@ -213,16 +217,17 @@ class RunFolder:
         """Rebuilds the run's model with its trained weights.
 
         Args:
-            which: "best" (by validation; "last" where none was kept) or "last".
-            normalisation: Another mode than it was trained in, to compare; None for
-                its own.
+            which: "last" for the last checkpoint, or "best" for the best by validation.
+                "best" takes the last one if no best one was kept.
+            normalisation: A mode other than that of training, to compare; None for the
+                mode of training.
 
         Returns:
             The model, not compiled.
 
         Raises:
-            ValueError: If there is no run or no checkpoint in the folder, or the run
-                kept no averages for `normalisation`.
+            ValueError: If there is no run or no checkpoint in the folder, or if
+                `normalisation` is "running" and training kept no moving averages.
         """
         checkpoint = self.best if which == "best" and self.best.exists() else self.last
         if not self.config_file.exists() or not checkpoint.exists():

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as a wish to stop, not a sudden end."""
+"""Turns SIGTERM and Ctrl-C into a wish to stop, instead of a sudden end."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any
 class StopSignals:
     """Notes SIGTERM and SIGINT while its `with` block runs.
 
-    A second signal raises KeyboardInterrupt, for those who cannot wait. Outside the
-    main thread, where Python delivers no signals, it notes none.
+    `received` is the name of the first signal, or None. A second signal raises
+    KeyboardInterrupt, for users who cannot wait. Outside the main thread, where Python
+    delivers no signals, nothing is noted.
 
     Args:
-        tell: Called with the name of the first signal, when it comes.
+        tell: A function that is called with the name of the first signal.
     """
 
     def __init__(self, tell: Callable[[str], None]):
@@ -25,7 +26,7 @@ class StopSignals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignals:
-        """Begins to take the signals."""
+        """Begins to handle the signals."""
         self.received = None
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -33,7 +34,7 @@ class StopSignals:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Gives the signals back to whoever had them before."""
+        """Restores the handlers that the signals had before."""
         while self._before:
             signal.signal(*self._before.popitem())
 

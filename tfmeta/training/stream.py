@@ -1,4 +1,4 @@
-"""What episodes a model is trained or validated on."""
+"""The size of the episodes that a model is trained or validated on."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from tfmeta.learners import Learner
 @renamed_arguments(count="tasks")
 @dataclass(frozen=True)
 class Stream:
-    """The shape of a stream of episodes.
+    """The size of the episodes of a stream, and their number in a step.
 
     Attributes:
-        way: Classes in an episode, or a range; None where tasks have no classes.
-        shot: Support examples per class, or a range.
-        query: Queries per class.
-        tasks: Tasks in an outer step; of a validation, its episodes.
-        unequal_shots: Whether each class draws its own shot.
+        way: The number of classes in an episode, or a range; None where tasks have no
+            classes.
+        shot: The number of support examples per class, or a range.
+        query: The number of queries per class.
+        tasks: The number of tasks in an outer step; for validation, the number of
+            episodes in all.
+        unequal_shots: Whether each class draws its own shot from the range.
     """
 
     way: Range | None
@@ -35,19 +37,19 @@ class Stream:
 
     @property
     def per_step(self) -> int:
-        """What the number of the next draw grows by in a step: its tasks."""
+        """The number of draws in a step, which are its tasks."""
         return self.tasks
 
     def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
-        """Refuses episodes that there are not, or that the learner cannot serve.
+        """Refuses episodes that the part does not have or the learner cannot serve.
 
         Args:
-            part: The part they are drawn from.
-            learner: The learner that shall learn from them.
+            part: The part that the episodes are drawn from.
+            learner: The learner that shall learn from the episodes.
             seed: The seed of the episodes.
 
         Raises:
-            ValueError: If so; it says why.
+            ValueError: If the episodes are refused; the error says why.
         """
         if self.tasks < 1:
             raise ValueError(
@@ -61,7 +63,7 @@ class Stream:
         way = max(ways)
         if learner.max_way is not None and way > learner.max_way:
             raise ValueError(
-                f"way={way} on split {part.name!r} needs a head of as many outputs, "
+                f"way={way} on split {part.name!r} needs a head of {way} outputs, "
                 f"but the net has {learner.max_way}. Lower way, or use a net without a "
                 "head."
             )
@@ -69,7 +71,7 @@ class Stream:
     def episodes(
         self, part: Part, *, seed: int, start: int = 0, augment: Any = None
     ) -> tf.data.Dataset:
-        """The batches of `tasks` tasks, without end; see `tfmeta.data.episodes`."""
+        """An endless dataset of batches of tasks; see `tfmeta.data.episodes`."""
         return episodes(
             part,
             way=self.way,
@@ -83,11 +85,11 @@ class Stream:
         )
 
     def single(self) -> dict[str, Any]:
-        """Way, shot and query as `tfmeta.evaluate` takes them.
+        """Way, shot and query as the keyword arguments of `tfmeta.evaluate`.
 
         Raises:
-            ValueError: If one of them is a range: scores of different sizes have no
-                common mean.
+            ValueError: If one of the three is a range: scores of episodes of different
+                sizes have no common mean.
         """
         asked = {"way": self.way, "shot": self.shot, "query": self.query}
         for name, value in asked.items():
@@ -107,7 +109,7 @@ class Stream:
         )
 
     def _check_values(self, part: Part, learner: Learner) -> None:
-        """Finds out by a trial whether the learner takes float targets."""
+        """Tries one episode to find out whether the learner takes float targets."""
         zero = tf.zeros((1,), tf.int64)
         x, y = self._sampler(part, 0).batch(zero, zero[0])
         task = tf.nest.map_structure(lambda t: t[0], Episode.from_batch(x, y))

@@ -1,4 +1,4 @@
-"""Which way through a batch of tasks is the fastest."""
+"""Chooses the task map that is the fastest on a batch of tasks."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ _TIMED_STEPS = 3
 def choose_task_map(model: Any, data: Any) -> str:
     """Times the task maps on one batch.
 
-    A way that cannot be compiled for the model's learner is passed over. Where tasks
-    differ in size none is compiled, as that would be done anew for each size; nor is
-    a net with random layers, whose masks would depend on what was faster.
+    A strategy that XLA cannot compile for the model's learner is passed over. If tasks
+    differ in size, the answer is "loop", because "compiled" would compile anew for each
+    size. If a net has random layers, the answer is "loop" too, because the masks must
+    not depend on which strategy was faster.
 
     Args:
-        model: A `MetaModel`; its `task_map` is as before afterwards.
-        data: What `tfmeta.data.episodes` returned, or a batch `(x, y)` of it.
+        model: A `MetaModel`, whose `task_map` stays as it is.
+        data: The dataset that `tfmeta.data.episodes` returned, or a batch `(x, y)` of
+            it.
 
     Returns:
-        The name of the fastest.
+        The name of the fastest task map.
     """
     stream = isinstance(data, tf.data.Dataset)
     x = (data.element_spec if stream else data)[0]
@@ -57,6 +59,6 @@ def _seconds(model: Any, strategy: str, data: Any) -> float:
 
 
 def _of_one_size(x: dict[str, Any]) -> bool:
-    """Whether all tasks have one shape."""
+    """Whether all tasks have the same shape."""
     leaves = tf.nest.flatten(x)
     return "support_count" not in x and all(None not in t.shape[1:] for t in leaves)

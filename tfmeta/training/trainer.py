@@ -24,39 +24,40 @@ from tfmeta.training.stream import Stream
 from tfmeta.training.validation_pictures import validation_pictures
 
 VALIDATION_SEED = 0
-# Keras turns its sign when a callback first compares, in each process.
+# Keras changes the sign of this attribute anew in each process.
 _NOT_KEPT = ("min_delta",)
 
 
 class Trainer:
     """Meta-trains a compiled model in a run folder.
 
-    Every `validate_every` steps it scores frozen episodes of the validation part, by
-    the primary metric of its targets, and keeps the best weights;
-    every `checkpoint_every` steps, and when asked to stop by SIGTERM or Ctrl-C, it
-    writes down all that training depends on. Run again on the same folder it
-    continues, and reaches the same losses and weights, bit for bit, as if it had never
-    been stopped. `steps` may grow meanwhile.
+    Every `validate_every` steps the trainer scores frozen episodes of the validation
+    part by their primary metric, and keeps the best weights. Every `checkpoint_every`
+    steps, and when SIGTERM or Ctrl-C asks it to stop, it writes a checkpoint of all
+    that training depends on. A trainer on the same folder continues the run, and
+    reaches the same losses and weights, bit for bit, as a run that was never stopped.
+    `steps` may be larger when a run continues.
 
     Args:
         model: A compiled `MetaModel` or `PretrainModel`.
         source: The data that tasks are drawn from.
         run: The run's folder; None for a process that keeps nothing, such as one of
             several workers that is not the chief.
-        train: Training episodes, or examples.
-        validation: Validation episodes, of one way and shot.
-        steps: Outer steps in all.
+        train: The size of the training episodes, or of the batches of examples.
+        validation: The size of the validation episodes, of one way and shot.
+        steps: The number of outer steps in all.
         seed: The seed of the training episodes.
-        log_every: Steps between reports.
-        validate_every: Steps between validations.
-        checkpoint_every: Steps between checkpoints.
-        patience: Validations without a better one before it stops; None: never.
-        augment: Keras layers that change the training images, see
+        log_every: The number of steps between reports.
+        validate_every: The number of steps between validations.
+        checkpoint_every: The number of steps between checkpoints.
+        patience: The number of validations without a better score after which training
+            stops; None never stops early.
+        augment: A Keras layer that changes the training images, see
             `tfmeta.data.episodes`.
-        callbacks: Keras callbacks; an epoch is `validate_every` steps and ends with
-            its validation. Steps left over at the end are validated, but no epoch.
-            The numbers and words a callback keeps (best, patience, ...) continue.
-        reporters: More places to report to.
+        callbacks: Keras callbacks. An epoch is `validate_every` steps and ends with a
+            validation. Steps left over at the end are validated too, but end no epoch.
+            A callback's attributes that are numbers or text are in the checkpoints.
+        reporters: Reporters beside those of the folder's own files.
 
     Raises:
         ValueError: If a number is below one, the model is not compiled, or the data
@@ -124,17 +125,18 @@ class Trainer:
         """Trains to the last step, or until stopped.
 
         Args:
-            flags: What made this run; written to `config.json`.
+            flags: The flags that describe this run; they are written to `config.json`.
 
         Returns:
-            `step`, `new_steps` (those of this start; 0 if the run was over already),
-            `best` (validation accuracy, or error), `seconds` of training over all
-            starts, and `stopped`: None, "early", or the name of the signal.
+            A dict. `step` is the number of steps done, `new_steps` those of this start,
+            0 if the run was over already. `best` is the best validation score by the
+            primary metric, or None. `seconds` is the time of training over all starts.
+            `stopped` is None, "early", or the name of the signal.
 
         Raises:
-            FloatingPointError: If a loss or a gradient is not finite; it names the
-                step, the task and the last good checkpoint.
-            ValueError: If the folder holds a run of other flags or data, or one that
+            FloatingPointError: If a loss or a gradient is not finite; the error names
+                the step, the task and the last good checkpoint.
+            ValueError: If the folder holds a run of other flags or data, or a run that
                 another process trains.
         """
         flags = flags or {}
@@ -150,9 +152,9 @@ class Trainer:
         return self._summary("early" if early else self._signals.received)
 
     def _restore(self) -> dict[str, Any]:
-        """Reads the checkpoint, its metrics aside, and returns the rest of it."""
+        """Reads the checkpoint, but for the metrics' variables; returns its state."""
         groups = self._variables()
-        del groups["metrics"]  # Keras makes them with the first step.
+        del groups["metrics"]  # Keras makes these variables in the first step.
         state = self._chief.restore(groups)
         if state is not None:
             self._step, self._best = state["step"], state["best"]
@@ -206,7 +208,8 @@ class Trainer:
         batches: Iterator[Any],
         callbacks: keras.callbacks.CallbackList,
     ) -> None:
-        seconds, since = 0.0, self._step  # Of training alone, since the last report.
+        # Seconds of training since the last report, and the step of that report.
+        seconds, since = 0.0, self._step
         while self._step < self.steps and self._signals.received is None:
             start = time.perf_counter()
             logs = self._one_step(step_function, batches, callbacks)
@@ -242,7 +245,7 @@ class Trainer:
         return logs
 
     def _due(self, *periods: int) -> bool:
-        """Whether one of the periods ends with this step; all do with the last."""
+        """Whether one of the periods ends with this step; at the last step all end."""
         return self._step == self.steps or any(self._step % p == 0 for p in periods)
 
     def _report_training(self, logs: dict[str, Any], steps_per_s: float) -> None:
@@ -250,7 +253,8 @@ class Trainer:
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         row["tasks_per_s"] = round(steps_per_s * self.train.per_step, 2)
         row["seconds"] = round(self._trained_seconds, 2)
-        if self._step % self.log_every == 0:  # Else a longer run goes on from here.
+        # A last step within a period keeps the sums, for a run that continues longer.
+        if self._step % self.log_every == 0:
             self.model.reset_metrics()
         self._chief.report(self._step, row)
 
@@ -307,7 +311,7 @@ class Trainer:
         self._chief.save(self._variables(), state, best=best)
 
     def _check_finite(self, losses: np.ndarray, norm: Any) -> None:
-        """Stops before weights that are no numbers reach a checkpoint."""
+        """Raises before weights that are NaN or infinite reach a checkpoint."""
         bad = np.flatnonzero(~np.isfinite(losses))
         if bad.size:
             index = self._step * self.train.per_step + int(bad[0])
@@ -334,7 +338,7 @@ def _curve_row(result: Result) -> dict[str, float]:
 
 
 def _plain_values(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """A callback's own numbers and words (best, patience, rate, ...)."""
+    """A callback's attributes that are numbers or text (best, patience, ...)."""
     values = {}
     for name, value in vars(callback).items():
         if isinstance(value, np.generic):

@@ -19,17 +19,17 @@ _QUERIES = 6
 def validation_pictures(
     model: Any, part: Part, result: Result, *, seed: int
 ) -> dict[str, bytes]:
-    """Draws what can be drawn of a validation.
+    """Draws the pictures that fit a validation.
 
     Args:
         model: The model that was validated.
-        part: Its classes or functions.
-        result: What was measured.
-        seed: Of the validation's episodes.
+        part: The validation part, of classes or functions.
+        result: The result of the validation.
+        seed: The seed of the validation's episodes.
 
     Returns:
-        PNGs by name: `adaptation_curve` where there are inner steps; `episode` of
-        images; `functions` of functions.
+        PNGs by name: `adaptation_curve` if the learner takes inner steps, `episode` if
+        the examples are images, `functions` if the tasks are functions of one number.
     """
     pictures: dict[str, Callable[[io.BytesIO], None]] = {}
     if result.curve is not None:
