@@ -28,8 +28,11 @@ def maml() -> MAML:
 
 
 def test_labels_in_range_pass() -> None:
-    check_batch(*batch([[0, 2, 2], [1, 0, 2]], [[2, 0], [1, 1]]), maml())
-    check_batch(*batch([[0, 7]], [[7]]), ProtoNet(mlp(input_shape=(3,))))
+    # The check returns nothing; what it refuses it raises.
+    good = batch([[0, 2, 2], [1, 0, 2]], [[2, 0], [1, 1]])
+    assert check_batch(*good, maml()) is None
+    any_way = ProtoNet(mlp(input_shape=(3,)))
+    assert check_batch(*batch([[0, 7]], [[7]]), any_way) is None
 
 
 @pytest.mark.parametrize("wrong", [3, -1])
@@ -47,8 +50,12 @@ def test_queries_of_an_absent_class_are_refused() -> None:
 
 def test_padding_is_not_looked_at() -> None:
     x, y = batch([[1, 0]], [[1, 0]])
+    x["support_y"][0, 1] = 9
+    y[0, 1] = 9
+    with pytest.raises(ValueError, match="below 3"):
+        check_batch(x, y, maml())
     x |= {"support_count": np.int32([1]), "query_count": np.int32([1])}
-    check_batch(x, y, maml())
+    assert check_batch(x, y, maml()) is None
 
 
 def test_fit_refuses_its_first_batch() -> None:

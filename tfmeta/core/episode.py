@@ -116,6 +116,11 @@ class Batch(NamedTuple):
         return cls(episode, counts, x.get("episode"), x.get("task_x", ()))
 
     @property
+    def task_counts(self) -> Nest:
+        """The counts of `task`, a nest of None: descriptors have no padding."""
+        return tf.nest.map_structure(lambda _: None, self.task)
+
+    @property
     def num_tasks(self) -> Tensor:
         """The number of tasks, a scalar int32 tensor."""
         return tf.shape(self.episode.support.y)[0]

@@ -90,10 +90,7 @@ class Scorer:
 
             return _mapped(score, path), []
 
-        counts = None
-        if batch.counts is not None:
-            whole = tf.nest.map_structure(lambda _: None, batch.task)
-            counts = (batch.counts, whole)
+        counts = batch.counts and (batch.counts, batch.task_counts)
         scores, _ = map_tasks(one, (batch.episode, batch.task), counts=counts)
         return {name: tf.transpose(score) for name, score in scores.items()}
 

@@ -318,8 +318,8 @@ class Learner(Configured, keras.layers.Layer):
 
         counts = None
         if batch.counts is not None:
-            whole = tf.nest.map_structure(lambda _: None, batch.task)
-            counts = (batch.counts.support, batch.counts.query.x, whole)
+            sets = batch.counts
+            counts = (sets.support, sets.query.x, batch.task_counts)
         return map_tasks(one, (support, queries, batch.task), counts=counts)[0]
 
     def get_config(self) -> dict[str, Any]:

@@ -167,12 +167,6 @@ class MetaModel(keras.Model):
             padded queries), and the `TaskSums`.
         """
         batch = Batch.read(x, y)
-        calls = tf.cast(keras_internals.calls(self.optimizer), tf.int64)
-        numbers = batch.number
-        if numbers is None:
-            tasks = tf.cast(batch.num_tasks, tf.int64)
-            numbers = calls * tasks + tf.range(tasks)
-        task_keys = keys.key(self.seed, "task", numbers)
         variables = self.learner.variables
         shared = {
             "values": [tf.convert_to_tensor(v.value) for v in variables],
@@ -198,21 +192,24 @@ class MetaModel(keras.Model):
                 )
             return (loss, predictions), (gradients, outputs["statistics"])
 
-        counts = None
-        if batch.counts is not None:
-            counts = (
-                batch.counts,
-                None,
-                tf.nest.map_structure(lambda _: None, batch.task),
-            )
+        counts = batch.counts and (batch.counts, None, batch.task_counts)
         (losses, predictions), (gradients, statistics) = map_tasks(
             one,
-            (batch.episode, task_keys, batch.task),
+            (batch.episode, self._task_keys(batch), batch.task),
             shared=shared,
             strategy="loop" if self.task_map == AUTO else self.task_map,
             counts=counts,
         )
         return losses, predictions, TaskSums(gradients, statistics, batch.num_tasks)
+
+    def _task_keys(self, batch: Batch) -> Tensor:
+        """The random key of each task, by its episode's number, `(tasks, 2)` int64."""
+        numbers = batch.number
+        if numbers is None:
+            tasks = tf.cast(batch.num_tasks, tf.int64)
+            calls = tf.cast(keras_internals.calls(self.optimizer), tf.int64)
+            numbers = calls * tasks + tf.range(tasks)
+        return keys.key(self.seed, "task", numbers)
 
     def meta_step(self, data: Any) -> dict[str, Tensor]:
         """Takes one outer step on a batch of tasks.
