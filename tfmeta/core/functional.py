@@ -99,6 +99,7 @@ def call(
     x: Nest,
     *,
     training: bool,
+    layer_losses: list[Tensor] | None = None,
 ) -> tuple[Nest, list[Tensor]]:
     """Runs a net with given weights; its variables are neither read nor written.
 
@@ -108,6 +109,9 @@ def call(
         net_state: One tensor for each of `net.non_trainable_variables`.
         x: The net's input, `(examples, ...)`.
         training: The argument `training` of the net's layers.
+        layer_losses: The list to which the losses are added that the net's layers add
+            by `add_loss` or an activity regulariser, each a scalar; None drops them.
+            The regularisers of weights are not among them.
 
     Returns:
         The outputs `(examples, ...)`, and the state after the call. Gradients flow
@@ -116,7 +120,15 @@ def call(
     # The `call` of a subclassed model may lack the argument `training`.
     asked = inspect.signature(net.call).parameters
     told = {"training": training} if "training" in asked else {}
-    outputs, after = net.stateless_call(params, net_state, x, **told)
+    if layer_losses is None:
+        outputs, after = net.stateless_call(params, net_state, x, **told)
+        return outputs, list(after)
+    outputs, after, losses = net.stateless_call(
+        params, net_state, x, return_losses=True, **told
+    )
+    # Keras lists the weights' regularisers last.
+    regularised = sum(v.regularizer is not None for v in net.trainable_weights)
+    layer_losses.extend(losses[: len(losses) - regularised])
     return outputs, list(after)
 
 
@@ -188,7 +200,7 @@ def _described_inputs(net: keras.Model) -> Nest:
             return {name: walk(each) for name, each in shape.items()}
         if any(isinstance(each, list | tuple) for each in shape):
             return [walk(each) for each in shape]
-        return spec(shape, net.compute_dtype)
+        return spec(shape, net.variable_dtype)
 
     return walk(config["input_shape"])
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import tensorflow as tf
+
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.core.keys import fold
 
@@ -25,6 +27,11 @@ class Options:
             outside training.
         task: The task's descriptor, a nest of tensors (`task_x` of a batch); () where
             tasks have none.
+        layer_losses: Where a net's forward pass puts the losses that its layers add by
+            `add_loss` or an activity regulariser, see `collecting`; None drops them.
+        loss_scale: Scalar tensor by which a loss is multiplied before its gradients are
+            taken, so that half precision can hold them. Afterwards they are divided by
+            it. None for no scale.
     """
 
     training: bool = False
@@ -32,6 +39,8 @@ class Options:
     seed: Tensor | None = None
     outer_step: Tensor | None = None
     task: Nest = ()
+    layer_losses: list[Tensor] | None = None
+    loss_scale: Tensor | None = None
 
     def fold(self, purpose: str, number: Tensor | int = 0) -> Options:
         """The same options with another seed, for a further draw within the task.
@@ -44,3 +53,28 @@ class Options:
             New options.
         """
         return dataclasses.replace(self, seed=fold(self.seed, purpose, number))
+
+    def collecting(self) -> Options:
+        """The same options, with an empty list for the losses that layers add.
+
+        Whoever minimises a loss collects them in the same graph, and adds
+        `collected`.
+        """
+        return dataclasses.replace(self, layer_losses=[])
+
+    def dropping(self) -> Options:
+        """The same options, under which the losses that layers add are dropped."""
+        return dataclasses.replace(self, layer_losses=None)
+
+    def collected(self, loss: Tensor) -> Tensor:
+        """A loss plus the losses that layers have added since `collecting`.
+
+        Args:
+            loss: A scalar.
+
+        Returns:
+            A scalar of the same dtype.
+        """
+        for each in self.layer_losses or ():
+            loss += tf.cast(each, loss.dtype)
+        return loss

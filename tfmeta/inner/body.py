@@ -49,7 +49,8 @@ class Body:
         net: The net.
         mode: The mode in use, which is `NoStatistics` for a net without statistics.
         inputs: The net's inputs, a nest of `tf.TensorSpec` whose leading axes are None.
-        outputs: The net's outputs, a nest of `tf.TensorSpec`.
+        outputs: The outputs of `support` and `query`, a nest of `tf.TensorSpec`. Half
+            precision becomes float32.
         statistics: The net's moving statistics, a list of Keras variables.
         random: Whether the net has random layers such as Dropout.
         State: The type of the states that `support` returns.
@@ -75,7 +76,10 @@ class Body:
             )
         self.net, self.normalisation = net, normalisation
         self.place = place
-        self.inputs, self.outputs, self._moving = functional.traits(net)
+        self.inputs, outputs, self._moving = functional.traits(net)
+        self.outputs = tf.nest.map_structure(
+            lambda s: tf.TensorSpec(s.shape, at_least_float32(s.dtype)), outputs
+        )
         self._is_statistic = [
             moves and tf.as_dtype(v.dtype).is_floating
             for v, moves in zip(net.non_trainable_variables, self._moving, strict=True)
@@ -243,9 +247,41 @@ class Body:
             )
         ]
         values = functional.seeded(values, options.seed, self._moving)
-        z, after = functional.call(self.net, params, values, x, training=training)
+        z, after = functional.call(
+            self.net,
+            params,
+            values,
+            self._as_taken(x),
+            training=training,
+            layer_losses=options.layer_losses,
+        )
         kept = zip(after, self._is_statistic, strict=True)
+        z = tf.nest.map_structure(lambda t: tf.cast(t, at_least_float32(t.dtype)), z)
         return z, [v for v, wanted in kept if wanted]
+
+    def _as_taken(self, x: Nest) -> Nest:
+        """Casts examples to the dtypes that the net takes."""
+        leaves, specs = tf.nest.flatten(x), tf.nest.flatten(self.inputs)
+        if len(leaves) != len(specs):
+            raise ValueError(
+                f"The net {self.net.name!r} takes {len(specs)} tensors. Received: "
+                f"{len(leaves)}. Give examples of the structure {self.inputs}."
+            )
+        cast = [tf.cast(t, s.dtype) for t, s in zip(leaves, specs, strict=True)]
+        return tf.nest.pack_sequence_as(x, cast)
+
+
+def at_least_float32(dtype: tf.DType) -> tf.DType:
+    """The dtype for what is computed from half precision: heads, distances, losses.
+
+    Args:
+        dtype: Any dtype.
+
+    Returns:
+        float32 for a floating dtype of half precision, else the dtype itself.
+    """
+    half = dtype.is_floating and dtype.size < tf.float32.size
+    return tf.float32 if half else dtype
 
 
 def states_in(adapted: Nest) -> dict[type, State]:

@@ -12,7 +12,7 @@ from tfmeta.core.options import Options
 from tfmeta.core.targets import Labels, Targets
 from tfmeta.inner.adapt_only import split_net
 from tfmeta.inner.base import UpdateRule
-from tfmeta.inner.body import Body
+from tfmeta.inner.body import Body, at_least_float32
 from tfmeta.inner.gradient_step import gradient_step
 from tfmeta.inner.heads import Head
 from tfmeta.inner.minibatches import minibatch, spread_order
@@ -83,6 +83,7 @@ class Descent:
             keeps for the queries. For labels it also has `present`, `(way,)` bool:
             whether the support set has the class.
         """
+        options = options.dropping()  # Of these losses the steps collect their own.
         task = self._task(support, options, targets)
         step = self._step(task, options, steps)
         carry = (task["start"], self.rule.init(task["start"]))
@@ -93,6 +94,7 @@ class Descent:
         self, support: Examples, options: Options, targets: Targets, steps: int
     ) -> Nest:
         """The results of `adapt` after 0, 1, ... steps, stacked `(steps + 1, ...)`."""
+        options = options.dropping()
         task = self._task(support, options, targets)
         step = self._step(task, options, steps)
 
@@ -147,9 +149,16 @@ class Descent:
             A dict from the `id` of each adapted variable to its displacement.
         """
         return {
-            id(variable): tf.convert_to_tensor(variable.value) - after
-            for variable, after in zip(self._variables, adapted["params"], strict=False)
+            id(variable): before - after
+            for variable, before, after in zip(
+                self._variables, self._weights(), adapted["params"], strict=False
+            )
         }
+
+    def _weights(self) -> list[Tensor]:
+        """The adapting weights before the first step, in no less than float32."""
+        values = [tf.convert_to_tensor(v.value) for v in self._variables]
+        return [tf.cast(v, at_least_float32(v.dtype)) for v in values]
 
     def _task(
         self, support: Examples, options: Options, targets: Targets
@@ -159,7 +168,7 @@ class Descent:
         if self._fixed is not None:
             x, state = self._fixed.support(x, options)
             states.append(state)
-        weights = [tf.convert_to_tensor(v.value) for v in self._variables]
+        weights = self._weights()
         z = x
         if self._adapting is not None and self.head.made:
             z, _ = self._adapting.support(x, options, self._split(weights)[0])
@@ -191,11 +200,11 @@ class Descent:
             if size is not None:
                 seen = minibatch(support, order, index, size)
             z = seen.x
+            of_step = options.fold("inner step", index).collecting()
             if self._adapting is not None:
-                of_step = options.fold("inner step", index)
                 z, _ = self._adapting.support(z, of_step, weights)
             predictions = self._predictions(z, head, task["present"])
-            return task["targets"].loss(predictions, seen.y)
+            return of_step.collected(task["targets"].loss(predictions, seen.y))
 
         return gradient_step(
             objective, self.rule, steps=steps, first_order=self.first_order

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.core.renamed import refuse_renamed
@@ -59,5 +60,5 @@ class LearnedRates(UpdateRule):
         self, grads: list[Tensor], state: Nest, params: list[Tensor], step: Step
     ) -> tuple[list[Tensor], Nest]:
         """Takes one step; see `UpdateRule.update`."""
-        updates = [-r.value * g for r, g in zip(self.rates, grads, strict=True)]
-        return updates, state
+        rates = zip(self.rates, grads, strict=True)
+        return [-tf.cast(rate.value, g.dtype) * g for rate, g in rates], state

@@ -228,10 +228,12 @@ class Learner(Configured, keras.layers.Layer):
             options: The options of this call, with `training` set.
 
         Returns:
-            The mean loss over the queries, a scalar, and a dict. It has `predictions`,
-            and `statistics`, the new value of each of the learner's `statistics` (an
-            empty list where the mode keeps no moving averages).
+            The mean loss over the queries plus the losses that the net's layers add, a
+            scalar, and a dict. It has `predictions`, and `statistics`, the new value of
+            each of the learner's `statistics` (an empty list where the mode keeps no
+            moving averages).
         """
+        options = options.collecting()
         adapted = self.adapt(episode.support, options)
         return self.query_loss(adapted, episode.query, options)
 
@@ -246,10 +248,12 @@ class Learner(Configured, keras.layers.Layer):
             options: The options of this call, with `training` set.
 
         Returns:
-            What `loss` returns.
+            What `loss` returns. The losses that layers add are those that `options`
+            has collected.
         """
         predictions = self.predict(adapted, query.x, options)
         loss = self.targets_for(query.y).loss(predictions, query.y)
+        loss = options.collected(loss)
         statistics = self.new_statistics(adapted)
         return loss, {"predictions": predictions, "statistics": statistics}
 
@@ -286,10 +290,8 @@ class Learner(Configured, keras.layers.Layer):
         with tf.GradientTape() as tape:
             tape.watch(variables)
             loss, outputs = self.loss(episode, options)
-        gradients = tape.gradient(
-            loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        return loss, outputs, [tf.convert_to_tensor(g) for g in gradients]
+        gradients = scaled_gradients(tape, loss, variables, options.loss_scale)
+        return loss, outputs, gradients
 
     def answer(self, x: dict[str, Nest], *, steps: int | None = None) -> Nest:
         """Adapts to each task of a batch and answers its queries, as when served.
@@ -328,6 +330,33 @@ class Learner(Configured, keras.layers.Layer):
         if self.targets != self._first_targets:
             config["targets"] = keras.saving.serialize_keras_object(self.targets)
         return config
+
+
+def scaled_gradients(
+    tape: tf.GradientTape, loss: Tensor, variables: list[Tensor], scale: Tensor | None
+) -> list[Tensor]:
+    """The gradients of a loss that is multiplied by a scale on the way.
+
+    Args:
+        tape: The tape that has recorded the loss.
+        loss: A scalar.
+        variables: What to differentiate with respect to.
+        scale: The factor, see `tfmeta.Options.loss_scale`; None for 1.
+
+    Returns:
+        The gradient for each variable, divided by the scale, zeros where the loss does
+        not depend on it.
+    """
+    gradients = tape.gradient(
+        loss,
+        variables,
+        output_gradients=None if scale is None else tf.cast(scale, loss.dtype),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    gradients = [tf.convert_to_tensor(g) for g in gradients]
+    if scale is None:
+        return gradients
+    return [g / tf.cast(scale, g.dtype) for g in gradients]
 
 
 def as_learner(model: Any) -> Learner:

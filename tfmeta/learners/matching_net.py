@@ -72,7 +72,12 @@ class MatchingNet(Learner):
         self.reads, self.draw = reads, draw
         self.context: Any = None
         if full_context:
-            self.context = FullContext(self.body.features, reads=reads, draw=draw)
+            self.context = FullContext(
+                self.body.features,
+                reads=reads,
+                draw=draw,
+                dtype=self.body.outputs.dtype.name,
+            )
 
     @property
     def extends(self) -> bool:

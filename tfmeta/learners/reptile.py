@@ -39,7 +39,8 @@ class Reptile(GradientLearner):
         **kwargs: For `Learner`, such as `targets`.
 
     Raises:
-        ValueError: If a number is out of range, or the rule has variables to train.
+        ValueError: If a number is out of range, the rule has variables to train, or
+            the net regularises its weights.
 
     Reference:
         A. Nichol, J. Achiam, J. Schulman, "On First-Order Meta-Learning Algorithms",
@@ -82,6 +83,15 @@ class Reptile(GradientLearner):
                 "Reptile moves weights alone: it cannot train the variables of "
                 f"rule={type(self.rule).__name__}. Give a rule without any, such as "
                 "Adam."
+            )
+        regularised = [v.path for v in net.trainable_variables if v.regularizer]
+        if regularised:
+            raise ValueError(
+                "Reptile takes a net without regularisers of weights: it has no "
+                "gradient of a loss to which theirs could be added. Received: "
+                f"regularisers of {len(regularised)} weights, the first of "
+                f"{regularised[0]}. Leave them out, or give the outer optimizer a "
+                "weight_decay."
             )
 
     def meta_gradients(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,35 +13,26 @@ from tfmeta.core import (
     STRATEGIES,
     Batch,
     Labels,
-    Options,
     Targets,
     Values,
     keys,
     map_tasks,
-    padded,
     targets_of,
 )
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.learners import Learner
 from tfmeta.serving import AdaptedClassifier, AdaptedRegressor
+from tfmeta.training.arguments import as_metrics, check_compile, check_fit
 from tfmeta.training.batch_check import check_batch
+from tfmeta.training.outer_step import (
+    apply_scaled,
+    finite,
+    finite_step,
+    finite_steps,
+    loss_scale,
+)
 from tfmeta.training.task_map_choice import AUTO, choose_task_map
-
-
-class TaskSums(NamedTuple):
-    """The sums over a batch of tasks that an outer step needs.
-
-    Attributes:
-        gradients: The sum of the tasks' meta-gradients, a tensor for each of the
-            learner's trainable variables.
-        statistics: The sum of the tasks' new moving statistics, a tensor for each of
-            the learner's `statistics`; an empty list where the mode keeps none.
-        count: The number of tasks, a scalar int32. All tasks have the same weight.
-    """
-
-    gradients: list[Tensor]
-    statistics: list[Tensor]
-    count: Tensor
+from tfmeta.training.task_sums import TaskSums, sum_over_tasks
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -117,13 +108,10 @@ class MetaModel(keras.Model):
             **kwargs: For `keras.Model.compile`.
 
         Raises:
-            ValueError: If a loss is given, or the learner has nothing to train.
+            ValueError: If a loss or `jit_compile=True` is given, or the learner has
+                nothing to train.
         """
-        if kwargs.pop("loss", None) is not None:
-            raise ValueError(
-                "The loss is the learner's own, so compile takes none. Leave `loss` "
-                "out."
-            )
+        options = check_compile(kwargs, loss="the learner's own")
         if not self.learner.trainable_variables:
             raise ValueError(
                 f"{type(self.learner).__name__} has no weights to train. Evaluate it "
@@ -133,13 +121,26 @@ class MetaModel(keras.Model):
         self._default_metrics = None
         if metrics is None:
             self._default_metrics = self.learner.targets_for()
-            metrics = [self._default_metrics.metric]
+            metrics = self._default_metrics.metric
         super().compile(
             optimizer=optimizer,
-            metrics=list(metrics),
-            jit_compile=False,
-            **self._compile_options,
+            metrics=as_metrics(metrics),
+            run_eagerly=run_eagerly,
+            **options,
         )
+        if not self.optimizer.built:  # So that a saved model has all its variables.
+            self.optimizer.build(self.trained)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """The arguments of `compile` that `keras.models.load_model` needs."""
+        config = super().get_compile_config()
+        if config and self._default_metrics is not None:
+            config["metrics"] = None
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles the model as `get_compile_config` tells; Keras calls this method."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
     def call(self, inputs: dict[str, Nest], training: bool = False) -> Nest:
         """Adapts to each task's support set and answers its queries.
@@ -167,40 +168,14 @@ class MetaModel(keras.Model):
             padded queries), and the `TaskSums`.
         """
         batch = Batch.read(x, y)
-        variables = self.learner.variables
-        shared = {
-            "values": [tf.convert_to_tensor(v.value) for v in variables],
-            "outer_step": tf.convert_to_tensor(self.optimizer.iterations),
-        }
-        rows = tf.shape(y)[1]
-
-        def one(task: Nest, shared: Nest) -> tuple[Nest, Nest]:
-            episode, task_key, descriptor = task
-            options = Options(
-                training=True,
-                seed=keys.fold(task_key[0], "number", task_key[1]),
-                outer_step=shared["outer_step"],
-                task=descriptor,
-            )
-            bound = list(zip(variables, shared["values"], strict=True))
-            with keras.StatelessScope(state_mapping=bound):
-                loss, outputs, gradients = self.learner.meta_gradients(episode, options)
-            predictions = outputs["predictions"]
-            if batch.counts is not None:
-                predictions = tf.nest.map_structure(
-                    lambda p: padded(p, rows), predictions
-                )
-            return (loss, predictions), (gradients, outputs["statistics"])
-
-        counts = batch.counts and (batch.counts, None, batch.task_counts)
-        (losses, predictions), (gradients, statistics) = map_tasks(
-            one,
-            (batch.episode, self._task_keys(batch), batch.task),
-            shared=shared,
+        return sum_over_tasks(
+            self.learner,
+            batch,
+            task_keys=self._task_keys(batch),
+            outer_step=self.optimizer.iterations,
+            loss_scale=loss_scale(self.optimizer),
             strategy="loop" if self.task_map == AUTO else self.task_map,
-            counts=counts,
         )
-        return losses, predictions, TaskSums(gradients, statistics, batch.num_tasks)
 
     def _task_keys(self, batch: Batch) -> Tensor:
         """The random key of each task, by its episode's number, `(tasks, 2)` int64."""
@@ -223,16 +198,25 @@ class MetaModel(keras.Model):
         """
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         losses, predictions, sums = self.meta_gradients(x, y)
-        gradients = self._with_regularisers(_divided(sums.gradients, sums.count))
-        self.optimizer.apply(gradients, self.learner.trainable_variables)
-        if sums.statistics:
-            means = _divided(sums.statistics, sums.count)
-            for variable, value in zip(self.learner.statistics, means, strict=True):
-                variable.assign(value)
-        keras_internals.loss_tracker(self).update_state(losses)
-        logs = self._query_metrics(x, y, predictions)
+        gradients = self._with_regularisers(sums.mean(sums.gradients))
         norm = tf.linalg.global_norm(gradients)
+        scale = loss_scale(self.optimizer)
+        told = {"scale": scale, "numbers": x.get("episode")}
+        with finite_step(losses, norm, self.optimizer.iterations + 1, **told):
+            apply_scaled(self.optimizer, gradients, self.trained, scale, losses)
+            self._keep(sums.mean(sums.statistics), sound=scale is None)
+        keras_internals.loss_tracker(self).update_state(finite(losses, scale))
+        logs = self._query_metrics(x, y, predictions)
         return {**logs, "gradient_norm": norm, "task_losses": losses}
+
+    def _keep(self, means: list[Tensor], *, sound: bool) -> None:
+        """Assigns new moving statistics; unless `sound`, the finite ones alone."""
+        if not means:
+            return
+        for variable, mean in zip(self.learner.statistics, means, strict=True):
+            if not sound:
+                mean = tf.where(tf.math.is_finite(mean), mean, variable.value)
+            variable.assign(mean)
 
     def step(self, data: Any) -> dict[str, Tensor]:
         """Takes one outer step; `Trainer` calls this method. See `meta_step`."""
@@ -259,29 +243,41 @@ class MetaModel(keras.Model):
         keras_internals.loss_tracker(self).update_state(losses)
         return self._query_metrics(x, y, predictions)
 
-    def fit(self, x: Any = None, **kwargs: Any) -> keras.callbacks.History:
+    def fit(
+        self, x: Any = None, y: Any = None, **kwargs: Any
+    ) -> keras.callbacks.History:
         """Meta-trains on a dataset of episodes; see `keras.Model.fit`.
 
         If the learner's `targets` are None, the dtype of the first `y` decides them.
 
         Args:
-            x: The dataset that `tfmeta.data.episodes` returned.
+            x: The dataset that `tfmeta.data.episodes` returned, or the inputs of many
+                episodes.
+            y: The labels or values of the queries, if `x` is no dataset.
             **kwargs: For `keras.Model.fit`: `steps_per_epoch`, `epochs`,
                 `validation_data`, `callbacks`, ...
 
         Returns:
             The history.
+
+        Raises:
+            ValueError: If the data are no episodes, or do not fit the learner.
+            FloatingPointError: If a loss or a gradient is not finite; the error names
+                the step and the task.
         """
-        self._find_targets_in(x, kwargs.get("y"))
+        check_fit(x, y, kwargs)
+        self._find_targets_in(x, y)
         if isinstance(x, tf.data.Dataset):
             first_x, first_y, *_ = next(iter(x))
             check_batch(first_x, first_y, self.learner)
             self.choose_task_map(x)
         kwargs.setdefault("shuffle", False)
-        return super().fit(x, **kwargs)
+        with finite_steps():
+            return super().fit(x, y, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
         """Scores batches of episodes; see `keras.Model.evaluate`."""
+        check_fit(x, y, kwargs)
         self._find_targets_in(x, y)
         return super().evaluate(x, y, **kwargs)
 
@@ -364,28 +360,25 @@ class MetaModel(keras.Model):
     ) -> dict[str, Tensor]:
         """The running metrics, updated by the queries that are no padding."""
         predictions = self.learner.targets_for(y).point(predictions)
+        real = tf.ones(tf.shape(y)[:2], tf.bool)
         if "query_count" in x:
             real = tf.sequence_mask(x["query_count"], tf.shape(y)[1])
-            y, predictions = (tf.boolean_mask(t, real) for t in (y, predictions))
+        # Keras' metrics take a way that is not known beforehand in two axes only.
+        y, predictions = (tf.boolean_mask(t, real) for t in (y, predictions))
         return self.compute_metrics(x, y, predictions)
 
     def _with_regularisers(self, gradients: list[Tensor]) -> list[Tensor]:
         """Adds the gradients of the weights' regularisers, once a step."""
+        values = [v.value for v in self.trained]
         with tf.GradientTape() as tape:
-            penalties = self.learner.losses
+            penalties = [v.regularizer(v) for v in self.trained if v.regularizer]
             total = tf.add_n(penalties) if penalties else None
         if total is None:
             return gradients
         extra = tape.gradient(
-            total,
-            [v.value for v in self.learner.trainable_variables],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         return [g + e for g, e in zip(gradients, extra, strict=True)]
-
-
-def _divided(sums: list[Tensor], count: Tensor) -> list[Tensor]:
-    return [total / tf.cast(count, total.dtype) for total in sums]
 
 
 def _told_by(y: Any) -> Targets:

@@ -14,7 +14,17 @@ from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.data import Part
 from tfmeta.data.examples import examples
+from tfmeta.inner.body import at_least_float32
 from tfmeta.learners import FineTune, Learner
+from tfmeta.learners.base import scaled_gradients
+from tfmeta.training.arguments import as_metrics, check_compile
+from tfmeta.training.outer_step import (
+    apply_scaled,
+    finite,
+    finite_step,
+    finite_steps,
+    loss_scale,
+)
 
 
 @renamed_arguments(count="examples")
@@ -119,18 +129,19 @@ class PretrainModel(keras.Model):
         """Sets the optimizer and the metrics; the loss is that of the targets."""
         super().compile(
             optimizer=optimizer,
-            metrics=[self.targets.metric] if metrics is None else list(metrics),
-            jit_compile=False,
-            **kwargs,
+            metrics=as_metrics(self.targets.metric if metrics is None else metrics),
+            **check_compile(kwargs, loss="that of the targets"),
         )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Logits `(examples, classes)`, or values, of examples `(examples, ...)`."""
-        return self.classifier(self.learner.net(inputs, training=training))
+        outputs = self.classifier(self.learner.net(inputs, training=training))
+        return tf.cast(outputs, at_least_float32(outputs.dtype))
 
     def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs) -> Tensor:
-        """The sum of the targets' loss and the weights' regularisers."""
-        return tf.add_n([self.targets.loss(y_pred, y), *self.losses])
+        """The targets' loss plus all that layers and regularisers add."""
+        loss = self.targets.loss(y_pred, y)
+        return tf.add_n([loss, *(tf.cast(each, loss.dtype) for each in self.losses)])
 
     def step(self, data: Any) -> dict[str, Tensor]:
         """Takes one step on a batch of examples.
@@ -143,15 +154,17 @@ class PretrainModel(keras.Model):
             scalar, and the running metrics.
         """
         x, y = data
-        variables = self.trained
+        variables, scale = self.trained, loss_scale(self.optimizer)
         with tf.GradientTape() as tape:
             logits = self(x, training=True)
             loss = self.compute_loss(x, y, logits)
-        gradients = tape.gradient(loss, [v.value for v in variables])
-        self.optimizer.apply(gradients, variables)
-        keras_internals.loss_tracker(self).update_state(loss)
-        logs = self.compute_metrics(x, y, logits)
+        values = [v.value for v in variables]
+        gradients = scaled_gradients(tape, loss, values, scale)
         norm = tf.linalg.global_norm(gradients)
+        with finite_step(loss, norm, self.optimizer.iterations + 1, scale=scale):
+            apply_scaled(self.optimizer, gradients, variables, scale, loss)
+        keras_internals.loss_tracker(self).update_state(finite(loss[None], scale))
+        logs = self.compute_metrics(x, y, logits)
         return {**logs, "gradient_norm": norm, "task_losses": loss[None]}
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
@@ -214,4 +227,5 @@ def pretrain(
         )
     model.compile(optimizer)
     kwargs.setdefault("shuffle", False)
-    return model.fit(batches, steps_per_epoch=steps, epochs=1, **kwargs)
+    with finite_steps():
+        return model.fit(batches, steps_per_epoch=steps, epochs=1, **kwargs)

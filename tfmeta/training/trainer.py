@@ -14,8 +14,11 @@ import tensorflow as tf
 from tfmeta.data import Source
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.scorer import Scorer
+from tfmeta.training.averaged_weights import averaged_weights, keeps_averages
+from tfmeta.training.callback_state import callback_state, restore_callbacks
 from tfmeta.training.chief import Chief, Worker
 from tfmeta.training.meta_model import MetaModel
+from tfmeta.training.outer_step import finite_steps
 from tfmeta.training.pretrain import ExampleStream, PretrainModel
 from tfmeta.training.reporters import Reporter
 from tfmeta.training.run_folder import RunFolder
@@ -24,8 +27,7 @@ from tfmeta.training.stream import Stream
 from tfmeta.training.validation_pictures import validation_pictures
 
 VALIDATION_SEED = 0
-# Keras changes the sign of this attribute anew in each process.
-_NOT_KEPT = ("min_delta",)
+_NOT_AVERAGED = "not_averaged"  # The group of the weights that training goes on from.
 
 
 class Trainer:
@@ -56,7 +58,8 @@ class Trainer:
             `tfmeta.data.episodes`.
         callbacks: Keras callbacks. An epoch is `validate_every` steps and ends with a
             validation. Steps left over at the end are validated too, but end no epoch.
-            A callback's attributes that are numbers or text are in the checkpoints.
+            A callback's attributes that are numbers, text or lists of arrays are in the
+            checkpoints.
         reporters: Reporters beside those of the folder's own files.
 
     Raises:
@@ -157,6 +160,8 @@ class Trainer:
         del groups["metrics"]  # Keras makes these variables in the first step.
         state = self._chief.restore(groups)
         if state is not None:
+            if keeps_averages(self.model.optimizer):
+                self._chief.restore({_NOT_AVERAGED: self.model.trained})
             self._step, self._best = state["step"], state["best"]
             self._trained_seconds = state["seconds"]
         self._began = self._step
@@ -185,12 +190,12 @@ class Trainer:
         )
         self.model.stop_training = False
         callbacks.on_train_begin()
-        for callback, values in zip(self.callbacks, state["callbacks"], strict=False):
-            vars(callback).update(values)
+        restore_callbacks(self.callbacks, state["callbacks"], self._chief.restore)
         with self._chief.reporting(
             flags, self.model, self.source, self._step, self.steps
         ):
             self._loop(step_function, iter(batches), callbacks)
+        self.model.optimizer.finalize_variable_values(self.model.trained)
         callbacks.on_train_end()
 
     def _summary(self, stopped: str | None) -> dict[str, Any]:
@@ -237,8 +242,9 @@ class Trainer:
         if batch == 0:
             callbacks.on_epoch_begin(epoch)
         callbacks.on_train_batch_begin(batch)
-        logs = step_function(next(batches))
-        self._check_finite(logs.pop("task_losses").numpy(), logs["gradient_norm"])
+        with finite_steps(f"{self._chief.last_checkpoint()} Its seed is {self.seed}."):
+            logs = step_function(next(batches))
+        logs.pop("task_losses")
         self._step += 1
         callbacks.on_train_batch_end(batch, logs)
         self._chief.advance(self._step)
@@ -260,14 +266,8 @@ class Trainer:
 
     def _validate(self, callbacks: keras.callbacks.CallbackList) -> None:
         callbacks.on_test_begin()
-        result = evaluate(
-            self.model,
-            self.source.val,
-            **self.validation.single(),
-            episodes=self.validation.tasks,
-            seed=VALIDATION_SEED,
-            scorer=self._scorer,
-        )
+        with averaged_weights(self.model):
+            result = self._score()
         row = {
             f"val_{result.metric}": result.mean,
             f"val_{result.metric}_low": result.mean - result.ci95,
@@ -275,7 +275,6 @@ class Trainer:
             **_curve_row(result),
         }
         self._chief.report(self._step, row)
-        self._draw(result)
         better = result.mean > self._best
         if not result.higher_is_better:
             better = result.mean < self._best
@@ -285,6 +284,18 @@ class Trainer:
         callbacks.on_test_end(row)
         if self._step % self.validate_every == 0:
             callbacks.on_epoch_end(self._step // self.validate_every - 1, row)
+
+    def _score(self) -> Result:
+        result = evaluate(
+            self.model,
+            self.source.val,
+            **self.validation.single(),
+            episodes=self.validation.tasks,
+            seed=VALIDATION_SEED,
+            scorer=self._scorer,
+        )
+        self._draw(result)
+        return result
 
     def _draw(self, result: Result) -> None:
         pictures = validation_pictures(
@@ -301,32 +312,20 @@ class Trainer:
         }
 
     def _save(self, *, best: bool) -> None:
+        callbacks, arrays = callback_state(self.callbacks)
         state = {
             "step": self._step,
             "best": self._best,
             "seconds": self._trained_seconds,
             "early": self.model.stop_training,
-            "callbacks": [_plain_values(c) for c in self.callbacks],
+            "callbacks": callbacks,
         }
-        self._chief.save(self._variables(), state, best=best)
-
-    def _check_finite(self, losses: np.ndarray, norm: Any) -> None:
-        """Raises before weights that are NaN or infinite reach a checkpoint."""
-        bad = np.flatnonzero(~np.isfinite(losses))
-        if bad.size:
-            index = self._step * self.train.per_step + int(bad[0])
-            what = (
-                f"The loss is {losses[bad[0]]} at step {self._step + 1}, task {bad[0]} "
-                f"(episode {index} of seed {self.seed})."
-            )
-        elif not math.isfinite(float(norm)):
-            what = f"The meta-gradient's norm is {norm} at step {self._step + 1}."
-        else:
-            return
-        raise FloatingPointError(
-            f"{what} {self._chief.last_checkpoint()} Lower the learning rates, or clip "
-            "the outer gradient."
-        )
+        groups = {**self._variables(), **arrays}
+        if keeps_averages(self.model.optimizer):
+            # Whoever reads the learner gets the averages; training goes on from these.
+            groups[_NOT_AVERAGED] = [keras.Variable(v) for v in self.model.trained]
+        with averaged_weights(self.model):
+            self._chief.save(groups, state, best=best)
 
 
 def _curve_row(result: Result) -> dict[str, float]:
@@ -335,15 +334,3 @@ def _curve_row(result: Result) -> dict[str, float]:
         f"adaptation/step_{i:02d}": float(np.mean(scores))
         for i, scores in enumerate(curve)
     }
-
-
-def _plain_values(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """A callback's attributes that are numbers or text (best, patience, ...)."""
-    values = {}
-    for name, value in vars(callback).items():
-        if isinstance(value, np.generic):
-            value = value.item()
-        plain = value is None or isinstance(value, bool | int | float | str)
-        if plain and name not in _NOT_KEPT:
-            values[name] = value
-    return values

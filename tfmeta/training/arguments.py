@@ -1,0 +1,91 @@
+"""Reads what a user gives to `compile` and `fit` out of habit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+# The entries of a batch of episodes without which nothing can be learned.
+_EPISODE = ("support_x", "support_y", "query_x")
+
+
+def check_compile(options: dict[str, Any], *, loss: str) -> dict[str, Any]:
+    """Refuses arguments of `keras.Model.compile` that would be of no effect.
+
+    Args:
+        options: The arguments beside the optimizer and the metrics.
+        loss: Whose loss is minimised, such as "the learner's own".
+
+    Returns:
+        The arguments for `keras.Model.compile`.
+
+    Raises:
+        ValueError: If a loss, weights for it, or `jit_compile=True` is among them.
+    """
+    options = dict(options)
+    for name in ("loss", "loss_weights", "weighted_metrics"):
+        if options.pop(name, None) is not None:
+            raise ValueError(
+                f"The loss is {loss}, so compile takes no {name}. Leave it out."
+            )
+    if options.pop("jit_compile", None) is True:
+        raise ValueError(
+            "compile takes no jit_compile=True: XLA compiles the work of one task, not "
+            'the whole step. Use MetaModel(learner, task_map="compiled"), or leave '
+            '"auto" to find out whether that is faster.'
+        )
+    return {**options, "jit_compile": False}
+
+
+def as_metrics(metrics: Any) -> list[Any]:
+    """Reads the argument `metrics` of `compile`: a list, or one metric or its name.
+
+    Args:
+        metrics: Keras metrics or their names, or one of them.
+
+    Returns:
+        A list.
+    """
+    if isinstance(metrics, str | keras.metrics.Metric) or callable(metrics):
+        return [metrics]
+    return list(metrics)
+
+
+def check_fit(x: Any, y: Any = None, options: dict[str, Any] | None = None) -> None:
+    """Refuses data that are no episodes, and weights for examples.
+
+    Args:
+        x: The first argument of `fit` or `evaluate`.
+        y: The second one.
+        options: The others.
+
+    Raises:
+        ValueError: If `x` holds no episodes, or if there are weights for classes or
+            examples.
+    """
+    given = [
+        name
+        for name in ("class_weight", "sample_weight")
+        if (options or {}).get(name) is not None
+    ]
+    if isinstance(x, tf.data.Dataset):
+        spec = x.element_spec
+        if isinstance(spec, tuple) and len(spec) == 3:
+            given.append("a third entry of the dataset's batches")
+        x = spec[0] if isinstance(spec, tuple) and spec else spec
+    elif not isinstance(x, dict) and not hasattr(x, "shape") and y is None:
+        return  # A generator or a PyDataset, whose batches are not known yet.
+    if given:
+        raise ValueError(
+            "Every task and every query has the same weight, so there are no weights "
+            f"for classes or examples. Received: {', '.join(given)}. Leave that out."
+        )
+    if not isinstance(x, dict) or any(name not in x for name in _EPISODE):
+        got = f"a dict of {', '.join(map(str, x))}" if isinstance(x, dict) else type(x)
+        raise ValueError(
+            "A MetaModel learns from batches of episodes: a dict with "
+            f"{', '.join(_EPISODE)}, and y. Received: {got}. Make episodes of plain "
+            "arrays by tfmeta.data.from_arrays(x, y) and tfmeta.data.episodes."
+        )

@@ -1,0 +1,145 @@
+"""What the outer steps of meta-training and of pretraining share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmeta.core.episode import Tensor
+
+_NOT_FINITE = "Training stops before this step changes a weight."
+
+
+def loss_scale(optimizer: Any) -> Tensor | None:
+    """The factor by which an optimizer wants the loss multiplied.
+
+    Under the policy "mixed_float16" Keras wraps an optimizer in `LossScaleOptimizer`,
+    which takes gradients of the scaled loss.
+
+    Args:
+        optimizer: A Keras optimizer.
+
+    Returns:
+        A scalar float32, or None for an optimizer that scales no loss.
+    """
+    one = tf.constant(1.0)
+    scale = optimizer.scale_loss(one)
+    return None if scale is one else tf.cast(scale, tf.float32)
+
+
+def apply_scaled(
+    optimizer: Any,
+    gradients: list[Tensor],
+    variables: list[keras.Variable],
+    scale: Tensor | None,
+    losses: Tensor,
+) -> None:
+    """Hands gradients to an optimizer that may expect those of a scaled loss.
+
+    Such an optimizer leaves out a step in which half precision overflows, and lowers
+    the scale.
+
+    Args:
+        optimizer: The outer Keras optimizer.
+        gradients: The gradient of the loss for each variable, not scaled.
+        variables: The variables that the optimizer moves.
+        scale: What `loss_scale` returned.
+        losses: The loss of each task; one that is not finite counts as an overflow.
+    """
+    if scale is not None:
+        gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
+        sound = tf.reduce_all(tf.math.is_finite(losses))
+        gradients[0] = tf.where(sound, gradients[0], float("nan"))
+    optimizer.apply(gradients, variables)
+
+
+def finite(values: Tensor, scale: Tensor | None) -> Tensor:
+    """The finite ones of a step's losses, for a running mean.
+
+    Args:
+        values: `(tasks,)`.
+        scale: What `loss_scale` returned. Only a step with a scale can go on after an
+            overflow; without a scale all losses are returned.
+    """
+    if scale is None:
+        return values
+    return tf.boolean_mask(values, tf.math.is_finite(values))
+
+
+@contextmanager
+def finite_steps(hint: str = "") -> Iterator[None]:
+    """Turns the error of a step that is not finite into a `FloatingPointError`.
+
+    Args:
+        hint: A sentence for the error's end.
+
+    Raises:
+        FloatingPointError: If a loss or a gradient is not finite; the error names the
+            step and the task.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        before, found, _ = str(error.message).partition(_NOT_FINITE)
+        if not found:
+            raise
+        what = before[before.rindex("[The ") :].strip(" []")
+        raise FloatingPointError(
+            f"{what} {hint or _NOT_FINITE} Lower the learning rates, or clip the outer "
+            "gradient."
+        ) from None
+
+
+@contextmanager
+def finite_step(
+    losses: Tensor,
+    norm: Tensor,
+    step: Tensor,
+    *,
+    scale: Tensor | None = None,
+    numbers: Tensor | None = None,
+) -> Iterator[None]:
+    """Stops the graph before what a `with` block assigns, unless all is finite.
+
+    Where the loss is scaled, an overflow of half precision is no error, as long as the
+    scale is above 1 and can still be lowered.
+
+    Args:
+        losses: `(tasks,)`, the loss of each task; a scalar where there are no tasks.
+        norm: The norm of the gradients, a scalar.
+        step: The number of the step, from 1.
+        scale: What `loss_scale` returned.
+        numbers: `(tasks,)`, the number of each task's episode; None if unknown.
+    """
+    sound = tf.math.is_finite(losses)
+    passes = tf.reduce_all(sound) & tf.math.is_finite(norm)
+    if scale is not None:
+        passes |= scale > 1
+    told = tf.where(
+        tf.reduce_all(sound),
+        tf.strings.format(
+            "The norm of the meta-gradient is {} at step {}.", (norm, step)
+        ),
+        _told_loss(losses, sound, step, numbers),
+    )
+    check = tf.debugging.Assert(
+        passes, [tf.strings.regex_replace(told, "-nan", "nan"), _NOT_FINITE]
+    )
+    with tf.control_dependencies([check]):
+        yield
+
+
+def _told_loss(
+    losses: Tensor, sound: Tensor, step: Tensor, numbers: Tensor | None
+) -> Tensor:
+    first, place = losses, ""
+    if losses.shape.rank:
+        task = tf.argmin(tf.cast(sound, tf.int32))
+        first, place = losses[task], tf.strings.format(", task {}", task)
+        if numbers is not None:
+            place += tf.strings.format(" (episode {})", numbers[task])
+    return tf.strings.format("The loss is {} at step {}", (first, step)) + place + "."
