@@ -41,8 +41,9 @@ def from_arrays(
 
     Args:
         x: `(examples, *example_shape)`, or a dict of such arrays if an example has
-            several inputs; or three of these, for train, val and test. uint8 images
-            may lack the channel axis.
+            several inputs; or three of these, for train, val and test. uint8
+            `(examples, height, width)` are grey images, which get a channel axis.
+            Episodes scale uint8 images of 1 or 3 channels to 0..1, and nothing else.
         y: `(examples,)` labels, integers or strings, in any order; or with `tasks`
             floats, `(examples,)` or `(examples, ...)`; or three such arrays.
         tasks: `(examples,)` integers or strings, the task of each example, in any

@@ -129,5 +129,5 @@ def _show(axis: Any, image: tf.Tensor, title: str, colour: str) -> None:
     if pixels.shape[-1] == 1:
         axis.imshow(pixels[..., 0], cmap="gray_r")
     else:
-        axis.imshow(np.clip(pixels, 0, 1))
+        axis.imshow(pixels if pixels.dtype == np.uint8 else np.clip(pixels, 0, 1))
     axis.set_title(title, fontsize=8, color=colour, pad=2)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfmeta.core import Batch, Episode, Options, map_tasks
 from tfmeta.core.episode import Nest, Tensor
+from tfmeta.data.exact import check_inputs
 from tfmeta.learners import Learner
 
 
@@ -48,8 +49,10 @@ class Scorer:
             all steps.
 
         Raises:
-            ValueError: If float targets do not have the shape of the predictions.
+            ValueError: If the net cannot take the examples' numbers, or float targets
+                do not have the shape of the predictions.
         """
+        self._check(x)
         return self._score(x, y)
 
     def predictions(self, x: dict[str, Nest]) -> Nest:
@@ -60,8 +63,16 @@ class Scorer:
 
         Returns:
             `(tasks, queries, ...)`.
+
+        Raises:
+            ValueError: If the net cannot take the examples' numbers.
         """
+        self._check(x)
         return self._predict(x)
+
+    def _check(self, x: dict[str, Nest]) -> None:
+        body = self.learner.body
+        check_inputs(x, None if body is None else body.inputs)
 
     def _scores(self, x: dict[str, Nest], y: Tensor) -> dict[str, Tensor]:
         if self.curve:

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 
 from tfmeta.core import Batch, Labels
+from tfmeta.data.exact import check_inputs
 from tfmeta.learners import Learner
 
 
 def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
-    """Refuses labels that the learner's answers cannot have; values always pass.
+    """Refuses a batch from which the learner would learn something else than meant.
+
+    Examples must keep their numbers when they are cast to what the net takes. Labels
+    must be such as the learner's answers can have; values always pass.
 
     Args:
         x: The inputs of a batch, as eager tensors.
@@ -19,9 +23,11 @@ def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
         learner: The learner that shall learn from the batch.
 
     Raises:
-        ValueError: If a label is out of range, or a query has a class that its support
-            set lacks.
+        ValueError: If the net takes whole numbers and the examples are none, or they
+            are too large for the net's dtype; if a label is out of range, or a query
+            has a class that its support set lacks.
     """
+    check_inputs(x, None if learner.body is None else learner.body.inputs)
     if not isinstance(learner.targets_for(y), Labels):
         return
     batch = Batch.read(x, y)
