@@ -4,11 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from tfmeta.core import Batch, Labels
 from tfmeta.data.exact import check_inputs
 from tfmeta.learners import Learner
+
+
+def unpacked(data: Any) -> tuple[dict[str, Any], Any]:
+    """Takes a batch apart, and refuses weights: a learner's loss has no use for them.
+
+    Args:
+        data: What Keras hands to `train_step` and `test_step`, `(x, y)` or
+            `(x, y, weights)`. Keras makes weights of `class_weight` too.
+
+    Returns:
+        The inputs `x` and the queries' `y`.
+
+    Raises:
+        ValueError: If there are weights.
+    """
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+    if weights is not None:
+        raise ValueError(
+            "Every query of an episode has the same weight. Received: class_weight, "
+            "sample_weight or a dataset of (x, y, weights). Leave the weights out; "
+            "episodes draw all classes equally often."
+        )
+    return x, y
 
 
 def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
