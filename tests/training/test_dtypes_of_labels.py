@@ -33,8 +33,8 @@ def learner(kind: type) -> Any:
     if kind is NearestNeighbour:
         return NearestNeighbour()
     if kind is MAML:
-        net = fresh(mlp(outputs=2, units=(5,), input_shape=(3,)), seed=0)
-        return MAML(net, inner_steps=5, inner_lr=0.2)
+        net = mlp(outputs=2, units=(8,), input_shape=(3,), activation="tanh")
+        return MAML(fresh(net, seed=0), inner_steps=5, inner_lr=0.3)
     return kind(fresh(mlp(units=(5,), input_shape=(3,)), seed=0))
 
 
