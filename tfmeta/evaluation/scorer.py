@@ -19,11 +19,16 @@ class Scorer:
         learner: The learner to score.
         steps: The number of inner steps; None for the learner's own number.
         curve: Whether to score after every inner step too, if the learner takes any.
+
+    Raises:
+        ValueError: If `steps` is below 0.
     """
 
     def __init__(
         self, learner: Learner, *, steps: int | None = None, curve: bool = False
     ):
+        if steps is not None and steps < 0:
+            raise ValueError(f"steps must be at least 0, or None. Received: {steps}.")
         self.learner = learner
         self.steps: Any = learner.default_steps
         if self.steps is not None and steps is not None:
@@ -69,6 +74,14 @@ class Scorer:
         """
         self._check(x)
         return self._predict(x)
+
+    def settings(self) -> dict[str, Any]:
+        """The fields of a `Result` that say which learner was scored, and how."""
+        return {
+            "learner": type(self.learner).__name__,
+            "normalisation": self.learner.mode,
+            "steps": self.steps,
+        }
 
     def _check(self, x: dict[str, Nest]) -> None:
         body = self.learner.body
