@@ -69,5 +69,5 @@ def test_fit_refuses_its_first_batch() -> None:
 def test_weights_are_refused() -> None:
     x, y = batch([[0, 1]], [[1]])
     assert unpacked((x, y)) == (x, y)
-    with pytest.raises(ValueError, match="same weight. Received: class_weight, sample"):
+    with pytest.raises(ValueError, match="the same weight. Received: class_w"):
         unpacked((x, y, np.ones(1)))

@@ -146,10 +146,11 @@ def test_numbers_that_the_net_would_change_are_refused(x, net, sentence) -> None
     model.compile()
     stream = episodes(part, **EPISODES)
     for name, use in {
+        "x must": lambda: pretrain(net(), part, steps=1, verbose=0),
         "support_x": lambda: model.fit(stream, steps_per_epoch=1, verbose=0),
         "support_x ": lambda: tfmeta.evaluate(model, part, **EPISODES, episodes=1),
         "support_x m": lambda: model.adapt(x, part.y),
-        "x must": lambda: model.adapt(tokens().x, part.y).predict(x),
+        "x must ": lambda: model.adapt(tokens().x, part.y).predict(x),
     }.items():
         with pytest.raises(ValueError, match=f"^{name}.*{sentence}"):
             use()
@@ -173,3 +174,15 @@ def test_pictures_are_refused_by_a_net_of_whole_numbers() -> None:
     ]
     for other in answers[1:]:
         np.testing.assert_array_equal(other, answers[0])
+
+
+def test_nan_is_no_whole_number() -> None:
+    x = np.where(np.arange(WORDS) == 2, np.nan, tokens().x)
+    with pytest.raises(ValueError, match="support_x must be an array of finite num"):
+        MetaModel(ProtoNet(reader())).adapt(x, tokens().y)
+
+
+def test_weights_of_classes_are_refused_in_pretraining() -> None:
+    with pytest.raises(ValueError, match="All examples have the same weight"):
+        weights = dict.fromkeys(range(CLASSES), 1.0)
+        pretrain(counter(), tokens(), steps=1, verbose=0, class_weight=weights)

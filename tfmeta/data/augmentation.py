@@ -77,14 +77,15 @@ class Augmentation:
         """Augments one episode's images.
 
         Args:
-            images: `(examples, height, width, channels)`, float.
+            images: `(examples, height, width, channels)`.
             key: `(2,)` int64, what the changes are drawn from.
 
         Returns:
-            Images of the same shape.
+            float32 images of the same shape.
         """
         import keras
 
+        images = tf.cast(images, tf.float32)
         if not self.layer.built:
             self.layer.build((None, *images.shape[1:]))
         states = []

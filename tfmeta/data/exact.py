@@ -56,19 +56,20 @@ def check_exact(name: str, values: np.ndarray, dtype: tf.DType) -> None:
         )
 
 
-def check_inputs(x: dict[str, Any], inputs: Any) -> None:
-    """Checks the examples of a batch of episodes by `check_exact`.
+def check_inputs(sets: dict[str, Any], inputs: Any) -> None:
+    """Checks sets of examples by `check_exact`.
 
     Args:
-        x: The inputs of the batch, with `support_x` and `query_x`.
+        sets: The examples of each set, a nest of arrays or eager tensors, by the name
+            of the set in an error, such as "support_x".
         inputs: The net's inputs, a nest of `tf.TensorSpec`; None for a learner without
             a net, which computes with float32.
 
     Raises:
         ValueError: If a number of the examples would become another one in the net.
     """
-    for part in ("support_x", "query_x"):
-        leaves = named(x[part], part)
+    for part, x in sets.items():
+        leaves = named(x, part)
         specs = tf.nest.flatten(inputs)
         if inputs is None:
             specs = [tf.TensorSpec(None)] * len(leaves)

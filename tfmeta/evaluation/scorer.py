@@ -85,7 +85,8 @@ class Scorer:
 
     def _check(self, x: dict[str, Nest]) -> None:
         body = self.learner.body
-        check_inputs(x, None if body is None else body.inputs)
+        sets = {name: x[name] for name in ("support_x", "query_x")}
+        check_inputs(sets, None if body is None else body.inputs)
 
     def _scores(self, x: dict[str, Nest], y: Tensor) -> dict[str, Tensor]:
         if self.curve:

@@ -12,15 +12,15 @@ from tfmeta.data.exact import check_inputs
 from tfmeta.learners import Learner
 
 
-def unpacked(data: Any) -> tuple[dict[str, Any], Any]:
-    """Takes a batch apart, and refuses weights: a learner's loss has no use for them.
+def unpacked(data: Any) -> tuple[Any, Any]:
+    """Takes a batch apart, and refuses weights, which no loss here has a use for.
 
     Args:
         data: What Keras hands to `train_step` and `test_step`, `(x, y)` or
             `(x, y, weights)`. Keras makes weights of `class_weight` too.
 
     Returns:
-        The inputs `x` and the queries' `y`.
+        The inputs `x` and the targets `y`.
 
     Raises:
         ValueError: If there are weights.
@@ -28,9 +28,8 @@ def unpacked(data: Any) -> tuple[dict[str, Any], Any]:
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     if weights is not None:
         raise ValueError(
-            "Every query of an episode has the same weight. Received: class_weight, "
-            "sample_weight or a dataset of (x, y, weights). Leave the weights out; "
-            "episodes draw all classes equally often."
+            "All examples have the same weight. Received: class_weight, sample_weight "
+            "or a dataset of (x, y, weights). Leave the weights out."
         )
     return x, y
 
@@ -51,7 +50,8 @@ def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
             are too large for the net's dtype; if a label is out of range, or a query
             has a class that its support set lacks.
     """
-    check_inputs(x, None if learner.body is None else learner.body.inputs)
+    sets = {name: x[name] for name in ("support_x", "query_x")}
+    check_inputs(sets, None if learner.body is None else learner.body.inputs)
     if not isinstance(learner.targets_for(y), Labels):
         return
     batch = Batch.read(x, y)

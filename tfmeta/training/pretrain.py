@@ -13,8 +13,10 @@ from tfmeta.core import Labels, Targets, Values, keys
 from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.data import Part
+from tfmeta.data.exact import check_inputs
 from tfmeta.data.examples import examples
 from tfmeta.learners import FineTune, Learner
+from tfmeta.training.batch_check import unpacked
 
 
 @renamed_arguments(count="examples")
@@ -142,7 +144,7 @@ class PretrainModel(keras.Model):
             A dict with `task_losses` `(1,)`, which is the mean loss, `gradient_norm`, a
             scalar, and the running metrics.
         """
-        x, y = data
+        x, y = unpacked(data)
         variables = self.trained
         with tf.GradientTape() as tape:
             logits = self(x, training=True)
@@ -194,7 +196,8 @@ def pretrain(
         The history.
 
     Raises:
-        ValueError: If a number is below 1, or the net's outputs do not fit the values.
+        ValueError: If a number is below 1, the net's outputs do not fit the values, the
+            net cannot take the examples' numbers, or there are weights of classes.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
@@ -212,6 +215,7 @@ def pretrain(
             f"{tuple(model.learner.body.outputs.shape[1:])}. Give it a linear layer of "
             "as many units."
         )
+    check_inputs({"x": next(iter(batches))[0]}, model.learner.body.inputs)
     model.compile(optimizer)
     kwargs.setdefault("shuffle", False)
     return model.fit(batches, steps_per_epoch=steps, epochs=1, **kwargs)
