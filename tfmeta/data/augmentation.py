@@ -77,15 +77,14 @@ class Augmentation:
         """Augments one episode's images.
 
         Args:
-            images: `(examples, height, width, channels)`.
+            images: `(examples, height, width, channels)`, float.
             key: `(2,)` int64, what the changes are drawn from.
 
         Returns:
-            float32 images of the same shape.
+            Images of the same shape.
         """
         import keras
 
-        images = tf.cast(images, tf.float32)
         if not self.layer.built:
             self.layer.build((None, *images.shape[1:]))
         states = []
