@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import tfmeta
 from tfmeta import MetaModel
+from tfmeta.core import Examples, Options
 from tfmeta.data import Split, episodes
 from tfmeta.learners import NearestNeighbour, ProtoNet
 from tfmeta.nets import fresh, mlp
@@ -186,3 +187,56 @@ def test_weights_of_classes_are_refused_in_pretraining() -> None:
     with pytest.raises(ValueError, match="All examples have the same weight"):
         weights = dict.fromkeys(range(CLASSES), 1.0)
         pretrain(counter(), tokens(), steps=1, verbose=0, class_weight=weights)
+
+
+def mixed() -> dict[str, np.ndarray]:
+    draws = np.random.default_rng(0)
+    return {
+        "image": draws.integers(0, 256, (80, 4, 4, 1)).astype(np.uint8),
+        "share": draws.uniform(size=(80, 2)).astype(np.float32),
+        "counts": tokens().x,
+    }
+
+
+def test_each_input_of_a_net_gets_what_it_takes() -> None:
+    inputs = {
+        "image": keras.Input((4, 4, 1), name="image"),
+        "share": keras.Input((2,), name="share"),
+        "counts": keras.Input((WORDS,), dtype="int32", name="counts"),
+    }
+    read = keras.layers.Flatten()(keras.layers.Embedding(256, 2)(inputs["counts"]))
+    flat = keras.layers.Flatten()(inputs["image"])
+    net = keras.Model(inputs, keras.layers.Concatenate()([flat, inputs["share"], read]))
+    x, y = mixed(), tokens().y
+    task = MetaModel(ProtoNet(net)).adapt(x, y)
+    got = task.read("x", x)
+    np.testing.assert_allclose(got["image"], x["image"] / 255, rtol=1e-6)
+    np.testing.assert_array_equal(got["counts"], x["counts"])
+    assert {leaf.dtype.name for leaf in got.values()} == {"float32", "int32"}
+    # Scores of episodes are of the same numbers.
+    scaled = {**x, "image": (x["image"] / np.float32(255)).astype(np.float32)}
+    scores = [
+        tfmeta.evaluate(
+            ProtoNet(net),
+            Split("test", each, y, tuple("abcdefghij")),
+            **EPISODES,
+            episodes=20,
+        ).scores
+        for each in (x, scaled)
+    ]
+    np.testing.assert_array_equal(*scores)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="core.nests.flat casts all leaves to the first leaf's dtype, here uint8.",
+)
+def test_the_nearest_neighbour_reads_whole_numbers_and_floats_together() -> None:
+    x = {name: tf.constant(mixed()[name]) for name in ("counts", "share")}
+    floats = {name: tf.cast(leaf, tf.float32) for name, leaf in x.items()}
+    found = [
+        NearestNeighbour().adapt(Examples(each, tf.zeros(80, tf.int32)), Options())
+        for each in (x, floats)
+    ]
+    np.testing.assert_array_equal(found[0]["examples"], found[1]["examples"])
