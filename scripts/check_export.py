@@ -49,8 +49,9 @@ folder, asked, answered = sys.argv[1:]
 served = tf.saved_model.load(folder).signatures["adapt_and_predict"]
 with np.load(asked) as file:
     batch = {name: file[name] for name in file.files}
+taken = served.structured_input_signature[1]
 answers = [
-    served(**{name: tf.constant(part[i]) for name, part in batch.items()})
+    served(**{n: tf.constant(part[i], taken[n].dtype) for n, part in batch.items()})
     for i in range(len(batch["query_x"]))
 ]
 # The floats among the outputs: probabilities, or values.

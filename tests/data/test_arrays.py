@@ -122,7 +122,13 @@ def test_rotations_quadruple_the_classes_of_each_split():
             {},
             "Float y .* tasks must say.* Give tasks, or",
         ),
-        (np.zeros((4, 2)), np.zeros(4, bool), {}, "integers or strings"),
+        (np.zeros((4, 2)), np.zeros(4, complex), {}, "integers, bools or strings"),
+        (np.zeros((4, 2)), np.array(["a", "b", None, "c"], object), {}, "'c', None"),
+        (np.zeros((4, 2)), ["a", "b", 1, "c"], {}, "y must hold texts alone.*'c', 1."),
+        (np.zeros((4, 2)), [[0], [1, 2], [0], [0]], {}, "y must .*one shape"),
+        ([np.zeros(2), np.zeros(3)], np.arange(2), {}, "x must .*of one shape.* pad"),
+        (np.array([np.zeros(2), np.zeros(3)], object), [0, 1], {}, "x must .* pad"),
+        (np.array(["two words"] * 4, object), [0, 0, 1, 1], {}, "TextVectorization"),
         (np.array(["a"] * 4), np.zeros(4, int), {}, "must hold numbers"),
         (
             np.array([[0, 1], [np.nan, 2], [3, 4], [5, np.inf]]),
@@ -140,3 +146,43 @@ def test_rotations_quadruple_the_classes_of_each_split():
 def test_what_does_not_fit_is_refused(x, y, options, message):
     with pytest.raises(ValueError, match=message):
         from_arrays(x, y, **options)
+
+
+def test_labels_may_be_objects_or_bools():
+    x, y = toy(3)
+    names = np.array(["ant", "bee", "cat"])[y]
+    given = [names.astype(object), names.tolist(), tuple(names), names.astype("S3")]
+    sources = [from_arrays(x, each, split=(0.4, 0.3, 0.3)) for each in (names, *given)]
+    for source in sources[1:]:
+        for part in PARTS:
+            one, other = getattr(source, part), getattr(sources[0], part)
+            assert one.class_names == other.class_names
+            np.testing.assert_array_equal(one.x, other.x)
+    lists = {"train": ["False"], "val": ["True"]}
+    for column in (y == 2, (y == 2).astype(object)):
+        source = from_arrays(x, column, split=lists)
+        assert np.all(source.val.x == 2) and len(source.train.x) == 8
+    lists = {"train": ["no"], "val": ["yes"]}
+    source = from_arrays(x, y == 2, class_names=["no", "yes"], split=lists)
+    assert np.all(source.val.x == 2)
+
+
+def test_examples_may_be_a_list_of_arrays():
+    x, y = toy(3, each=1)
+    objects = np.empty(3, object)
+    objects[:] = list(x)
+    expected = from_arrays(x, y)
+    for given in (list(x), x.tolist(), objects):
+        for labels in (y, y.tolist()):
+            source = from_arrays(given, labels)
+            np.testing.assert_array_equal(source.train.x, expected.train.x)
+            assert source.train.class_names == expected.train.class_names
+    values = np.linspace(0, 1, 3)
+    expected = from_arrays(x, values, tasks=y).train
+    got = from_arrays(list(x), [[v] for v in values], tasks=y.tolist()).train
+    np.testing.assert_array_equal(got.x, expected.x)
+    np.testing.assert_array_equal(got.y, expected.y)
+    # An example of two inputs, beside three parts of lists.
+    assert from_arrays((x, y), y).train.example_shape == ((3, 3, 1), ())
+    parts = from_arrays([list(x[y == c]) for c in range(3)], [[0], [1], [2]])
+    assert parts.test.class_names == ("2",) and np.all(parts.test.x == 2)

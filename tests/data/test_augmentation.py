@@ -121,3 +121,15 @@ def test_shifts_uncover_mirrored_edges(split: Split) -> None:
     assert not np.array_equal(
         plain, drawn(split, tasks=2, count=4, augment=flips_and_shifts())[0]
     )
+
+
+def test_images_that_are_no_pictures_keep_their_numbers():
+    """uint8 of four channels, and integers: the mirror images of whole numbers."""
+    x = np.random.default_rng(0).integers(0, 256, (6, 4, 5, 4))
+    layer = keras.layers.RandomFlip("horizontal")
+    for dtype in ("uint8", "int64"):
+        part = Split("train", x.astype(dtype), np.repeat([0, 1], 3), ("a", "b"))
+        batch, _ = next(iter(episodes(part, way=2, shot=1, query=1, augment=layer)))
+        for image in batch["support_x"][0].numpy():
+            assert image.dtype == np.float32
+            assert any(np.all(e == image) or np.all(e[:, ::-1] == image) for e in x)

@@ -12,7 +12,7 @@ SIZES = [9] * 8
 
 def split_of(sizes=tuple(SIZES), dtype=np.uint8):
     y = np.repeat(np.arange(len(sizes)), sizes)
-    x = np.random.default_rng(0).integers(0, 256, (len(y), 4, 3, 2)).astype(dtype)
+    x = np.random.default_rng(0).integers(0, 256, (len(y), 4, 2, 3)).astype(dtype)
     return Split("train", x, y, tuple(f"class{c}" for c in range(len(sizes))))
 
 
@@ -35,9 +35,9 @@ def test_an_element_is_the_keras_pair():
     x, y = dataset.element_spec
     shapes = {name: (spec.shape, spec.dtype) for name, spec in x.items()}
     assert shapes == {
-        "support_x": ((5, 6, 4, 3, 2), tf.float32),
+        "support_x": ((5, 6, 4, 2, 3), tf.float32),
         "support_y": ((5, 6), tf.int32),
-        "query_x": ((5, 12, 4, 3, 2), tf.float32),
+        "query_x": ((5, 12, 4, 2, 3), tf.float32),
         "episode": ((5,), tf.int64),
     }
     assert (y.shape, y.dtype) == ((5, 12), tf.int32)
@@ -100,12 +100,12 @@ def test_other_dtypes_stay_as_they_are(dtype):
 def test_query_none():
     split = split_of((4, 6, 5))
     x, y = next(iter(episodes(split, way=3, shot=2, query=None)))
-    assert x["query_x"].shape == (1, 9, 4, 3, 2)
+    assert x["query_x"].shape == (1, 9, 4, 2, 3)
     assert np.bincount(y[0]).sum() == 9
     with pytest.raises(ValueError, match="classes of one size.*Use tasks=1"):
         episodes(split, way=3, shot=2, query=None, tasks=2)
     x, _ = next(iter(episodes(split_of(), way=3, shot=2, query=None, tasks=2)))
-    assert x["query_x"].shape == (2, 21, 4, 3, 2)
+    assert x["query_x"].shape == (2, 21, 4, 2, 3)
 
 
 @pytest.mark.parametrize("option", [{"tasks": 0}, {"start": -1}, {"count": 0}])

@@ -191,7 +191,7 @@ X, Y, TASKS = np.zeros((6, 2)), np.arange(6.0), np.arange(6) % 3
         (Y[1:], {"tasks": TASKS}, r"same length.*y of shape \(5,\)"),
         (Y, {"tasks": TASKS[1:]}, r"same length.*tasks of shape \(5,\)"),
         (Y, {"tasks": TASKS[:, None]}, "tasks must be a vector of integers or strings"),
-        (Y, {"tasks": TASKS / 2}, "tasks must hold integers or strings"),
+        (Y, {"tasks": TASKS / 2}, "tasks must hold integers, bools or strings"),
         (Y, {"tasks": TASKS, "rotations": True}, "rotations is about classes"),
         (Y, {"tasks": TASKS, "class_names": "abc"}, "class_names is about classes"),
     ],

@@ -12,49 +12,73 @@ from learner_cases import plain
 
 import tfmeta
 from tfmeta.evaluation import Comparison, compare, over_seeds
-from tfmeta.evaluation.over_seeds import student_t
 from tfmeta.json_files import write_json
 from tfmeta.learners import NearestNeighbour, ProtoNet
 
+TWELVE = np.linspace(0.3, 0.7, 12)  # Scores of twelve episodes.
+
 
 def test_the_difference_is_taken_episode_by_episode() -> None:
-    a = result(scores=np.array([0.5, 0.7, 0.9, 0.3]))
-    b = result(scores=np.array([0.4, 0.7, 0.7, 0.2]))
+    a = result(scores=TWELVE + 0.05 + 0.1 * np.tile([1, -1, 0], 4))
+    b = result(scores=TWELVE - 0.05)
     found = compare(a, b)
-    # Differences 0.1, 0, 0.2, 0.1: mean 0.1, squared deviations 0.02 over 3, n 4.
+    # Differences 0.2, 0 and 0.1, four of each: mean 0.1, squared deviations 0.08 over
+    # 11, n 12; Student's t of 11 degrees of freedom is 2.200985.
     assert found.difference == pytest.approx(0.1)
-    assert found.ci95 == pytest.approx(1.96 * math.sqrt(0.02 / 3) / 2)
+    assert found.ci95 == pytest.approx(2.200985 * math.sqrt(0.08 / 11 / 12))
     assert found.better == "a"
     assert found.verdict == (
-        "A is better: its accuracy is higher by 10.00 ± 8.00 points (4 episodes)."
+        "A is better: its accuracy is higher by 10.00 ± 5.42 points (12 episodes)."
     )
     assert compare(b, a).better == "b" and compare(b, a).difference < 0
-    # Alone, the interval of either is as wide as 25 points.
-    assert min(a.ci95, b.ci95) > 2.5 * found.ci95
+    # Alone, the interval of either is half as wide again.
+    assert min(a.ci95, b.ci95) > 1.5 * found.ci95
     summary = json.loads(json.dumps(found.summary()))
     assert summary["better"] == "a" and summary["a"]["mean"] == a.mean
 
 
 def test_of_errors_the_lower_is_better() -> None:
     a, b = (
-        result(metric="mse", way=None, scores=np.array(scores))
+        result(metric="mse", way=None, scores=np.tile(scores, 4))
         for scores in ([1.0, 2.0, 3.0], [2.5, 3.0, 4.5])
     )
     found = compare(a, b)
     assert (found.better, found.a.higher_is_better) == ("a", False)
-    # Differences -1.5, -1 and -1.5: deviations 1/6, 1/3 and 1/6.
+    # Differences -1.5, -1 and -1.5: squared deviations 4 (2 / 36 + 1 / 9) = 2 / 3 over
+    # 11, n 12, times 2.201: 0.156.
     assert found.verdict == (
-        "A is better: its mse is lower by 1.33 ± 0.33 (3 episodes)."
+        "A is better: its mse is lower by 1.33 ± 0.16 (12 episodes)."
     )
 
 
-@pytest.mark.parametrize("scores", [[0.2, 0.4, 0.9], [0.4, 0.1, 1.0], [0.1, 0.7, 1.0]])
-def test_what_cannot_be_told_is_not(scores) -> None:
-    found = compare(result(), result(scores=np.array(scores)))
+def test_what_cannot_be_told_is_not() -> None:
+    a = result(scores=TWELVE)
+    found = compare(a, result(scores=TWELVE + np.tile([0.2, -0.1], 6)))
     assert found.better is None
-    assert found.verdict.startswith("No difference can be told with 3 episodes: A - B")
-    one = [result(scores=np.array([score])) for score in (0.1, 0.9)]
-    assert compare(*one).better is None
+    # Differences -0.2 and 0.1: mean -0.05, deviations 0.15; 2.201 * 0.15 / sqrt(11).
+    assert found.verdict == (
+        "No difference can be told with 12 episodes: A - B is -5.00 ± 9.95 points."
+    )
+
+
+@pytest.mark.parametrize(
+    ("episodes", "sentence"),
+    [
+        (1, "Received: 1 episode, where A - B is 10.00 points."),
+        (9, "Received: 9 episodes, where A - B is 10.00 ± 0.00 points."),
+        (10, None),
+    ],
+)
+def test_few_episodes_give_no_verdict(episodes, sentence) -> None:
+    found = compare(
+        result(scores=np.full(episodes, 0.5)), result(scores=np.full(episodes, 0.4))
+    )
+    assert found.difference == pytest.approx(0.1)
+    if sentence is None:
+        assert found.better == "a"
+    else:
+        assert found.better is None
+        assert found.verdict == f"A verdict needs at least 10 episodes. {sentence}"
 
 
 def test_the_interval_holds_the_truth_in_95_of_100() -> None:
@@ -133,14 +157,6 @@ def test_over_seeds() -> None:
     assert math.isnan(alone.ci95) and alone.summary()["ci95"] is None
     with pytest.raises(ValueError, match="at least"):
         over_seeds([])
-
-
-# From a table of Student's t, two-sided 95 %.
-@pytest.mark.parametrize(
-    ("freedom", "t"), [(1, 12.7062), (2, 4.30265), (4, 2.77645), (30, 2.04227)]
-)
-def test_student_t(freedom, t) -> None:
-    assert student_t(freedom) == pytest.approx(t, rel=1e-5)
 
 
 def test_runs_are_compared_by_what_was_scored(tmp_path) -> None:

@@ -104,7 +104,7 @@ def test_all_queries_that_are_left() -> None:
 def test_shuffled_labels_are_at_chance() -> None:
     for learner in (NearestNeighbour(), ProtoNet(plain())):
         result = evaluate(learner, split(shuffled=True), **{**SIZE, "episodes": 200})
-        assert abs(result.mean - 1 / 3) < 3 * result.ci95 / 1.96 + 0.03
+        assert abs(result.mean - 1 / 3) < 1.5 * result.ci95 + 0.03
         assert evaluate(learner, split(), **SIZE).mean > 0.5
 
 
@@ -250,7 +250,7 @@ def test_episodes_of_a_file_are_scored_as_those_it_was_made_of(tmp_path) -> None
     sine = tfmeta.data.load("sinusoid").test
     with pytest.raises(ValueError, match="tasks of split 'test' have values"):
         evaluate(learner, sine, episodes_file=path)
-    with pytest.raises(ValueError, match="Give shot, or a file"):
+    with pytest.raises(ValueError, match="Give shot, or a file.* Received: neither"):
         evaluate(learner, split(), way=3)
 
 
@@ -271,5 +271,53 @@ def test_a_learner_of_other_targets_is_refused(learner, part, sentence) -> None:
 
 def test_a_scorer_of_another_learner_is_refused() -> None:
     scorer = Scorer(ProtoNet(plain()))
-    with pytest.raises(ValueError, match="scorer must be of the learner"):
+    with pytest.raises(ValueError, match="scorer must be .* of another ProtoNet"):
         evaluate(ProtoNet(plain()), split(), way=3, shot=1, query=2, scorer=scorer)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"steps": 3}, "own steps and curve. Received: .*steps=3 and curve=False"),
+        ({"curve": True}, "own steps and curve. Received: .*steps=None and curve=True"),
+    ],
+)
+def test_a_scorer_with_other_steps_is_refused(options, sentence) -> None:
+    learner = MAML(normed())
+    with pytest.raises(ValueError, match=sentence):
+        evaluate(learner, split(), **SIZE, scorer=Scorer(learner), **options)
+
+
+def test_a_curve_of_no_steps_has_one_point() -> None:
+    learner = MAML(normed())
+    with pytest.raises(ValueError, match="steps must be at least 0, or None.* -1"):
+        evaluate(learner, split(), **SIZE, steps=-1)
+    found = evaluate(learner, split(), **SIZE, steps=0, curve=True)
+    assert found.curve.shape == (1, 7)
+    np.testing.assert_array_equal(found.curve[0], found.scores)
+    assert evaluate(ProtoNet(plain()), split(), **SIZE, curve=True).curve is None
+
+
+@pytest.mark.parametrize("targets", ["labels", "values"])
+def test_a_learner_that_diverged_scores_nan_on_each_episode(targets, sinusoid) -> None:
+    """As many scores as episodes were asked for, over batches of twenty."""
+    learner = ProtoNet(plain()) if targets == "labels" else regressor()
+    weights = learner.net.get_weights()
+    learner.net.set_weights([np.full_like(w, np.nan) for w in weights])
+    part, way = (split(), 3) if targets == "labels" else (sinusoid.test, None)
+    found = evaluate(learner, part, way=way, shot=2, query=3, episodes=21)
+    assert found.episodes == 21
+    for scores in [found.scores, *found.metrics.values()]:
+        assert scores.shape == (21,) and np.isnan(scores).all()
+    assert np.isnan([found.mean, found.ci95]).all()
+    with pytest.raises(ValueError, match="diverged.* no number on 21 of 21 episodes"):
+        compare(found, found)
+
+
+def test_one_episode_has_a_score_and_no_interval() -> None:
+    found = evaluate(NearestNeighbour(), split(), **{**SIZE, "episodes": 1})
+    assert found.scores.shape == (1,) and found.mean == found.scores[0]
+    assert np.isnan(found.ci95)
+    assert compare(found, found).verdict.endswith(
+        "1 episode, where A - B is 0.00 points."
+    )

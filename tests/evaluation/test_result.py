@@ -10,7 +10,6 @@ import pytest
 from evaluation_cases import result
 
 from tfmeta.evaluation import read_result
-from tfmeta.evaluation.result import half_width
 from tfmeta.json_files import write_json
 
 
@@ -18,11 +17,20 @@ def test_mean_and_interval() -> None:
     # Mean 0.5; squared deviations 0.09 + 0.01 + 0.16 = 0.26, over n - 1 = 2.
     assert result().episodes == 3
     assert result().mean == pytest.approx(0.5)
-    assert result().ci95 == pytest.approx(1.96 * math.sqrt(0.26 / 2) / math.sqrt(3))
+    # Student's t of 2 degrees of freedom is 4.302653.
+    assert result().ci95 == pytest.approx(4.302653 * math.sqrt(0.26 / 2 / 3))
 
 
 def test_of_a_single_score_nothing_is_known() -> None:
-    assert math.isnan(half_width(np.array([0.5])))
+    single = result(scores=np.array([0.5]))
+    assert (single.mean, single.episodes) == (0.5, 1)
+    assert math.isnan(single.ci95) and math.isnan(single.summary()["ci95"])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_of_scores_that_are_not_finite_nothing_is_known(bad) -> None:
+    found = result(scores=np.array([0.5, bad, 0.7]))
+    assert not math.isfinite(found.mean) and math.isnan(found.ci95)
 
 
 def test_summary_is_json() -> None:
@@ -33,7 +41,7 @@ def test_summary_is_json() -> None:
     assert [point["step"] for point in summary["curve"]] == [0, 1]
     # Deviations 0.1, 0.1 and 0 from 0.2: 0.02 over 2.
     assert summary["curve"][0]["mean"] == pytest.approx(0.2)
-    assert summary["curve"][0]["ci95"] == pytest.approx(1.96 * 0.1 / math.sqrt(3))
+    assert summary["curve"][0]["ci95"] == pytest.approx(4.302653 * 0.1 / math.sqrt(3))
     assert "scores" not in summary
     assert result().summary()["curve"] is None
 
@@ -44,7 +52,7 @@ def test_each_metric_has_its_mean_and_interval(tmp_path) -> None:
     given = result(metrics={"accuracy": result().scores, "nll": nll})
     summary = given.summary()["metrics"]
     assert summary["nll"]["mean"] == 2
-    assert summary["nll"]["ci95"] == pytest.approx(1.96 / math.sqrt(3))
+    assert summary["nll"]["ci95"] == pytest.approx(4.302653 / math.sqrt(3))
     assert summary["accuracy"] == {"mean": given.mean, "ci95": given.ci95}
     assert "scores" not in summary["nll"]
     write_json(tmp_path / "results.json", given.record())

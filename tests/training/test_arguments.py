@@ -83,7 +83,7 @@ X, Y = data()
         ),
         (
             (tf.data.Dataset.from_tensors((X, Y, tf.ones(3))),),
-            "same weight.*a third entry",
+            "All examples have the same weight",
         ),
     ],
 )
@@ -95,7 +95,7 @@ def test_fit_and_evaluate_refuse_what_is_no_episodes(given, sentence) -> None:
 
 @pytest.mark.parametrize("name", ["class_weight", "sample_weight"])
 def test_fit_refuses_weights(name: str) -> None:
-    with pytest.raises(ValueError, match=f"same weight.*{name}"):
+    with pytest.raises(ValueError, match="All examples have the same weight"):
         model().fit(X, Y, **{name: {0: 2.0} if name == "class_weight" else np.ones(3)})
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfmeta import MetaModel
 from tfmeta.learners import MAML, ProtoNet
 from tfmeta.nets import mlp
-from tfmeta.training.batch_check import check_batch
+from tfmeta.training.batch_check import check_batch, unpacked
 
 
 def batch(support, query):
@@ -64,3 +64,10 @@ def test_fit_refuses_its_first_batch() -> None:
     stream = tf.data.Dataset.from_tensors(batch([[1, 3]], [[3]])).repeat()
     with pytest.raises(ValueError, match="Labels must be at least 0 and below 3"):
         model.fit(stream, steps_per_epoch=1, verbose=0)
+
+
+def test_weights_are_refused() -> None:
+    x, y = batch([[0, 1]], [[1]])
+    assert unpacked((x, y)) == (x, y)
+    with pytest.raises(ValueError, match="the same weight. Received: class_w"):
+        unpacked((x, y, np.ones(1)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfmeta.core.nests import named
 from tfmeta.data.class_lists import FRACTIONS, PARTS, ClassSplit, class_parts
-from tfmeta.data.nested import as_arrays
+from tfmeta.data.nested import as_array, as_arrays
 from tfmeta.data.rotations import with_rotations
 from tfmeta.data.source import Source
 from tfmeta.data.split import Split
@@ -40,11 +40,13 @@ def from_arrays(
     `tasks`.
 
     Args:
-        x: `(examples, *example_shape)`, or a dict of such arrays if an example has
-            several inputs; or three of these, for train, val and test. uint8 images
-            may lack the channel axis.
-        y: `(examples,)` labels, integers or strings, in any order; or with `tasks`
-            floats, `(examples,)` or `(examples, ...)`; or three such arrays.
+        x: `(examples, *example_shape)`, an array or a list of examples; or a dict of
+            these if an example has several inputs; or a list of three of these, for
+            train, val and test. uint8
+            `(examples, height, width)` are grey images, which get a channel axis.
+            Episodes scale uint8 images of 1 or 3 channels to 0..1, and nothing else.
+        y: `(examples,)` labels (integers, bools or strings) in any order; or with
+            `tasks` floats, `(examples,)` or `(examples, ...)`; or three such arrays.
         tasks: `(examples,)` integers or strings, the task of each example, in any
             order; or three such arrays; None if `y` holds labels.
         class_names: The name of each label where labels are `0..len(class_names)-1`;
@@ -80,7 +82,7 @@ def from_arrays(
             f"{given} is about classes, but with tasks the targets are values. "
             f"Received: both tasks and {given}. Leave one of them out."
         )
-    if isinstance(x, (tuple, list)):
+    if _in_parts(x, y if tasks is None else tasks):
         _check_three(x, y, tasks, split)
         columns = [None] * 3 if tasks is None else tasks
         tables = [
@@ -129,14 +131,53 @@ def _table(
     x: Any, y: Any, tasks: Any, class_names: Sequence[str] | None, prefix: str = ""
 ) -> _Table:
     """Checks one set of arrays and reads it."""
-    x, y = as_arrays(x), np.asarray(y)
-    tasks = None if tasks is None else np.asarray(tasks)
+    x, y = _read(as_arrays, x, f"{prefix}x"), _column(y, f"{prefix}y")
+    tasks = None if tasks is None else _column(tasks, f"{prefix}tasks")
     _check_shapes(x, y, tasks, prefix)
     _check_kinds(y, tasks, prefix)
     x = _numbers(x, prefix)
     if tasks is None:
         return _Table(x, None, *_classes(y, class_names))
     return _Table(x, finite_targets(y, f"{prefix}y"), *_classes(tasks, None))
+
+
+def _in_parts(x: Any, groups: Any) -> bool:
+    """Whether arrays are given for train, val and test apart.
+
+    Labels and tasks are vectors, so a list of vectors stands for several parts. A list
+    of examples is one part, like an array.
+    """
+    if not isinstance(x, list | tuple) or not isinstance(groups, list | tuple):
+        return False
+    return any(isinstance(each, list | tuple | np.ndarray) for each in groups)
+
+
+def _read(reader: Callable[[Any], Any], values: Any, name: str) -> Any:
+    """Reads arrays; says which could not be read."""
+    try:
+        return reader(values)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must hold an array for each example, all of one shape. Received: "
+            f"{type(values).__name__}, and NumPy says: {error}. Cut the arrays to one "
+            "shape, or pad them."
+        ) from error
+
+
+def _column(values: Any, name: str) -> np.ndarray:
+    """Reads labels, values or tasks; refuses texts among other things."""
+    column = _read(as_array, values, name)
+    if column.dtype.kind in "OUS" and column.ndim == 1:
+        # NumPy makes a text of a number that stands among texts.
+        given = values if isinstance(values, list | tuple) else np.asarray(values)
+        kinds = {type(each): each for each in given}
+        if len({issubclass(kind, str | bytes) for kind in kinds}) > 1:
+            raise ValueError(
+                f"{name} must hold texts alone, or numbers alone. Received: "
+                f"{', '.join(map(repr, kinds.values()))}. Fill in what is missing, or "
+                "turn all into texts."
+            )
+    return column
 
 
 def _check_three(x: Any, y: Any, tasks: Any, split: ClassSplit | None) -> None:
@@ -198,9 +239,10 @@ def _check_kinds(y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
                 f"each example belongs to. Received: dtype {y.dtype}, and no tasks. "
                 "Give tasks, or labels that are integers or strings."
             )
-        if y.dtype.kind not in "iuUS":
+        if y.dtype.kind not in "biuUS":
             raise ValueError(
-                f"{prefix}y must hold integers or strings. Received: dtype {y.dtype}."
+                f"{prefix}y must hold integers, bools or strings. Received: dtype "
+                f"{y.dtype}."
             )
         return
     if y.dtype.kind != "f":
@@ -208,9 +250,9 @@ def _check_kinds(y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
             f"tasks need float targets, but {prefix}y holds labels. Received: dtype "
             f"{y.dtype}. Leave tasks out, or convert values with y.astype('float32')."
         )
-    if tasks.dtype.kind not in "iuUS":
+    if tasks.dtype.kind not in "biuUS":
         raise ValueError(
-            f"{prefix}tasks must hold integers or strings. Received: dtype "
+            f"{prefix}tasks must hold integers, bools or strings. Received: dtype "
             f"{tasks.dtype}."
         )
 
@@ -219,7 +261,10 @@ def _numbers(x: Any, prefix: str) -> Any:
     """Checks that examples are finite numbers; gives images a channel axis."""
     for name, leaf in _leaves(x, prefix).items():
         if leaf.dtype.kind not in "biuf":
-            raise ValueError(f"{name} must hold numbers. Received: dtype {leaf.dtype}.")
+            raise ValueError(
+                f"{name} must hold numbers. Received: dtype {leaf.dtype}. Texts become "
+                "numbers by a layer such as keras.layers.TextVectorization."
+            )
         if leaf.dtype.kind == "f":
             whole = np.isfinite(leaf).all(axis=tuple(range(1, leaf.ndim)))
             if not whole.all():
@@ -246,6 +291,8 @@ def _classes(
         if labels.dtype.kind == "S":
             labels = np.char.decode(labels, "utf-8")
         return y, [str(label) for label in labels]
+    if labels.dtype.kind == "b":
+        labels = labels.astype(int)
     if labels.dtype.kind not in "iu":
         raise ValueError(
             "class_names needs integer labels; strings in y are names already. "

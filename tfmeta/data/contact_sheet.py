@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfmeta.data.nested import array_shape
+from tfmeta.data.pictures import is_picture
 from tfmeta.data.split import Split
 
 _GAP = 2  # pixels between two pictures
@@ -37,7 +38,7 @@ def contact_sheet(split: Split, *, classes: int = 10, drawings: int = 12) -> np.
         (22, 32)
     """
     shape = array_shape(split) or ()
-    if len(shape) != 3 or shape[2] not in (1, 3) or split.dtype != np.uint8:
+    if not is_picture(shape, split.dtype):
         raise ValueError(
             "A contact sheet needs uint8 images (height, width, 1 or 3). Received: "
             f"examples of shape {split.example_shape}, dtype {split.dtype}. Use a "

@@ -64,8 +64,9 @@ def episodes(
         with shapes `(tasks, way * shot, *example_shape)`, `(tasks, way * shot)`,
         `(tasks, way * query, *example_shape)`, `(tasks,)` and `(tasks, way * query)`.
         Labels are int32 in `0..way-1`; "episode" is int64, the episodes' numbers.
-        uint8 examples become float32 in [0, 1], others stay as they are. Where the
-        split's `x` is a nest, "support_x" and "query_x" are nests of its structure.
+        Pictures (uint8, `(height, width, 1 or 3)`) become float32 in 0..1, others stay
+        as they are. Where the split's `x` is a nest, "support_x" and "query_x" are
+        nests of its structure.
         Where `y` holds values, they are float32, `(tasks, shot, ...)` in the support
         set and `(tasks, query, ...)` in the query set; values of functions end in an
         axis of size 1. With unequal shots support sets are padded at their ends, and

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.data.pictures import is_picture
 from tfmeta.data.sampler import Batch
 
 
 class Gather:
     """Looks examples up by their ids, in the graph.
 
-    uint8 arrays become float32 in [0, 1], others stay as they are.
+    Pictures (uint8 of `is_picture`) become float32 in 0..1, others stay as they are.
 
     Args:
         x: `(examples, *example_shape)`, or a nest of such arrays.
@@ -37,7 +38,9 @@ class Gather:
 
         def taken(leaf: tf.Tensor) -> tf.Tensor:
             rows = tf.gather(leaf, ids)
-            return tf.cast(rows, tf.float32) / 255.0 if rows.dtype == tf.uint8 else rows
+            if is_picture(leaf.shape[1:], leaf.dtype):
+                return tf.cast(rows, tf.float32) / 255.0
+            return rows
 
         return tf.nest.map_structure(taken, self._examples)
 

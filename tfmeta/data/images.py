@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.data.nested import array_shape
+from tfmeta.data.pictures import is_picture
 from tfmeta.data.source import Source
 from tfmeta.data.split import Split
 
@@ -62,7 +63,7 @@ def fit_source(
     if size is None and channels is None:
         return source
     shape, dtype = array_shape(source.train) or (), source.train.dtype
-    if len(shape) != 3 or shape[-1] not in (1, 3) or dtype != np.uint8:
+    if not is_picture(shape, dtype):
         raise ValueError(
             "image_size and channels need uint8 images (H, W, 1 or 3). Received: "
             f"examples of shape {source.train.example_shape} and dtype {dtype} in "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -61,30 +62,17 @@ def load(
         (1,)
     """
     kind, colon, rest = name.partition(":")
+    images: dict[str, Any] = {"image_size": image_size, "channels": channels}
+    classes: dict[str, Any] = {"split": split, "rotations": rotations, "seed": seed}
     if name in FAMILIES:
-        _refuse(name, split or rotations or image_size or channels)
+        _refuse(name, split or rotations or any(images.values()))
         return FAMILIES[name]()
     if kind == "tfds" and rest:
-        return from_tfds(
-            rest,
-            data_dir=data_dir,
-            download=download,
-            split=split,
-            rotations=rotations,
-            image_size=image_size,
-            channels=channels,
-            seed=seed,
-        )
+        where: dict[str, Any] = {"data_dir": data_dir, "download": download}
+        return from_tfds(rest, **where, **classes, **images)
     if kind == "folder" and rest:
-        return from_folder(
-            _found(rest, data_dir),
-            split=split,
-            rotations=rotations,
-            image_size=image_size,
-            channels=channels,
-            seed=seed,
-            skip_broken=skip_broken,
-        )
+        folder = _found(rest, data_dir)
+        return from_folder(folder, skip_broken=skip_broken, **classes, **images)
     if kind == "npz" and rest:
         source = from_npz(_found(rest, data_dir), split=split, seed=seed)
     elif kind == "glyphs" and not colon:
@@ -96,10 +84,7 @@ def load(
             f"npz:PATH; for regression {', '.join(FAMILIES)}."
         )
     source = fit_source(source, size=image_size, channels=channels)
-    if not rotations:
-        return source
-    parts = (with_rotations(getattr(source, part)) for part in PARTS)
-    return Source(source.name, *parts)
+    return _turned(source) if rotations else source
 
 
 def _refuse(name: str, options: object) -> None:
@@ -116,6 +101,12 @@ def _found(path: str, data_dir: str | pathlib.Path | None) -> pathlib.Path:
     here = pathlib.Path(path).expanduser()
     there = pathlib.Path(data_dir or ".").expanduser() / here
     return there if there.exists() and not here.exists() else here
+
+
+def _turned(source: Source) -> Source:
+    """Adds the classes of turned images to each part of a source."""
+    parts = (with_rotations(getattr(source, part)) for part in PARTS)
+    return Source(source.name, *parts)
 
 
 def _split_anew(source: Source, split: ClassSplit, seed: int) -> Source:

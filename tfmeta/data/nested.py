@@ -16,10 +16,13 @@ def as_arrays(x: Any) -> Any:
 
     Args:
         x: An array, or a nest of arrays. A dict or a tuple is a nest; a list becomes
-            one array.
+            one array, and so does an array of objects, such as of equal arrays.
 
     Returns:
         The same structure with NumPy arrays as its leaves.
+
+    Raises:
+        ValueError: By NumPy, if the elements of a list differ in shape.
 
     Example:
         >>> {k: a.shape for k, a in as_arrays({"a": [1, 2], "b": np.eye(2)}).items()}
@@ -29,7 +32,20 @@ def as_arrays(x: Any) -> Any:
         return {name: as_arrays(value) for name, value in x.items()}
     if isinstance(x, tuple):
         return _tuple_like(x, map(as_arrays, x))
-    return np.asarray(x)
+    return as_array(x)
+
+
+def as_array(x: Any) -> np.ndarray:
+    """Turns an array, a list, or an array of objects such as equal arrays into one.
+
+    Args:
+        x: What NumPy reads as one array.
+
+    Raises:
+        ValueError: By NumPy, if the elements differ in shape.
+    """
+    array = np.asarray(x)
+    return np.asarray(array.tolist()) if array.dtype.kind == "O" else array
 
 
 def example_shape(x: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ import numpy as np
 from tfmeta.core import Labels
 from tfmeta.data import Part
 from tfmeta.evaluation.evaluate import evaluate
-from tfmeta.evaluation.result import Result, half_width, read_result
+from tfmeta.evaluation.result import Result, read_result
+from tfmeta.evaluation.student_t import half_width
+
+_LEAST_EPISODES = 10  # A few differences may agree by chance, and t hides how few.
 
 # What two results must share for their scores to be of the same episodes.
 _SHARED = ("metric", "split", "way", "shot", "query", "seed", "episodes")
@@ -40,22 +44,36 @@ class Comparison:
 
     @property
     def ci95(self) -> float:
-        """Half the width of the difference's 95 % confidence interval."""
+        """Half the width of the difference's 95 % confidence interval, by Student's t.
+
+        NaN for a single episode.
+        """
         return half_width(self.a.scores - self.b.scores)
 
     @property
     def better(self) -> str | None:
-        """Which, "a" or "b"; None where the difference's interval holds zero."""
-        if not abs(self.difference) > self.ci95:
+        """The better one, "a" or "b"; None where that cannot be told.
+
+        It cannot be told from fewer than ten episodes, or if the difference's interval
+        holds zero.
+        """
+        few = self.a.episodes < _LEAST_EPISODES
+        if few or not abs(self.difference) > self.ci95:
             return None
         return "a" if (self.difference > 0) == self.a.higher_is_better else "b"
 
     @property
     def verdict(self) -> str:
         """The answer as a sentence."""
-        metric, count = self.a.metric, f"{self.a.episodes} episodes"
+        metric = self.a.metric
+        count = f"{self.a.episodes} episode{'s' * (self.a.episodes != 1)}"
+        size = _size(self.difference, self.ci95, metric)
+        if self.a.episodes < _LEAST_EPISODES:
+            return (
+                f"A verdict needs at least {_LEAST_EPISODES} episodes. Received: "
+                f"{count}, where A - B is {size}."
+            )
         if self.better is None:
-            size = _size(self.difference, self.ci95, metric)
             return f"No difference can be told with {count}: A - B is {size}."
         size = _size(abs(self.difference), self.ci95, metric)
         how = "higher" if self.a.higher_is_better else "lower"
@@ -108,9 +126,12 @@ def compare(a: Any, b: Any, split: Part | None = None, **options: Any) -> Compar
 
 
 def _size(difference: float, ci95: float, metric: str) -> str:
-    if metric == Labels.metric:
-        return f"{100 * difference:.2f} ± {100 * ci95:.2f} points"
-    return f"{difference:.3g} ± {ci95:.2g}"
+    """The difference with its interval, if there is one, in words."""
+    points = metric == Labels.metric
+    size = f"{100 * difference:.2f}" if points else f"{difference:.3g}"
+    if not math.isnan(ci95):
+        size += f" ± {100 * ci95:.2f}" if points else f" ± {ci95:.2g}"
+    return f"{size} points" if points else size
 
 
 def _result(each: Any, split: Part | None, options: dict[str, Any]) -> Result:

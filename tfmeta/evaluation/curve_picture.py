@@ -7,7 +7,8 @@ from typing import IO
 
 import numpy as np
 
-from tfmeta.evaluation.result import Result, half_width
+from tfmeta.evaluation.result import Result
+from tfmeta.evaluation.student_t import half_width
 
 _BANDS = ((5, 95, 0.15), (25, 75, 0.25))  # Percentiles of tasks, and their ink.
 

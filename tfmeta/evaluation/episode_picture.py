@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ from tfmeta.core.episode import Nest
 from tfmeta.data import Part
 from tfmeta.data.nested import map_shapes
 from tfmeta.evaluation.frozen import frozen
-from tfmeta.learners import as_learner
+from tfmeta.learners import Learner, as_learner
 
 _CHANNELS = (1, 3, 4)
 _ROWS, _SHOTS, _QUERIES = 10, 5, 6
@@ -49,8 +49,6 @@ def episode_picture(
     Raises:
         ValueError: If the examples are no images, or there is no such episode.
     """
-    from matplotlib.figure import Figure
-
     learner = as_learner(model)
     if not isinstance(split.targets, Labels) or not has_images(split):
         raise ValueError(
@@ -67,13 +65,63 @@ def episode_picture(
         episodes=index + 1,
         seed=seed,
     )
+    shown = _answered(learner, stream, index, way)
+    shots = min(shot, _SHOTS)
+    figure, axes = _grid(min(way, _ROWS), shots, min(query, _QUERIES))
+    for label, row in enumerate(axes):
+        _draw_class(shown, label, row[:shots], row[shots + 1 :])
+    figure.suptitle(
+        f"{type(learner).__name__}, {split.name} episode {index}: "
+        f"{100 * float(np.mean(shown.answers == shown.truth)):.0f} % right\n"
+        "left: support set; right: queries, with answer and probability",
+        fontsize="medium",
+    )
+    figure.savefig(path, format="png", dpi=100)
+
+
+class _Shown(NamedTuple):
+    """An episode with a learner's answers, as arrays.
+
+    Attributes:
+        support: The images of the support set, `(examples, height, width, channels)`.
+        known: The labels of the support set, `(examples,)`.
+        queries: The images of the queries.
+        truth: The labels of the queries, `(queries,)`.
+        answers: The labels that the queries are answered with, `(queries,)`.
+        sure: The probability of each answer, `(queries,)`.
+    """
+
+    support: np.ndarray
+    known: np.ndarray
+    queries: np.ndarray
+    truth: np.ndarray
+    answers: np.ndarray
+    sure: np.ndarray
+
+
+def _answered(
+    learner: Learner, stream: tf.data.Dataset, index: int, way: int
+) -> _Shown:
+    """Has a learner answer the episode with this number in a stream."""
     x, y = next(iter(stream.unbatch().skip(index).batch(1)))
-    episode = tf.nest.map_structure(lambda t: t[0], Episode.from_batch(x, y))
-    adapted = learner.adapt(episode.support, Options())
-    logits = learner.predict(adapted, episode.query.x, Options())[:, :way]
-    support_x, query_x = _images(episode.support.x), _images(episode.query.x)
-    odds, truth = tf.nn.softmax(logits).numpy(), episode.query.y.numpy()
-    rows, shots, queries = min(way, _ROWS), min(shot, _SHOTS), min(query, _QUERIES)
+    support, query = tf.nest.map_structure(lambda t: t[0], Episode.from_batch(x, y))
+    adapted = learner.adapt(support, Options())
+    logits = learner.predict(adapted, query.x, Options())[:, :way]
+    odds = tf.nn.softmax(logits).numpy()
+    return _Shown(
+        support=_images(support.x).numpy(),
+        known=support.y.numpy(),
+        queries=_images(query.x).numpy(),
+        truth=query.y.numpy(),
+        answers=odds.argmax(-1),
+        sure=odds.max(-1),
+    )
+
+
+def _grid(rows: int, shots: int, queries: int) -> tuple[Any, Any]:
+    """A figure, and its axes: a row has support images, a gap, then queries."""
+    from matplotlib.figure import Figure
+
     figure = Figure(
         figsize=(1.0 * (shots + queries) + 0.8, 1.18 * rows + 0.7), layout="constrained"
     )
@@ -85,23 +133,17 @@ def episode_picture(
     )
     for axis in axes.flat:
         axis.set_axis_off()
-    for row in range(rows):
-        support = np.flatnonzero(episode.support.y.numpy() == row)[:shots]
-        for axis, i in zip(axes[row], support, strict=False):
-            _show(axis, support_x[i], f"class {row + 1}", "black")
-        asked = np.flatnonzero(truth == row)[:queries]
-        for axis, i in zip(axes[row, shots + 1 :], asked, strict=False):
-            answer = int(odds[i].argmax())
-            colour = _RIGHT if answer == row else _WRONG
-            _show(axis, query_x[i], f"{answer + 1}: {odds[i].max():.2f}", colour)
-    accuracy = float(np.mean(odds.argmax(-1) == truth))
-    figure.suptitle(
-        f"{type(learner).__name__}, {split.name} episode {index}: "
-        f"{100 * accuracy:.0f} % right\nleft: support set; right: queries, with "
-        "answer and probability",
-        fontsize="medium",
-    )
-    figure.savefig(path, format="png", dpi=100)
+    return figure, axes
+
+
+def _draw_class(shown: _Shown, label: int, known: Any, asked: Any) -> None:
+    """Draws a class's support images and queries, as many as there are axes."""
+    for axis, i in zip(known, np.flatnonzero(shown.known == label), strict=False):
+        _show(axis, shown.support[i], f"class {label + 1}", "black")
+    for axis, i in zip(asked, np.flatnonzero(shown.truth == label), strict=False):
+        colour = _RIGHT if shown.answers[i] == label else _WRONG
+        title = f"{shown.answers[i] + 1}: {shown.sure[i]:.2f}"
+        _show(axis, shown.queries[i], title, colour)
 
 
 def has_images(part: Part) -> bool:
@@ -123,11 +165,10 @@ def _images(x: Nest) -> tf.Tensor:
     return next(t for t in tf.nest.flatten(x) if _is_image(t.shape[1:]))
 
 
-def _show(axis: Any, image: tf.Tensor, title: str, colour: str) -> None:
+def _show(axis: Any, pixels: np.ndarray, title: str, colour: str) -> None:
     """Shows one image, `(height, width, channels)`, under a title."""
-    pixels = image.numpy()
     if pixels.shape[-1] == 1:
         axis.imshow(pixels[..., 0], cmap="gray_r")
     else:
-        axis.imshow(np.clip(pixels, 0, 1))
+        axis.imshow(pixels if pixels.dtype == np.uint8 else np.clip(pixels, 0, 1))
     axis.set_title(title, fontsize=8, color=colour, pad=2)

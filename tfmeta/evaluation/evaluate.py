@@ -7,12 +7,13 @@ import time
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfmeta.data import Part
 from tfmeta.evaluation.frozen import Digest, episodes_for
 from tfmeta.evaluation.result import Result
 from tfmeta.evaluation.scorer import Scorer
-from tfmeta.learners import as_learner
+from tfmeta.learners import Learner, as_learner
 
 
 def evaluate(
@@ -47,19 +48,22 @@ def evaluate(
             training.
         curve: Whether to score after every inner step too, if the learner takes any.
         scorer: A `Scorer` of the same learner to use again, so that repeated
-            evaluations (as in validation) compile once. Its `steps` and `curve` count.
+            evaluations (as in validation) compile once. It has its own `steps` and
+            `curve`, so leave these out.
         episodes_file: A file that `tfmeta.data.save_episodes` wrote. Its episodes take
             the place of `way`, `shot`, `query`, `episodes` and `seed`.
 
     Returns:
-        The `Result`, with the score of each episode.
+        The `Result`, with the score of each episode. A score is NaN if the learner
+        answers with NaN.
 
     Raises:
-        ValueError: If the learner or the split cannot serve that way or shot, or if
-            `scorer` belongs to another learner.
+        ValueError: If the learner or the split cannot serve the episodes, or if
+            `scorer` belongs to another learner or comes with `steps` or `curve`.
     """
     learner = as_learner(model)
     start = time.perf_counter()
+    scorer = _scorer(learner, scorer, steps=steps, curve=curve)
     asked = episodes_for(
         learner,
         split,
@@ -70,31 +74,49 @@ def evaluate(
         seed=seed,
         episodes_file=episodes_file,
     )
-    if scorer is not None and scorer.learner is not learner:
-        raise ValueError("scorer must be of the learner that is scored, not another.")
-    scorer = scorer or Scorer(learner, steps=steps, curve=curve)
-    targets, parts, drawn = asked.targets_for(learner), [], Digest()
-    for x, y in asked.stream:
+    metrics, drawn = _scores(scorer, asked.stream)
+    metric = asked.targets_for(learner).metric
+    return Result(
+        metric=metric,
+        scores=metrics[metric][-1],
+        metrics={name: values[-1] for name, values in metrics.items()},
+        seconds=time.perf_counter() - start,
+        curve=metrics[metric] if scorer.curve else None,
+        drawn=drawn,
+        **scorer.settings(),
+        **asked.settings(split),
+    )
+
+
+def _scorer(
+    learner: Learner, given: Scorer | None, *, steps: int | None, curve: bool
+) -> Scorer:
+    """The scorer that was given, or a new one."""
+    if given is None:
+        return Scorer(learner, steps=steps, curve=curve)
+    if given.learner is not learner:
+        raise ValueError(
+            "scorer must be of the learner that is scored. Received: a scorer of "
+            f"another {type(given.learner).__name__}. Make one of this learner."
+        )
+    if steps is not None or curve:
+        raise ValueError(
+            "A scorer has its own steps and curve. Received: a scorer, with "
+            f"steps={steps} and curve={curve}. Give these to Scorer."
+        )
+    return given
+
+
+def _scores(
+    scorer: Scorer, stream: tf.data.Dataset
+) -> tuple[dict[str, np.ndarray], str]:
+    """The scores of all episodes by metric, `(steps + 1, episodes)`, and a digest."""
+    parts, drawn = [], Digest()
+    for x, y in stream:
         drawn.add(x, y)
         parts.append(scorer(x, y))
     metrics = {
         name: np.concatenate([part[name].numpy() for part in parts], axis=-1)
         for name in parts[0]
     }
-    scores = metrics[targets.metric]
-    return Result(
-        learner=type(learner).__name__,
-        metric=targets.metric,
-        scores=scores[-1],
-        metrics={name: values[-1] for name, values in metrics.items()},
-        split=split.name,
-        way=asked.way,
-        shot=asked.shot,
-        query=asked.query,
-        seed=asked.seed,
-        normalisation=learner.mode,
-        steps=scorer.steps,
-        seconds=time.perf_counter() - start,
-        curve=scores if len(scores) > 1 else None,
-        drawn=drawn.text(),
-    )
+    return metrics, drawn.text()

@@ -40,6 +40,11 @@ class Frozen(NamedTuple):
         """The kind of the episodes' `y` for a learner that is scored on them."""
         return learner.targets_for(self.stream.element_spec[1])
 
+    def settings(self, split: Part) -> dict[str, Any]:
+        """The fields of a `Result` that say which episodes of a part were scored."""
+        names = ("way", "shot", "query", "seed")
+        return {"split": split.name, **{name: getattr(self, name) for name in names}}
+
 
 def episodes_for(
     learner: Learner,
@@ -64,7 +69,9 @@ def episodes_for(
     _check_targets(learner, split)
     if episodes_file is None:
         if shot is None:
-            raise ValueError("Give shot, or a file of episodes as episodes_file.")
+            raise ValueError(
+                "Give shot, or a file of episodes as episodes_file. Received: neither."
+            )
         stream = frozen(
             learner,
             split,

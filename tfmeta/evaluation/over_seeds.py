@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfmeta.evaluation.compare import check_comparable
 from tfmeta.evaluation.result import Result
+from tfmeta.evaluation.student_t import half_width
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,11 @@ class SeedSummary:
 
     @property
     def ci95(self) -> float:
-        """Half the width of the mean's 95 % confidence interval, by Student's t.
+        """Half the width of the mean's 95 % confidence interval; NaN for a single run.
 
-        NaN for a single run.
+        See `tfmeta.evaluation.student_t.half_width`.
         """
-        if self.runs < 2:
-            return math.nan
-        error = np.std(self.means, ddof=1) / math.sqrt(self.runs)
-        return float(student_t(self.runs - 1) * error)
+        return half_width(self.means)
 
     def summary(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -78,26 +74,3 @@ def over_seeds(results: Sequence[Result]) -> SeedSummary:
         raise ValueError("over_seeds needs the result of a run at least. Received: [].")
     check_comparable(results)
     return SeedSummary(results[0].metric, np.array([r.mean for r in results]))
-
-
-def student_t(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t distribution: 1.96 for many runs.
-
-    Args:
-        freedom: The degrees of freedom, at least 1.
-
-    Returns:
-        The t that the absolute value exceeds with probability 0.05.
-
-    Example:
-        >>> [round(student_t(n), 3) for n in (1, 2, 4, 1000)]
-        [12.706, 4.303, 2.776, 1.962]
-    """
-    low, high = 0.0, 20.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        x = tf.constant(freedom / (freedom + middle**2), tf.float64)
-        half, quarter = (tf.constant(v, tf.float64) for v in (freedom / 2, 0.5))
-        beyond = float(tf.math.betainc(half, quarter, x))  # P(|t| > middle)
-        low, high = (middle, high) if beyond > 0.05 else (low, middle)
-    return low

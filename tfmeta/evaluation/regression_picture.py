@@ -46,8 +46,6 @@ def regression_picture(
     Raises:
         ValueError: If inputs or targets are not single numbers.
     """
-    from matplotlib.figure import Figure
-
     learner = as_learner(model)
     if not isinstance(split, FunctionSplit) or split.example_shape != (1,):
         raise ValueError(
@@ -60,16 +58,10 @@ def regression_picture(
     shown = sorted(set(steps)) if learner.default_steps is not None else []
     answers = _curves(learner, Episode.from_batch(x, y), shown)
     names = [f"after {n} step{'s' * (n != 1)}" for n in shown] or ["answer"]
-    figure = Figure(figsize=(10, 2.9 * -(-tasks // _COLUMNS)), layout="constrained")
-    axes = figure.subplots(
-        -(-tasks // _COLUMNS), _COLUMNS, sharex=True, sharey=True, squeeze=False
-    ).flat
+    figure, axes = _grid(tasks)
+    parts = (x["support_x"], x["support_y"], x["query_x"], y, answers)
     for place, axis in enumerate(axes):
-        if place < tasks:
-            parts = (x["support_x"], x["support_y"], x["query_x"], y, answers)
-            _draw(axis, names, *(np.asarray(part[place])[..., 0] for part in parts))
-        else:
-            axis.set_visible(False)
+        _draw(axis, names, *(np.asarray(part[place])[..., 0] for part in parts))
     top = 1.3 * float(np.abs(y).max())
     axes[0].set_ylim(-top, top)  # Of the functions: an answer may leave the picture.
     handles, labels = axes[0].get_legend_handles_labels()
@@ -98,6 +90,18 @@ def _curves(learner: Learner, episodes: Episode, shown: list[int]) -> np.ndarray
         ), []
 
     return tf.function(lambda e: map_tasks(one, e)[0], autograph=False)(episodes)
+
+
+def _grid(tasks: int) -> tuple[Any, list[Any]]:
+    """A figure with a visible axis for each task, and these axes."""
+    from matplotlib.figure import Figure
+
+    rows = -(-tasks // _COLUMNS)
+    figure = Figure(figsize=(10, 2.9 * rows), layout="constrained")
+    axes = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).flat
+    for spare in axes[tasks:]:
+        spare.set_visible(False)
+    return figure, list(axes[:tasks])
 
 
 def _draw(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfmeta.core import Labels, Values
+from tfmeta.evaluation.student_t import half_width
 from tfmeta.json_files import read_json
 
 _HIGHER_IS_BETTER = {t.metric: t.higher_is_better for t in (Labels, Values)}
@@ -75,7 +76,10 @@ class Result:
 
     @property
     def ci95(self) -> float:
-        """Half the width of the mean's 95 % confidence interval."""
+        """Half the width of the mean's 95 % confidence interval, by Student's t.
+
+        NaN for a single episode, or if a score is not finite.
+        """
         return half_width(self.scores)
 
     def summary(self) -> dict[str, Any]:
@@ -164,19 +168,3 @@ def read_result(path: str | os.PathLike[str]) -> Result:
 def _array(scores: list[float | None]) -> np.ndarray:
     """Turns scores of a JSON file, in which null stands for NaN, into an array."""
     return np.array([math.nan if s is None else s for s in scores])
-
-
-def half_width(scores: np.ndarray) -> float:
-    """1.96 standard errors of the mean: `1.96 * std / sqrt(n)`.
-
-    `std` is the sample standard deviation, with n - 1 in its divisor.
-
-    Args:
-        scores: `(n,)` scores.
-
-    Returns:
-        Half the width of the 95 % confidence interval; NaN if n is below 2.
-    """
-    if len(scores) < 2:
-        return math.nan
-    return float(1.96 * np.std(scores, ddof=1) / math.sqrt(len(scores)))

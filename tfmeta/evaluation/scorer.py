@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfmeta.core import Batch, Episode, Options, map_tasks
 from tfmeta.core.episode import Nest, Tensor
+from tfmeta.data.exact import check_inputs
 from tfmeta.learners import Learner
 
 
@@ -18,11 +19,16 @@ class Scorer:
         learner: The learner to score.
         steps: The number of inner steps; None for the learner's own number.
         curve: Whether to score after every inner step too, if the learner takes any.
+
+    Raises:
+        ValueError: If `steps` is below 0.
     """
 
     def __init__(
         self, learner: Learner, *, steps: int | None = None, curve: bool = False
     ):
+        if steps is not None and steps < 0:
+            raise ValueError(f"steps must be at least 0, or None. Received: {steps}.")
         self.learner = learner
         self.steps: Any = learner.default_steps
         if self.steps is not None and steps is not None:
@@ -48,8 +54,10 @@ class Scorer:
             all steps.
 
         Raises:
-            ValueError: If float targets do not have the shape of the predictions.
+            ValueError: If the net cannot take the examples' numbers, or float targets
+                do not have the shape of the predictions.
         """
+        self._check(x)
         return self._score(x, y)
 
     def predictions(self, x: dict[str, Nest]) -> Nest:
@@ -60,8 +68,25 @@ class Scorer:
 
         Returns:
             `(tasks, queries, ...)`.
+
+        Raises:
+            ValueError: If the net cannot take the examples' numbers.
         """
+        self._check(x)
         return self._predict(x)
+
+    def settings(self) -> dict[str, Any]:
+        """The fields of a `Result` that say which learner was scored, and how."""
+        return {
+            "learner": type(self.learner).__name__,
+            "normalisation": self.learner.mode,
+            "steps": self.steps,
+        }
+
+    def _check(self, x: dict[str, Nest]) -> None:
+        body = self.learner.body
+        sets = {name: x[name] for name in ("support_x", "query_x")}
+        check_inputs(sets, None if body is None else body.inputs)
 
     def _scores(self, x: dict[str, Nest], y: Tensor) -> dict[str, Tensor]:
         if self.curve:

@@ -71,13 +71,8 @@ class GradientLearner(Learner):
         **kwargs: Any,
     ):
         super().__init__(net, **kwargs)
-        for name, value, least in (
-            ("inner_steps", inner_steps, 0),
-            ("eval_steps", eval_steps, 0),
-            ("batch_size", batch_size, 1),
-        ):
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}. Received: {value}.")
+        _check_at_least(0, inner_steps=inner_steps, eval_steps=eval_steps)
+        _check_at_least(1, batch_size=batch_size)
         self.inner_steps, self.eval_steps = inner_steps, eval_steps
         self.rule, self.inner_lr = made_rule(rule, inner_lr, own_rule), inner_lr
         self.first_order, self.head, self.batch_size = first_order, head, batch_size
@@ -145,3 +140,9 @@ class GradientLearner(Learner):
         if options.steps is not None:
             return options.steps
         return self.inner_steps if options.training else self.default_steps
+
+
+def _check_at_least(least: int, **values: int | None) -> None:
+    for name, value in values.items():
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}. Received: {value}.")

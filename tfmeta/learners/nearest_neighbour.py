@@ -64,5 +64,7 @@ class NearestNeighbour(Learner):
 
 
 def _rows(x: Nest) -> tf.Tensor:
-    rows = nests.flat(x)
-    return rows if rows.dtype.is_floating else tf.cast(rows, tf.float32)
+    def as_float(leaf: tf.Tensor) -> tf.Tensor:
+        return leaf if leaf.dtype.is_floating else tf.cast(leaf, tf.float32)
+
+    return nests.flat(tf.nest.map_structure(as_float, x))

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from tfmeta.core import Examples, Options, Targets, nests
 from tfmeta.core.episode import Nest
+from tfmeta.data.exact import check_exact
 from tfmeta.data.nested import as_arrays
+from tfmeta.data.pictures import is_picture
 from tfmeta.learners import Learner
 
 AT_ONCE = 128  # The most examples in one call of the net, to bound memory.
@@ -46,15 +48,17 @@ class AdaptedTask:
 
         Args:
             name: The name of the examples in an error.
-            x: Numbers, `(examples, ...)`, or a nest of them as the net takes it. uint8
-                becomes float32 in 0..1, unless the net takes integers.
+            x: Numbers, `(examples, ...)`, or a nest of them as the net takes it.
+                Pictures (uint8, `(examples, height, width, 1 or 3)`) become float32 in
+                0..1, unless the net takes whole numbers; others stay as they are.
 
         Returns:
-            Arrays of float32 or int32, in the nest that the net takes.
+            Arrays of float32, or of the net's dtype if it takes whole numbers, in the
+            nest that the net takes.
 
         Raises:
-            ValueError: If the examples are not finite numbers, or do not have the shape
-                that the net takes.
+            ValueError: If the examples are not finite numbers, do not have the shape
+                that the net takes, or are not exact in the net's dtype.
         """
         try:
             arrays = as_arrays(x)
@@ -140,14 +144,11 @@ def _some(x: Nest, y: np.ndarray, start: int, end: int) -> Examples:
 
 
 def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.ndarray:
-    """Casts to float32, uint8 scaled to 0..1; to int32 if the net takes integers."""
-    integers = spec is not None and spec.dtype.is_integer
+    """Casts to what the net takes, float32 or whole numbers; scales pictures."""
+    dtype = spec.dtype if spec is not None and spec.dtype.is_integer else tf.float32
     try:
-        scale = 255.0 if values.dtype == np.uint8 and not integers else 1.0
         with np.errstate(over="ignore"):  # What overflows is refused below.
-            numbers = values.astype(np.float32) / np.float32(scale)
-            if integers:
-                numbers = values.astype(np.int32)
+            numbers = values.astype(np.float32)
     except (TypeError, ValueError) as error:
         raise _no_numbers(name, values, error) from error
     if numbers.ndim == 0 or not np.isfinite(numbers).all():
@@ -156,6 +157,11 @@ def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.nd
             f"{name} must be an array of finite numbers. Received: {what}. Leave "
             "damaged examples out."
         )
+    check_exact(name, values, dtype)
+    if dtype.is_integer:
+        numbers = values.astype(dtype.as_numpy_dtype)
+    elif is_picture(values.shape[1:], values.dtype):
+        numbers /= np.float32(255)
     if spec is not None and not spec.shape[1:].is_compatible_with(numbers.shape[1:]):
         wanted = ", ".join(str(n) for n in ("examples", *spec.shape[1:]))
         raise ValueError(

@@ -53,35 +53,21 @@ def as_metrics(metrics: Any) -> list[Any]:
     return list(metrics)
 
 
-def check_fit(x: Any, y: Any = None, options: dict[str, Any] | None = None) -> None:
-    """Refuses data that are no episodes, and weights for examples.
+def check_episodes(x: Any, y: Any = None) -> None:
+    """Refuses data that are no episodes.
 
     Args:
         x: The first argument of `fit` or `evaluate`.
         y: The second one.
-        options: The others.
 
     Raises:
-        ValueError: If `x` holds no episodes, or if there are weights for classes or
-            examples.
+        ValueError: If `x` holds no episodes.
     """
-    given = [
-        name
-        for name in ("class_weight", "sample_weight")
-        if (options or {}).get(name) is not None
-    ]
     if isinstance(x, tf.data.Dataset):
         spec = x.element_spec
-        if isinstance(spec, tuple) and len(spec) == 3:
-            given.append("a third entry of the dataset's batches")
         x = spec[0] if isinstance(spec, tuple) and spec else spec
     elif not isinstance(x, dict) and not hasattr(x, "shape") and y is None:
         return  # A generator or a PyDataset, whose batches are not known yet.
-    if given:
-        raise ValueError(
-            "Every task and every query has the same weight, so there are no weights "
-            f"for classes or examples. Received: {', '.join(given)}. Leave that out."
-        )
     if not isinstance(x, dict) or any(name not in x for name in _EPISODE):
         got = f"a dict of {', '.join(map(str, x))}" if isinstance(x, dict) else type(x)
         raise ValueError(

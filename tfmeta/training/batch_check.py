@@ -4,14 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from tfmeta.core import Batch, Labels
+from tfmeta.data.exact import check_inputs
 from tfmeta.learners import Learner
 
 
+def unpacked(data: Any) -> tuple[Any, Any]:
+    """Takes a batch apart, and refuses weights, which no loss here has a use for.
+
+    Args:
+        data: What Keras hands to `train_step` and `test_step`, `(x, y)` or
+            `(x, y, weights)`. Keras makes weights of `class_weight` too.
+
+    Returns:
+        The inputs `x` and the targets `y`.
+
+    Raises:
+        ValueError: If there are weights.
+    """
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
+    if weights is not None:
+        raise ValueError(
+            "All examples have the same weight. Received: class_weight, sample_weight "
+            "or a dataset of (x, y, weights). Leave the weights out."
+        )
+    return x, y
+
+
 def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
-    """Refuses labels that the learner's answers cannot have; values always pass.
+    """Refuses a batch from which the learner would learn something else than meant.
+
+    Examples must keep their numbers when they are cast to what the net takes. Labels
+    must be such as the learner's answers can have; values always pass.
 
     Args:
         x: The inputs of a batch, as eager tensors.
@@ -19,9 +46,12 @@ def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
         learner: The learner that shall learn from the batch.
 
     Raises:
-        ValueError: If a label is out of range, or a query has a class that its support
-            set lacks.
+        ValueError: If the net takes whole numbers and the examples are none, or they
+            are too large for the net's dtype; if a label is out of range, or a query
+            has a class that its support set lacks.
     """
+    sets = {name: x[name] for name in ("support_x", "query_x")}
+    check_inputs(sets, None if learner.body is None else learner.body.inputs)
     if not isinstance(learner.targets_for(y), Labels):
         return
     batch = Batch.read(x, y)

@@ -22,8 +22,8 @@ from tfmeta.core import (
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.learners import Learner
 from tfmeta.serving import AdaptedClassifier, AdaptedRegressor
-from tfmeta.training.arguments import as_metrics, check_compile, check_fit
-from tfmeta.training.batch_check import check_batch
+from tfmeta.training.arguments import as_metrics, check_compile, check_episodes
+from tfmeta.training.batch_check import check_batch, unpacked
 from tfmeta.training.outer_step import (
     apply_scaled,
     finite,
@@ -196,7 +196,7 @@ class MetaModel(keras.Model):
             A dict with `task_losses` `(tasks,)`, `gradient_norm`, a scalar, and the
             running metrics.
         """
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x, y = unpacked(data)
         losses, predictions, sums = self.meta_gradients(x, y)
         gradients = self._with_regularisers(sums.mean(sums.gradients))
         norm = tf.linalg.global_norm(gradients)
@@ -230,7 +230,7 @@ class MetaModel(keras.Model):
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """Scores a batch without learning from it; `loss` is the mean over tasks."""
-        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x, y = unpacked(data)
         predictions, targets = self(x), self.learner.targets_for(y)
         counts = x.get("query_count")
         losses, _ = map_tasks(
@@ -265,19 +265,29 @@ class MetaModel(keras.Model):
             FloatingPointError: If a loss or a gradient is not finite; the error names
                 the step and the task.
         """
-        check_fit(x, y, kwargs)
+        check_episodes(x, y)
         self._find_targets_in(x, y)
         if isinstance(x, tf.data.Dataset):
-            first_x, first_y, *_ = next(iter(x))
-            check_batch(first_x, first_y, self.learner)
+            self.check_batch(next(iter(x)))
             self.choose_task_map(x)
         kwargs.setdefault("shuffle", False)
         with finite_steps():
             return super().fit(x, y, **kwargs)
 
+    def check_batch(self, data: Any) -> None:
+        """Refuses a batch from which the learner would learn something else than meant.
+
+        Args:
+            data: A batch `(x, y)`, as eager tensors.
+
+        Raises:
+            ValueError: If examples or labels do not fit the learner.
+        """
+        check_batch(*unpacked(data), self.learner)
+
     def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
         """Scores batches of episodes; see `keras.Model.evaluate`."""
-        check_fit(x, y, kwargs)
+        check_episodes(x, y)
         self._find_targets_in(x, y)
         return super().evaluate(x, y, **kwargs)
 

@@ -13,11 +13,13 @@ from tfmeta.core import Labels, Targets, Values, keys
 from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.data import Part
+from tfmeta.data.exact import check_inputs
 from tfmeta.data.examples import examples
 from tfmeta.inner.body import at_least_float32
 from tfmeta.learners import FineTune, Learner
 from tfmeta.learners.base import scaled_gradients
 from tfmeta.training.arguments import as_metrics, check_compile
+from tfmeta.training.batch_check import unpacked
 from tfmeta.training.outer_step import (
     apply_scaled,
     finite,
@@ -123,6 +125,10 @@ class PretrainModel(keras.Model):
         """Returns "loop", without a choice; see `MetaModel.choose_task_map`."""
         return self.task_map
 
+    def check_batch(self, data: Any) -> None:
+        """Refuses examples that the net cannot take; see `MetaModel.check_batch`."""
+        check_inputs({"x": unpacked(data)[0]}, self.learner.body.inputs)
+
     def compile(
         self, optimizer: Any = "adam", *, metrics: Any = None, **kwargs: Any
     ) -> None:
@@ -153,7 +159,7 @@ class PretrainModel(keras.Model):
             A dict with `task_losses` `(1,)`, which is the mean loss, `gradient_norm`, a
             scalar, and the running metrics.
         """
-        x, y = data
+        x, y = unpacked(data)
         variables, scale = self.trained, loss_scale(self.optimizer)
         with tf.GradientTape() as tape:
             logits = self(x, training=True)
@@ -207,7 +213,8 @@ def pretrain(
         The history.
 
     Raises:
-        ValueError: If a number is below 1, or the net's outputs do not fit the values.
+        ValueError: If a number is below 1, the net's outputs do not fit the values, the
+            net cannot take the examples' numbers, or there are weights of classes.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
@@ -225,6 +232,7 @@ def pretrain(
             f"{tuple(model.learner.body.outputs.shape[1:])}. Give it a linear layer of "
             "as many units."
         )
+    check_inputs({"x": next(iter(batches))[0]}, model.learner.body.inputs)
     model.compile(optimizer)
     kwargs.setdefault("shuffle", False)
     with finite_steps():

@@ -85,22 +85,16 @@ class Trainer:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         reporters: Sequence[Reporter] = (),
     ):
-        for name, value in {
-            "steps": steps,
-            "log_every": log_every,
-            "validate_every": validate_every,
-            "checkpoint_every": checkpoint_every,
-        }.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1. Received: {value}.")
+        _check_at_least_one(
+            steps=steps,
+            log_every=log_every,
+            validate_every=validate_every,
+            checkpoint_every=checkpoint_every,
+        )
         if getattr(model, "optimizer", None) is None:
             raise ValueError("The model must be compiled: call model.compile first.")
         train.check(source.train, model.learner, seed=seed)
-        try:
-            validation.check(source.val, model.learner, seed=VALIDATION_SEED)
-        except ValueError as error:
-            raise ValueError(f"Validation cannot be as asked: {error}") from error
-        validation.single()
+        _check_validation(validation, source, model)
         self.model, self.source = model, source
         self._chief = Worker() if run is None else Chief(run, reporters)
         self.train, self.validation = train, validation
@@ -110,15 +104,10 @@ class Trainer:
         self.callbacks = list(callbacks)
         if isinstance(model, MetaModel) and model.learner.targets is None:
             model.learner.targets = source.train.targets
-        targets = source.val.targets
-        mode = "max" if targets.higher_is_better else "min"
         if patience is not None:
-            stopping = keras.callbacks.EarlyStopping(
-                f"val_{targets.metric}", mode=mode, patience=patience
-            )
-            self.callbacks.append(stopping)
+            self.callbacks.append(_early_stopping(source, patience))
         self._step = self._began = 0
-        self._best = math.inf if mode == "min" else -math.inf
+        self._best = -math.inf if source.val.targets.higher_is_better else math.inf
         self._trained_seconds = 0.0
         self._signals = StopSignals(self._chief.stopping)
         self._scorer = Scorer(model.learner, curve=True)
@@ -174,6 +163,7 @@ class Trainer:
             start=self._step * self.train.per_step,
             augment=self.augment,
         )
+        self.model.check_batch(next(iter(batches)))
         self.model.task_map = self._chief.task_map(flags) or self.model.task_map
         self.model.choose_task_map(batches)
         step_function = tf.function(self.model.step, autograph=False)
@@ -326,6 +316,28 @@ class Trainer:
             groups[_NOT_AVERAGED] = [keras.Variable(v) for v in self.model.trained]
         with averaged_weights(self.model):
             self._chief.save(groups, state, best=best)
+
+
+def _check_at_least_one(**values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1. Received: {value}.")
+
+
+def _check_validation(validation: Stream, source: Source, model: Any) -> None:
+    try:
+        validation.check(source.val, model.learner, seed=VALIDATION_SEED)
+        validation.single()
+    except ValueError as error:
+        raise ValueError(f"The validation episodes cannot be drawn: {error}") from error
+
+
+def _early_stopping(source: Source, patience: int) -> keras.callbacks.EarlyStopping:
+    targets = source.val.targets
+    mode = "max" if targets.higher_is_better else "min"
+    return keras.callbacks.EarlyStopping(
+        f"val_{targets.metric}", mode=mode, patience=patience
+    )
 
 
 def _curve_row(result: Result) -> dict[str, float]:
