@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 
 import keras
 
-from tfmeta.core import Examples, Options, Values
+from tfmeta.core import Examples, Labels, Options, Targets, Values, as_targets
 from tfmeta.core.episode import Nest
 from tfmeta.inner import UpdateRule, made_rule
 from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt, paths_inside
 from tfmeta.inner.descent import Descent
 from tfmeta.inner.heads import OwnHead, as_head
 from tfmeta.learners.base import Learner
+
+_IF_VALUES = 'give the learner targets="values" if its outputs are values'
 
 
 class GradientLearner(Learner):
@@ -45,7 +47,8 @@ class GradientLearner(Learner):
         **kwargs: For `Learner`, such as `normalisation`.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or the net cannot be used as asked; one
+            error names all that is wrong with the net's layers.
 
     Attributes:
         meta_trained: Whether the method has a meta-training phase; of the class.
@@ -70,7 +73,10 @@ class GradientLearner(Learner):
         batch_size: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(net, **kwargs)
+        for_classes = isinstance(as_targets(kwargs.get("targets")), Labels)
+        super().__init__(
+            net, second_order=not first_order, vectors=for_classes, **kwargs
+        )
         for name, value, least in (
             ("inner_steps", inner_steps, 0),
             ("eval_steps", eval_steps, 0),
@@ -90,10 +96,13 @@ class GradientLearner(Learner):
             self.adapt_only = [f"/{path}" for path, adapted in paths if adapted]
         if head is None and isinstance(self.targets, Values):
             head = OwnHead.name  # The net's outputs are values, whatever its end.
+        chosen = as_head(head, net, made=made_head)
+        if chosen.made:
+            self.body.check_vectors(instead=_IF_VALUES)
         self.descent = Descent(
             self.body,
             self.rule,
-            head=as_head(head, net, made=made_head),
+            head=chosen,
             first_order=first_order,
             adapts=adapts,
             batch_size=batch_size,
@@ -123,7 +132,7 @@ class GradientLearner(Learner):
             keeps for the queries. For labels it also has `present`, `(way,)` bool:
             whether the support set has the class.
         """
-        targets = self.targets_for(support.y)
+        targets = self._checked_targets(support)
         return self.descent.adapt(support, options, targets, self._steps(options))
 
     def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
@@ -132,7 +141,7 @@ class GradientLearner(Learner):
 
     def trajectory(self, support: Examples, options: Options) -> Nest:
         """The results of `adapt` after 0, 1, ... steps; see `Learner.trajectory`."""
-        targets = self.targets_for(support.y)
+        targets = self._checked_targets(support)
         steps = self._steps(options)
         return self.descent.trajectory(support, options, targets, steps)
 
@@ -140,6 +149,12 @@ class GradientLearner(Learner):
         """The arguments that make this learner again; `rule` holds the rate."""
         config = super().get_config()
         return {name: v for name, v in config.items() if name != "inner_lr"}
+
+    def _checked_targets(self, support: Examples) -> Targets:
+        targets = self.targets_for(support.y)
+        if isinstance(targets, Labels):
+            self.body.check_vectors(instead=_IF_VALUES)
+        return targets
 
     def _steps(self, options: Options) -> int:
         if options.steps is not None:

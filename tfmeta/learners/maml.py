@@ -8,7 +8,6 @@ import keras
 
 from tfmeta.inner import GradientDescent, UpdateRule
 from tfmeta.inner.adapt_only import AdaptOnly
-from tfmeta.layers import check_exact
 from tfmeta.learners.gradient_learner import GradientLearner
 
 _RATE = 0.4
@@ -73,9 +72,6 @@ class MAML(GradientLearner):
         targets: Any = None,
         **kwargs: Any,
     ):
-        if not first_order:
-            check_exact(net)
-
         def own_rule(learning_rate: float = _RATE) -> UpdateRule:
             return GradientDescent(learning_rate=learning_rate)
 
