@@ -8,8 +8,18 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tfmeta import Examples, Options
-from tfmeta.learners import MAML, LinearProbe, MatchingNet, ProtoNet, Reptile
+from tfmeta import Episode, Examples, Options
+from tfmeta.inner import Adam, GradientDescent
+from tfmeta.learners import (
+    MAML,
+    FineTune,
+    FromScratch,
+    LinearProbe,
+    MatchingNet,
+    NearestNeighbour,
+    ProtoNet,
+    Reptile,
+)
 
 Y = tf.constant([0, 1, 0, 1])
 
@@ -94,3 +104,128 @@ def test_all_that_is_wrong_with_a_net_is_in_one_error() -> None:
         r"gives \(None, 4, 4, 3\).*adaptable.*another act.*Flatten",
     ):
         MAML(net, targets="labels")
+
+
+WORDS = np.array([[1, 2], [3, 0], [1, 1], [0, 3]])
+
+
+def _embedding() -> keras.Model:
+    """Words to logits: the mean of their rows in a table of two columns."""
+    keras.utils.set_random_seed(1)
+    return keras.Sequential(
+        [
+            keras.Input((2,), dtype="int32"),
+            layers.Embedding(4, 2, name="table"),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(2, use_bias=False, trainable=False, name="head"),
+        ]
+    )
+
+
+def _stepped(table: np.ndarray, head: np.ndarray, update) -> np.ndarray:
+    """The table after one full-batch step on the cross-entropy, in NumPy."""
+    table, head = table.astype("float64"), head.astype("float64")
+    logits = table[WORDS].mean(1) @ head
+    chances = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    error = (chances - np.eye(2)[Y.numpy()]) / len(WORDS) @ head.T / 2
+    gradient = np.zeros_like(table)
+    for words, row in zip(WORDS, error, strict=True):
+        for word in words:
+            gradient[word] += row
+    return table - update(gradient)
+
+
+def _plain(gradient: np.ndarray) -> np.ndarray:
+    return 0.1 * gradient
+
+
+def _adam(gradient: np.ndarray) -> np.ndarray:
+    return 0.1 * gradient / np.sqrt(gradient**2 + 1e-6)
+
+
+ADAM = Adam(learning_rate=0.1, epsilon=1e-3)
+WITH_EMBEDDING = {
+    "maml": (lambda net: MAML(net, inner_lr=0.1), _plain),
+    "maml_adam": (lambda net: MAML(net, rule=ADAM), _adam),
+    "reptile": (
+        lambda net: Reptile(
+            net, rule=GradientDescent, inner_lr=0.1, inner_steps=1, batch_size=None
+        ),
+        _plain,
+    ),
+    "reptile_adam": (
+        lambda net: Reptile(net, rule=ADAM, inner_steps=1, batch_size=None),
+        _adam,
+    ),
+    "fine_tune": (
+        lambda net: FineTune(net, eval_steps=1, inner_lr=0.1),
+        _plain,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITH_EMBEDDING)
+def test_the_rows_of_an_embedding_adapt(name: str) -> None:
+    make, update = WITH_EMBEDDING[name]
+    learner = make(_embedding())
+    table, head = learner.net.get_weights()
+    support = Examples(tf.constant(WORDS, tf.int32), Y)
+    options = Options(training=True) if "reptile" in name else Options()
+    adapted = learner.adapt(support, options)["params"][0]
+    np.testing.assert_allclose(adapted, _stepped(table, head, update), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["maml", "maml_adam", "reptile"])
+def test_the_meta_gradient_of_an_embedding_is_right(name: str) -> None:
+    """By central differences of the query loss, or as the displacement."""
+    learner = WITH_EMBEDDING[name][0](_embedding())
+    table, head = learner.net.get_weights()
+    both = Examples(tf.constant(WORDS, tf.int32), Y)
+    update = WITH_EMBEDDING[name][1]
+    _, _, (gradient,) = learner.meta_gradients(
+        Episode(both, both), Options(training=True)
+    )
+
+    def query_loss(start: np.ndarray) -> float:
+        after = _stepped(start, head, update)
+        logits = after[WORDS].mean(1) @ head
+        right = logits[np.arange(4), Y.numpy()]
+        return np.mean(np.log(np.exp(logits).sum(-1)) - right)
+
+    expected = np.zeros(table.shape)
+    if name == "reptile":
+        expected = table - _stepped(table, head, update)
+    else:
+        for place in np.ndindex(table.shape):
+            move = np.zeros(table.shape)
+            move[place] = 1e-5
+            ahead, behind = query_loss(table + move), query_loss(table - move)
+            expected[place] = (ahead - behind) / 2e-5
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_net_with_an_embedding_is_trained_from_scratch() -> None:
+    learner = FromScratch(_embedding(), eval_steps=1, inner_lr=0.1)
+    assert [v.path.split("/")[-2] for v in learner.net.trainable_variables] == [
+        "table",
+        "head",
+    ]
+    support = Examples(tf.constant(WORDS, tf.int32), Y)
+    table = learner.net.get_weights()[0]
+    adapted = learner.adapt(support, Options())["params"]
+    head = learner.net.get_weights()[1]
+    np.testing.assert_allclose(adapted[0], _stepped(table, head, _plain), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "int64", "bool", "float32"])
+def test_the_nearest_neighbour_measures_numbers_of_all_kinds(dtype: str) -> None:
+    draws = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 200, (7, 9))
+    examples, queries = draws[:4].astype(dtype), draws[4:].astype(dtype)
+    learner = NearestNeighbour()
+    labels = tf.constant([0, 1, 2, 0])
+    adapted = learner.adapt(Examples(tf.constant(examples), labels), Options())
+    logits = learner.predict(adapted, tf.constant(queries), Options())
+    apart = (draws[4:, None].astype(float) - draws[:4].astype(float)) ** 2
+    apart = apart.sum(-1)
+    nearest = np.stack([apart[:, [0, 3]].min(-1), apart[:, 1], apart[:, 2]], -1)
+    np.testing.assert_allclose(logits, -nearest, rtol=1e-4, atol=1e-2)
