@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import keras
@@ -94,13 +95,9 @@ class Body:
             moves and tf.as_dtype(v.dtype).is_floating
             for v, moves in zip(net.non_trainable_variables, self._moving, strict=True)
         ]
-        self.statistics = [
-            v
-            for v, wanted in zip(
-                net.non_trainable_variables, self._is_statistic, strict=True
-            )
-            if wanted
-        ]
+        self.statistics = list(
+            itertools.compress(net.non_trainable_variables, self._is_statistic)
+        )
         self.random = sum(self._moving) > len(self.statistics)
         self.mode: Mode = MODES[normalisation] if self.statistics else NoStatistics()
         problems = self.mode.problems(self)
