@@ -9,7 +9,9 @@ import tensorflow as tf
 from learner_cases import CASES, FEATURES, MAX_WAY, batch, normed, plain
 
 from tfmeta import MetaModel
+from tfmeta.data import from_arrays
 from tfmeta.learners import MAML, ProtoNet
+from tfmeta.training import RunFolder, Stream, Trainer
 from tfmeta.training.pretrain import PretrainModel
 
 CASE = CASES[0]
@@ -160,3 +162,41 @@ def test_a_loss_that_is_no_number_stops_fit() -> None:
     assert "The loss is nan at step 2, task 1 (episode 71)." in str(error.value)
     assert "Lower the learning rates" in str(error.value)
     assert all(np.isfinite(v.numpy()).all() for v in made.learner.variables)
+
+
+class Unknown(keras.layers.Layer):
+    """A layer that cannot be made again: its config lacks an argument."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(units)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.built = True
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def not_kept() -> ProtoNet:
+    return ProtoNet(keras.Sequential([keras.Input(FEATURES), Unknown(3)]))
+
+
+def test_fit_warns_once_of_a_net_that_cannot_be_kept() -> None:
+    made = model(not_kept())
+    with pytest.warns(UserWarning, match="trained, but not saved.*Unknown"):
+        made.fit(STREAM, steps_per_epoch=1, verbose=0)
+    made.fit(STREAM, steps_per_epoch=1, verbose=0)
+
+
+def test_a_trainer_refuses_a_net_that_cannot_be_kept(tmp_path) -> None:
+    source = from_arrays(
+        np.zeros((60, *FEATURES), "float32"), np.repeat(np.arange(12), 5)
+    )
+    sizes = Stream(2, 1, 1, 2)
+    options = {"train": sizes, "validation": sizes, "steps": 1}
+    with pytest.raises(ValueError, match="keeps the config of a learner.*Unknown"):
+        Trainer(model(not_kept()), source, RunFolder(tmp_path), **options)
+    Trainer(model(not_kept()), source, None, **options)
+    assert not list(tmp_path.iterdir())

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import keras_internals
+from tfmeta.core.problems import listed
 
 AdaptOnly = str | Sequence[str] | Callable[[str], bool]
 
@@ -29,7 +30,7 @@ def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool
 
     Raises:
         ValueError: If `adapt_only` matches no variable, or every variable; the error
-            lists the paths.
+            lists the first paths.
 
     Example:
         >>> net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="a"),
@@ -49,7 +50,7 @@ def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool
         raise ValueError(
             f"adapt_only must match some of the net's weights and not all. Received: "
             f"{adapt_only!r}, which matches {'all' if all(chosen) else 'none'} of: "
-            f"{', '.join(paths)}."
+            f"{listed(paths, most=20)}."
         )
     return chosen
 

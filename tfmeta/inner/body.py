@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import keras
@@ -10,7 +11,9 @@ import tensorflow as tf
 from tfmeta.core import functional
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.core.options import Options
+from tfmeta.core.problems import Problem, listed, refuse
 from tfmeta.inner.modes import MODES, Mode, NoStatistics
+from tfmeta.layers.exact import second_order_problems
 
 
 class State(NamedTuple):
@@ -44,6 +47,10 @@ class Body:
         normalisation: One of "support", "task" and "running".
         place: The place of the body among the learner's bodies, such as "0". Bodies of
             different places draw different random masks.
+        second_order: Whether gradients of the net's gradients will be taken, so that
+            its operations must have right ones, see `tfmeta.layers.check_exact`.
+        vectors: Whether the net must give a vector for each example, see
+            `check_vectors`.
 
     Attributes:
         net: The net.
@@ -57,12 +64,20 @@ class Body:
 
     Raises:
         ValueError: If there is no such mode, if the net is not built, if the mode would
-            leave the net's random layers on when served, or if the mode is "support"
-            and the net has moving statistics outside `tfmeta.layers.BatchNorm`.
+            leave the net's random layers on when served, if the mode is "support"
+            and the net has moving statistics outside `tfmeta.layers.BatchNorm`, or if
+            second derivatives or vectors are asked for and the net does not have them.
+            One error names all that is wrong with the net.
     """
 
     def __init__(
-        self, net: keras.Model, normalisation: str = "support", *, place: str = "0"
+        self,
+        net: keras.Model,
+        normalisation: str = "support",
+        *,
+        place: str = "0",
+        second_order: bool = False,
+        vectors: bool = False,
     ):
         if normalisation not in MODES:
             raise ValueError(
@@ -77,30 +92,22 @@ class Body:
         self.net, self.normalisation = net, normalisation
         self.place = place
         self.inputs, outputs, self._moving = functional.traits(net)
-        self.outputs = tf.nest.map_structure(
-            lambda s: tf.TensorSpec(s.shape, at_least_float32(s.dtype)), outputs
-        )
+        self.outputs = tf.nest.map_structure(_widened, outputs)
         self._is_statistic = [
             moves and tf.as_dtype(v.dtype).is_floating
             for v, moves in zip(net.non_trainable_variables, self._moving, strict=True)
         ]
-        self.statistics = [
-            v
-            for v, wanted in zip(
-                net.non_trainable_variables, self._is_statistic, strict=True
-            )
-            if wanted
-        ]
+        self.statistics = list(
+            itertools.compress(net.non_trainable_variables, self._is_statistic)
+        )
         self.random = sum(self._moving) > len(self.statistics)
         self.mode: Mode = MODES[normalisation] if self.statistics else NoStatistics()
-        self.mode.check(self)
-        if self.random and self.mode.served_random:
-            raise ValueError(
-                f"The net {net.name!r} has random layers such as Dropout, which "
-                f"normalisation={normalisation!r} would leave on in evaluation. Use "
-                'normalisation="running", or LayerNorm or GroupNorm in place of '
-                "BatchNorm, or take the random layers out."
-            )
+        problems = self.mode.problems(self)
+        if second_order:
+            problems += second_order_problems(net, self.inputs)
+        if vectors:
+            problems += self._shape_problems()
+        refuse(net.name, problems)
         self.State = type("State", (State,), {"__slots__": ()})
 
     @property
@@ -119,6 +126,33 @@ class Body:
                 f"features), or one called 'mean'. Received: {self.outputs}."
             )
         return outputs[0].shape[-1]
+
+    def check_vectors(self, *, instead: str = "") -> None:
+        """Refuses a net that does not give a vector for each example.
+
+        Args:
+            instead: What the caller may do in place of changing the net, for the error.
+
+        Raises:
+            ValueError: If the net has several outputs, or its output is not
+                `(examples, features)`.
+        """
+        refuse(self.net.name, self._shape_problems(instead))
+
+    def _shape_problems(self, instead: str = "") -> list[Problem]:
+        shapes = [tuple(spec.shape) for spec in tf.nest.flatten(self.outputs)]
+        if isinstance(self.outputs, tf.TensorSpec) and len(shapes[0]) == 2:
+            return []
+        cure = "let it give one output"
+        if len(shapes) == 1:
+            cure = "add a pooling or Flatten layer at its end"
+        if len(shapes) == 1 and len(shapes[0]) < 2:
+            cure = "let it keep a last axis, (examples, 1)"
+        fault = (
+            f"gives {listed(map(str, shapes))}, where classes need one output, "
+            "(examples, features)"
+        )
+        return [Problem(fault, cure, instead)]
 
     def part(self, net: keras.Model, number: int) -> Body:
         """A body around a part of this body's net, in the same mode.
@@ -269,6 +303,10 @@ class Body:
             )
         cast = [tf.cast(t, s.dtype) for t, s in zip(leaves, specs, strict=True)]
         return tf.nest.pack_sequence_as(x, cast)
+
+
+def _widened(spec: tf.TensorSpec) -> tf.TensorSpec:
+    return tf.TensorSpec(spec.shape, at_least_float32(spec.dtype))
 
 
 def at_least_float32(dtype: tf.DType) -> tf.DType:

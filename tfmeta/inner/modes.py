@@ -12,7 +12,12 @@ from typing import Any, ClassVar
 from tfmeta import keras_internals
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.core.options import Options
+from tfmeta.core.problems import Problem, listed
 from tfmeta.layers import BatchNorm
+from tfmeta.layers.adaptable import random_layers
+from tfmeta.layers.exact import ADAPTABLE
+
+_RUNNING = 'use normalisation="running"'
 
 
 class Mode(abc.ABC):
@@ -32,9 +37,20 @@ class Mode(abc.ABC):
     keeps: ClassVar[bool] = False
     joint: ClassVar[bool] = True
 
-    def check(self, body: Any) -> None:
-        """Refuses a body that cannot run in this mode."""
-        return None
+    def problems(self, body: Any) -> list[Problem]:
+        """What keeps a body from running in this mode.
+
+        Args:
+            body: A `Body` whose traits are known.
+        """
+        if not (body.random and self.served_random):
+            return []
+        layers = [layer.name for layer in random_layers(body.net)]
+        fault = (
+            f"has random layers ({listed(layers)}), which "
+            f"normalisation={self.name!r} would leave on in evaluation"
+        )
+        return [Problem(fault, ADAPTABLE, _RUNNING)]
 
     def has_state(self, options: Options) -> bool:
         """Whether `support` returns statistics under these options."""
@@ -116,8 +132,8 @@ class OfSupport(Mode):
     name = "support"
     served_random = True
 
-    def check(self, body):
-        """Refuses moving averages that one batch cannot set, such as stock Keras'."""
+    def problems(self, body):
+        """Moving averages that one batch cannot set; see `Mode.problems`."""
         known = {
             id(variable)
             for layer in keras_internals.descendants(body.net)
@@ -125,13 +141,15 @@ class OfSupport(Mode):
             for variable in layer.variables
         }
         unknown = [v.path for v in body.statistics if id(v) not in known]
+        layers = dict.fromkeys(path.rpartition("/")[0] for path in unknown)
+        problems = super().problems(body)
         if unknown:
-            raise ValueError(
-                "normalisation='support' needs tfmeta.layers.BatchNorm, whose "
-                "statistics one batch can set. Received: a net with the moving "
-                f"statistics {', '.join(unknown)}. Replace stock layers by "
-                "tfmeta.layers.swap_inexact(net), or use normalisation='running'."
+            fault = (
+                "has moving statistics outside tfmeta.layers.BatchNorm "
+                f"({listed(layers)}), which normalisation='support' cannot set"
             )
+            problems.insert(0, Problem(fault, ADAPTABLE, _RUNNING))
+        return problems
 
     def has_state(self, options):
         """Always True."""

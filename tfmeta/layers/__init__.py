@@ -1,8 +1,9 @@
 """Normalisation that is exact to second order, and the check for what is not."""
 
+from tfmeta.layers.adaptable import adaptable, swap_inexact
 from tfmeta.layers.batch_norm import BatchNorm
 from tfmeta.layers.drop_block import DropBlock
-from tfmeta.layers.exact import check_exact, inexact_layers, swap_inexact
+from tfmeta.layers.exact import InexactPart, check_exact, inexact_parts
 from tfmeta.layers.group_norm import GroupNorm
 from tfmeta.layers.layer_norm import LayerNorm
 
@@ -10,8 +11,10 @@ __all__ = [
     "BatchNorm",
     "DropBlock",
     "GroupNorm",
+    "InexactPart",
     "LayerNorm",
+    "adaptable",
     "check_exact",
-    "inexact_layers",
+    "inexact_parts",
     "swap_inexact",
 ]

@@ -36,46 +36,68 @@ def batch_normalise(
     fused = (
         x.dtype == tf.float32 and x.shape.rank == 4 and epsilon >= _LEAST_FUSED_EPSILON
     )
-    options = {"epsilon": epsilon, "is_training": True}
+    normalised, differentiated = (
+        (_fused_normalised, _fused_first) if fused else (_plain_normalised, _first)
+    )
 
     @tf.custom_gradient
     def forward(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
-        saved: list[tf.Tensor] = []
-        if fused:
-            empty = tf.zeros([0], x.dtype)
-            y, _, _, *saved = tf.raw_ops.FusedBatchNormV3(
-                x=x, scale=gamma, offset=beta, mean=empty, variance=empty, **options
-            )
-        else:
-            standard, _ = _standardise(x, epsilon)
-            y = standard * gamma + beta
+        y, *saved = normalised(x, gamma, beta, epsilon)
         return y, lambda dy: backward(dy, x, gamma, *saved)
 
     @tf.custom_gradient
     def backward(
         dy: tf.Tensor, x: tf.Tensor, gamma: tf.Tensor, *saved: tf.Tensor
     ) -> Any:
-        if fused:
-            names = (f"reserve_space_{i}" for i in (1, 2, 3))
-            first = tf.raw_ops.FusedBatchNormGradV3(
-                y_backprop=dy,
-                x=x,
-                scale=gamma,
-                **dict(zip(names, saved, strict=True)),
-                **options,
-            )[:3]
-        else:
-            first = _first(dy, x, gamma, epsilon)
-
         def grad(
             gx: tf.Tensor, ggamma: tf.Tensor, gbeta: tf.Tensor
         ) -> tuple[tf.Tensor | None, ...]:
             second = _second(dy, x, gamma, gx, ggamma, gbeta, epsilon)
             return (*second, *[None] * len(saved))
 
-        return tuple(first), grad
+        return differentiated(dy, x, gamma, epsilon, *saved), grad
 
     return forward(x, gamma, beta)
+
+
+def _fused_normalised(
+    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
+) -> list[tf.Tensor]:
+    """Returns the outputs, and what `_fused_first` needs of this pass."""
+    empty = tf.zeros([0], x.dtype)
+    y, _, _, *saved = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=gamma,
+        offset=beta,
+        mean=empty,
+        variance=empty,
+        epsilon=epsilon,
+        is_training=True,
+    )
+    return [y, *saved]
+
+
+def _fused_first(
+    dy: tf.Tensor, x: tf.Tensor, gamma: tf.Tensor, epsilon: float, *saved: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """Returns the gradients for x, gamma and beta."""
+    names = (f"reserve_space_{i}" for i in (1, 2, 3))
+    gradients = tf.raw_ops.FusedBatchNormGradV3(
+        y_backprop=dy,
+        x=x,
+        scale=gamma,
+        epsilon=epsilon,
+        is_training=True,
+        **dict(zip(names, saved, strict=True)),
+    )
+    return tuple(gradients[:3])
+
+
+def _plain_normalised(
+    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
+) -> list[tf.Tensor]:
+    """Returns the outputs; `_first` needs nothing more of this pass."""
+    return [_standardise(x, epsilon)[0] * gamma + beta]
 
 
 def _mean(x: tf.Tensor) -> tf.Tensor:

@@ -1,183 +1,234 @@
-"""Finds stock Keras layers whose second derivatives are wrong, and swaps them.
+"""Finds the operations in a net whose second derivatives are wrong or missing.
 
-Stock normalisation stops a gradient inside its variance, spectral normalisation
-treats its power iteration as constant, and bilinear resizing has no second
-derivative. None of them says so: the loss is right and the meta-gradient is not.
+`tf.nn.moments` stops a gradient inside its variance, and all stock normalisation uses
+it; the gradient of bilinear resizing counts as constant. Neither says so: the loss is
+right and the meta-gradient is not. Other operations have a gradient that cannot be
+differentiated, which TensorFlow tells in the midst of training.
+
+What is looked at is the graph of one call in training mode, so it makes no difference
+whether an operation comes from a layer, from `keras.ops`, from a Lambda or from code of
+one's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import keras
-import numpy as np
+import tensorflow as tf
 
 from tfmeta import keras_internals
-from tfmeta.layers.batch_norm import BatchNorm
-from tfmeta.layers.group_norm import GroupNorm
-from tfmeta.layers.layer_norm import LayerNorm
+from tfmeta.core import functional
+from tfmeta.core.episode import Nest
+from tfmeta.core.problems import Problem, listed, refuse
 
-_STOCK = {
-    keras.layers.BatchNormalization: (BatchNorm, ("momentum", "axis")),
-    keras.layers.LayerNormalization: (LayerNorm, ("axis",)),
-    keras.layers.GroupNormalization: (GroupNorm, ("groups", "axis")),
+# What mends most nets, in the words of an error.
+ADAPTABLE = (
+    "take tfmeta.layers.adaptable(net), a copy with exact normalisation and without "
+    "random layers"
+)
+_STOCK, _MOMENTS = "stock normalisation", "moments"
+_SPECTRAL = "spectral normalisation"
+_LABELS = "cross-entropy whose labels are computed by the net"
+_TAKE_OUT = "take that out of the net"
+_RESIZE = "use UpSampling2D(interpolation='nearest'), or resize in the data pipeline"
+_REMEDIES = {
+    _STOCK: ADAPTABLE,
+    _MOMENTS: "take means and variances by keras.ops.mean and keras.ops.var",
+    "softsign": "use another activation, such as tanh",
+    "nearest resizing": _RESIZE,
+    "bilinear resizing": _RESIZE,
+    "bicubic resizing": _RESIZE,
+    "antialiased or Lanczos resizing": _RESIZE,
+    "crop_and_resize": "crop in the data pipeline",
+    "an image transform": "transform images in the data pipeline",
+    "cuDNN's recurrent kernel": "give the recurrent layers use_cudnn=False",
+    "max-pooling with argmax": "use MaxPooling2D",
 }
-_SHARED_OPTIONS = ("name", "trainable", "dtype", "epsilon", "center", "scale")
-_RESIZERS = (keras.layers.UpSampling2D, keras.layers.Resizing)
+# Operations of TensorFlow whose gradient has no gradient, or a wrong one.
+_WRONG = {
+    "BlockLSTM": "block LSTM",
+    "BlockLSTMV2": "block LSTM",
+    "CTCLoss": "CTC loss",
+    "CTCLossV2": "CTC loss",
+    "CropAndResize": "crop_and_resize",
+    "CudnnRNN": "cuDNN's recurrent kernel",
+    "CudnnRNNV2": "cuDNN's recurrent kernel",
+    "CudnnRNNV3": "cuDNN's recurrent kernel",
+    "Dilation2D": "morphological dilation",
+    "FractionalAvgPool": "fractional pooling",
+    "FractionalMaxPool": "fractional pooling",
+    "ImageProjectiveTransformV2": "an image transform",
+    "ImageProjectiveTransformV3": "an image transform",
+    "LRN": "local response normalisation",
+    "MaxPoolWithArgmax": "max-pooling with argmax",
+    "ResizeBicubic": "bicubic resizing",
+    "ResizeBilinear": "bilinear resizing",
+    "ResizeNearestNeighbor": "nearest resizing",
+    "ScaleAndTranslate": "antialiased or Lanczos resizing",
+    "Softsign": "softsign",
+}
+
+STOCK_NORMALISATION = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+)
 
 
-def inexact_layers(net: keras.Layer) -> list[tuple[str, str]]:
-    """Lists the layers of `net` that are wrong at second order.
+class InexactPart(NamedTuple):
+    """An operation of a net whose second derivative is wrong or missing.
 
-    Looks through nested models, wrappers and layers held by layers. A
-    BatchNormalization with `trainable=False` uses constants only and is not
-    listed. Lambda layers and code of one's own cannot be seen into.
+    Attributes:
+        path: The names of the layers around the operation, such as "encoder/norm1";
+            empty for an operation that stands in no layer.
+        operation: What the operation is, such as "softsign".
+    """
+
+    path: str
+    operation: str
+
+
+def inexact_parts(net: keras.Layer, inputs: Nest = None) -> list[InexactPart]:
+    """Lists the operations of a net that are wrong at second order.
+
+    Only operations that depend on trainable weights are listed: bilinear resizing of
+    the net's own input is harmless, and so is a frozen BatchNormalization. A
+    `stop_gradient` of one's own counts as meant, and the gradient of a
+    `tf.custom_gradient` is not looked into.
 
     Args:
-        net: a built or unbuilt Keras layer or model.
+        net: A built Keras layer or model.
+        inputs: The specs of its inputs, a nest of `tf.TensorSpec`; None to find them.
 
     Returns:
-        Pairs of the layer's path from `net` ("encoder/norm1") and its class name.
+        The operations, each once for each layer.
+
+    Raises:
+        ValueError: If the net does not tell the shape of its inputs.
     """
+    if inputs is None:
+        inputs = functional.traits(net).inputs
+    layers = keras_internals.descendants(net)
+    named = {layer.name: layer for layer in layers if layer is not net}
+    found = []
+    for node, operation in _wrong_nodes(*_graph(net, inputs)):
+        path = _path(node.name, named)
+        inside = named.get(path[-1]) if path else net
+        if operation == _MOMENTS and isinstance(inside, STOCK_NORMALISATION):
+            operation = _STOCK
+        found.append(InexactPart("/".join(path), operation))
+    found += [
+        InexactPart(layer.name, _SPECTRAL)
+        for layer in layers
+        if isinstance(layer, keras.layers.SpectralNormalization)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def second_order_problems(net: keras.Layer, inputs: Nest = None) -> list[Problem]:
+    """The problem of a net at second order; an empty list if it has none.
+
+    Args:
+        net: A built Keras layer or model.
+        inputs: As in `inexact_parts`.
+    """
+    places: dict[str, list[str]] = {}
+    for path, operation in inexact_parts(net, inputs):
+        places.setdefault(operation, []).append(path or "the net itself")
+    if not places:
+        return []
+    found = [f"{operation} (in {listed(paths)})" for operation, paths in places.items()]
+    cures = dict.fromkeys(_REMEDIES.get(name, _TAKE_OUT) for name in places)
+    fault = (
+        "has operations whose second derivatives are wrong or missing: "
+        f"{', '.join(found)}"
+    )
     return [
-        (path, type(layer).__name__) for path, layer in _walk(net) if _inexact(layer)
+        Problem(
+            fault,
+            ", and ".join(cures),
+            "take a first-order learner, such as MAML(net, first_order=True)",
+        )
     ]
 
 
 def check_exact(net: keras.Layer) -> None:
-    """Refuses a net whose second-order gradients would be silently wrong.
+    """Refuses a net whose second-order gradients would be wrong or missing.
 
     Args:
-        net: a Keras layer or model.
+        net: A built Keras layer or model.
 
     Raises:
-        ValueError: naming the layers at fault and what to do about each kind.
+        ValueError: If there are such operations; the error names them, the layers
+            around them, and what to do about each kind.
     """
-    found = inexact_layers(net)
-    if not found:
-        return
-    names = ", ".join(f"{path} ({kind})" for path, kind in found)
-    stock = {kind.__name__ for kind in _STOCK}
-    remedies = []
-    if any(kind in stock for _, kind in found):
-        remedies.append(
-            "replace the normalisation by tfmeta.layers.swap_inexact(net), which "
-            "keeps the weights"
-        )
-    if any(kind == "SpectralNormalization" for _, kind in found):
-        remedies.append("take out SpectralNormalization")
-    if any(kind in {c.__name__ for c in _RESIZERS} for _, kind in found):
-        remedies.append(
-            "use UpSampling2D(interpolation='nearest'), or resize in the data pipeline"
-        )
-    raise ValueError(
-        "Second-order gradients need layers whose second derivatives are right. "
-        f"Received a net with: {names}. Either {'; '.join(remedies)}; or use a "
-        "first-order learner."
-    )
+    refuse(net.name, second_order_problems(net))
 
 
-def swap_inexact(net: keras.Model) -> keras.Model:
-    """Clones `net` with stock normalisation replaced by tfmeta's exact layers.
+def _graph(net: keras.Layer, inputs: Nest) -> tuple[Any, set[str]]:
+    """The graph of one call in training mode, and the names of its weights' nodes."""
 
-    Batch, layer and group normalisation become `BatchNorm`, `LayerNorm` and
-    `GroupNorm` of the same name and options, in nested models too. All weights
-    are copied; moving statistics arrive with weight 1, so inference is the
-    same as before. `net` itself is left alone.
+    def run(params: Nest, state: Nest, x: Nest) -> Nest:
+        return functional.call(net, params, state, x, training=True)
 
-    Args:
-        net: a built functional or sequential Keras model.
+    groups = (net.trainable_variables, net.non_trainable_variables)
+    specs = [[tf.TensorSpec(v.shape, v.dtype) for v in group] for group in groups]
+    traced = tf.function(run, autograph=False).get_concrete_function(*specs, inputs)
+    weights = traced.inputs[: len(net.trainable_variables)]
+    return traced.graph.as_graph_def(), {tensor.op.name for tensor in weights}
 
-    Returns:
-        A new model of the same weights and outputs.
 
-    Raises:
-        ValueError: if `net` is not functional or sequential, is not built, holds
-            an inexact layer that has no exact twin, or holds stock normalisation
-            with options that ours lacks.
+def _wrong_nodes(graph: Any, weights: set[str]) -> Iterator[tuple[Any, str]]:
+    """The nodes that are wrong and depend on weights, with what each is."""
+    functions = {f.signature.name: f.node_def for f in graph.library.function}
+    pending: list[tuple[Iterable[Any], set[str] | None]] = [(graph.node, weights)]
+    while pending:
+        nodes, moving = pending.pop()
+        known = {node.name: node for node in nodes}
+        for node in nodes:
+            inputs = [name.split(":")[0] for name in node.input if name[0] != "^"]
+            # All nodes of a function count as moving, as soon as one of its inputs is.
+            if moving is not None:
+                if moving.isdisjoint(inputs):
+                    continue
+                if node.op != "StopGradient":
+                    moving.add(node.name)
+            operation = _fault(node, inputs, known, moving)
+            if operation:
+                yield node, operation
+            for name in _called(node):
+                pending.append((functions.pop(name, []), None))
+
+
+def _fault(
+    node: Any, inputs: list[str], known: Mapping[str, Any], moving: set[str] | None
+) -> str | None:
+    """What is wrong with a node, or None."""
+    if node.op == "SquaredDifference":
+        stopped = any(n in known and known[n].op == "StopGradient" for n in inputs)
+        return _MOMENTS if stopped else None
+    if node.op == "SoftmaxCrossEntropyWithLogits":
+        # Its first derivative for the logits counts the labels as constant.
+        return _LABELS if moving is not None and inputs[1] in moving else None
+    return _WRONG.get(node.op)
+
+
+def _called(node: Any) -> Iterator[str]:
+    """The names of the functions that a node calls, such as a loop's body."""
+    for value in node.attr.values():
+        yield from (f.name for f in (value.func, *value.list.func) if f.name)
+
+
+def _path(node: str, names: Container[str]) -> list[str]:
+    """The names of the layers around a node.
+
+    Keras numbers the calls of a layer in its scope: "norm_1" for "norm".
     """
-    if not _cloneable(net) or not net.built:
-        raise ValueError(
-            "swap_inexact needs a built functional or sequential Keras model. "
-            f"Received: {type(net).__name__} {net.name!r}. Build it first, or use "
-            "tfmeta.layers.BatchNorm, LayerNorm and GroupNorm in your own class."
-        )
-    copies: list[tuple[keras.Layer, keras.Layer]] = []
-
-    def clone(layer: keras.Layer) -> keras.Layer:
-        if _cloneable(layer):
-            copy = _clone_model(layer, clone)
-        else:
-            copy = _exact_twin(layer) if _inexact(layer) else _same(layer)
-            if isinstance(layer, keras.Layer):  # Operations hold no weights.
-                copies.append((layer, copy))
-        return copy
-
-    swapped = _clone_model(net, clone)
-    for old, new in copies:
-        new.set_weights(_weights_for(new, old))
-    check_exact(swapped)
-    return swapped
-
-
-def _walk(layer: keras.Layer, path: str = "") -> Iterator[tuple[str, keras.Layer]]:
-    yield path or layer.name, layer
-    for child in keras_internals.children(layer):
-        yield from _walk(child, f"{path}/{child.name}" if path else child.name)
-
-
-def _inexact(layer: keras.Layer) -> bool:
-    if isinstance(layer, _RESIZERS):
-        return layer.interpolation == "bilinear"
-    if isinstance(layer, keras.layers.BatchNormalization) and not layer.trainable:
-        return False
-    return isinstance(layer, (*_STOCK, keras.layers.SpectralNormalization))
-
-
-def _cloneable(layer: keras.Layer) -> bool:
-    return type(layer) is keras.Sequential or keras_internals.is_functional(layer)
-
-
-def _clone_model(
-    model: keras.Model, clone: Callable[[keras.Layer], keras.Layer]
-) -> keras.Model:
-    copy = keras.models.clone_model(model, clone_function=clone)
-    copy.name = model.name
-    copy.trainable = model.trainable
-    return copy
-
-
-def _same(layer: keras.Layer) -> keras.Layer:
-    return layer.__class__.from_config(layer.get_config())
-
-
-def _exact_twin(layer: keras.Layer) -> keras.Layer:
-    for stock, (exact, options) in _STOCK.items():
-        if isinstance(layer, stock):
-            _refuse_unknown_options(layer)
-            config = layer.get_config()
-            return exact(**{k: config[k] for k in (*_SHARED_OPTIONS, *options)})
-    return _same(layer)
-
-
-def _refuse_unknown_options(layer: keras.Layer) -> None:
-    config = layer.get_config()
-    lacking = ["renorm", "synchronized"] + [
-        f"{weight}_{kind}"
-        for weight in ("gamma", "beta")
-        for kind in ("regularizer", "constraint")
-    ]
-    used = [option for option in lacking if config.get(option)]
-    if used:
-        raise ValueError(
-            f"An exact twin has no {', '.join(used)}. Received: {layer.name!r} with "
-            "it. Take the option out before calling swap_inexact."
-        )
-
-
-def _weights_for(new: keras.Layer, old: keras.Layer) -> list[Any]:
-    weights = old.get_weights()
-    if isinstance(new, BatchNorm) and not isinstance(old, BatchNorm):
-        weights.append(np.ones([]))
-    return weights
+    found = []
+    for scope in node.split("/")[:-1]:
+        stem, _, number = scope.rpartition("_")
+        name = stem if stem in names and number.isdigit() else scope
+        found += [name] if name in names else []
+    return found

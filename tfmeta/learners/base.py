@@ -50,6 +50,10 @@ class Learner(Configured, keras.layers.Layer):
             "support", "task" or "running"; see `tfmeta.inner.Body`.
         targets: The kind of `y`: "labels" or "values"; None to find out from the data,
             see `targets_for`.
+        second_order: Whether the learner's meta-gradient takes second derivatives of
+            its nets. Nets whose second derivatives are wrong are then refused.
+        vectors: Whether the learner needs a vector for each example from its nets,
+            such as an embedding or logits. Nets of other outputs are then refused.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
@@ -63,6 +67,8 @@ class Learner(Configured, keras.layers.Layer):
         *,
         normalisation: str = "support",
         targets: Targets | str | None = None,
+        second_order: bool = False,
+        vectors: bool = False,
         **kwargs: Any,
     ):
         refuse_renamed(type(self).__name__, kwargs, RENAMED)
@@ -72,6 +78,7 @@ class Learner(Configured, keras.layers.Layer):
         self.normalisation = normalisation
         self.targets = self._first_targets = as_targets(targets)
         self.bodies: list[Body] = []
+        self.second_order, self.vectors = second_order, vectors
         self.body: Any = None if net is None else self.add_body(net)
         self.built = True
 
@@ -95,7 +102,13 @@ class Learner(Configured, keras.layers.Layer):
         Returns:
             The body, in the learner's normalisation mode.
         """
-        body = Body(net, self.normalisation, place=str(len(self.bodies)))
+        body = Body(
+            net,
+            self.normalisation,
+            place=str(len(self.bodies)),
+            second_order=self.second_order,
+            vectors=self.vectors,
+        )
         self.bodies.append(body)
         return body
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from tfmeta import keras_internals
 from tfmeta.inner import GradientDescent, UpdateRule
 from tfmeta.learners.gradient_learner import GradientLearner
 from tfmeta.nets import fresh
@@ -52,7 +53,10 @@ class FromScratch(GradientLearner):
         if draw < 0:
             raise ValueError(f"draw must be at least 0. Received: {draw}.")
         copy = fresh(net, seed=draw)
-        copy.trainable = True  # Even layers frozen in `net`: their weights are random.
+        # Even layers frozen in `net`: their weights are random. Keras hands a change of
+        # `trainable` to the layers below, and a value that stays is no change.
+        for layer in keras_internals.descendants(copy):
+            layer.trainable = True
 
         def own_rule(learning_rate: float = 0.1) -> UpdateRule:
             return GradientDescent(learning_rate=learning_rate)

@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 
 import keras
 
-from tfmeta.core import Examples, Options, Values
+from tfmeta.core import Examples, Labels, Options, Targets, Values, as_targets
 from tfmeta.core.episode import Nest
 from tfmeta.inner import UpdateRule, made_rule
 from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt, paths_inside
 from tfmeta.inner.descent import Descent
 from tfmeta.inner.heads import OwnHead, as_head
 from tfmeta.learners.base import Learner
+
+_IF_VALUES = 'give the learner targets="values" if its outputs are values'
 
 
 class GradientLearner(Learner):
@@ -45,7 +47,8 @@ class GradientLearner(Learner):
         **kwargs: For `Learner`, such as `normalisation`.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or the net cannot be used as asked; one
+            error names all that is wrong with the net's layers.
 
     Attributes:
         meta_trained: Whether the method has a meta-training phase; of the class.
@@ -70,25 +73,23 @@ class GradientLearner(Learner):
         batch_size: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(net, **kwargs)
+        labels = isinstance(as_targets(kwargs.get("targets")), Labels)
+        super().__init__(net, second_order=not first_order, vectors=labels, **kwargs)
         _check_at_least(0, inner_steps=inner_steps, eval_steps=eval_steps)
         _check_at_least(1, batch_size=batch_size)
         self.inner_steps, self.eval_steps = inner_steps, eval_steps
         self.rule, self.inner_lr = made_rule(rule, inner_lr, own_rule), inner_lr
         self.first_order, self.head, self.batch_size = first_order, head, batch_size
-        adapts = [False] * len(net.trainable_variables)
-        if adapt_net:
-            adapts = chosen_to_adapt(net, adapt_only)
-        self.adapt_only = adapt_only
-        if callable(adapt_only):  # A config can hold paths, but no function.
-            paths = zip(paths_inside(net), adapts, strict=True)
-            self.adapt_only = [f"/{path}" for path, adapted in paths if adapted]
-        if head is None and isinstance(self.targets, Values):
-            head = OwnHead.name  # The net's outputs are values, whatever its end.
+        adapts, self.adapt_only = _chosen(net, adapt_net, adapt_only)
+        # Where the targets are values, so are the net's outputs, whatever its end.
+        own = head is None and isinstance(self.targets, Values)
+        chosen = as_head(OwnHead.name if own else head, net, made=made_head)
+        if chosen.made:
+            self.body.check_vectors(instead=_IF_VALUES)
         self.descent = Descent(
             self.body,
             self.rule,
-            head=as_head(head, net, made=made_head),
+            head=chosen,
             first_order=first_order,
             adapts=adapts,
             batch_size=batch_size,
@@ -118,7 +119,7 @@ class GradientLearner(Learner):
             keeps for the queries. For labels it also has `present`, `(way,)` bool:
             whether the support set has the class.
         """
-        targets = self.targets_for(support.y)
+        targets = self._checked_targets(support)
         return self.descent.adapt(support, options, targets, self._steps(options))
 
     def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
@@ -127,7 +128,7 @@ class GradientLearner(Learner):
 
     def trajectory(self, support: Examples, options: Options) -> Nest:
         """The results of `adapt` after 0, 1, ... steps; see `Learner.trajectory`."""
-        targets = self.targets_for(support.y)
+        targets = self._checked_targets(support)
         steps = self._steps(options)
         return self.descent.trajectory(support, options, targets, steps)
 
@@ -136,10 +137,29 @@ class GradientLearner(Learner):
         config = super().get_config()
         return {name: v for name, v in config.items() if name != "inner_lr"}
 
+    def _checked_targets(self, support: Examples) -> Targets:
+        targets = self.targets_for(support.y)
+        if isinstance(targets, Labels):
+            self.body.check_vectors(instead=_IF_VALUES)
+        return targets
+
     def _steps(self, options: Options) -> int:
         if options.steps is not None:
             return options.steps
         return self.inner_steps if options.training else self.default_steps
+
+
+def _chosen(
+    net: keras.Model, adapt_net: bool, adapt_only: AdaptOnly | None
+) -> tuple[list[bool], AdaptOnly | None]:
+    """Whether each of the net's weights adapts, and what a config says of it."""
+    if not adapt_net:
+        return [False] * len(net.trainable_variables), adapt_only
+    adapts = chosen_to_adapt(net, adapt_only)
+    if callable(adapt_only):  # A config can hold paths, but no function.
+        paths = zip(paths_inside(net), adapts, strict=True)
+        adapt_only = [f"/{path}" for path, adapted in paths if adapted]
+    return adapts, adapt_only
 
 
 def _check_at_least(least: int, **values: int | None) -> None:

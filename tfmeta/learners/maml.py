@@ -8,7 +8,6 @@ import keras
 
 from tfmeta.inner import GradientDescent, UpdateRule
 from tfmeta.inner.adapt_only import AdaptOnly
-from tfmeta.layers import check_exact
 from tfmeta.learners.gradient_learner import GradientLearner
 
 _RATE = 0.4
@@ -27,8 +26,9 @@ class MAML(GradientLearner):
     outputs, and then serves any number of classes (Proto-MAML).
 
     Args:
-        net: A built Keras net. Unless `first_order`, all its layers must have exact
-            second derivatives, see `tfmeta.layers.check_exact`.
+        net: A built Keras net. Unless `first_order`, all its operations must have right
+            second derivatives, see `tfmeta.layers.check_exact`;
+            `tfmeta.layers.adaptable` mends most nets.
         inner_steps: The number of inner steps in training.
         inner_lr: The inner step size; None for 0.4. If `rule` is a class, `inner_lr` is
             the rate of that rule; None for the rule's default.
@@ -46,8 +46,8 @@ class MAML(GradientLearner):
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
-        ValueError: If a number is out of range, or if the net has layers whose second
-            derivatives are wrong; the error names the layers and the remedy.
+        ValueError: If a number is out of range, or if the net cannot be used so, as
+            where second derivatives are wrong; one error names all faults and remedies.
 
     Reference:
         C. Finn, P. Abbeel, S. Levine, "Model-Agnostic Meta-Learning for Fast
@@ -73,9 +73,6 @@ class MAML(GradientLearner):
         targets: Any = None,
         **kwargs: Any,
     ):
-        if not first_order:
-            check_exact(net)
-
         def own_rule(learning_rate: float = _RATE) -> UpdateRule:
             return GradientDescent(learning_rate=learning_rate)
 

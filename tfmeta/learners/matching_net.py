@@ -43,7 +43,7 @@ class MatchingNet(Learner):
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or the net does not embed.
 
     Reference:
         O. Vinyals, C. Blundell, T. Lillicrap, K. Kavukcuoglu, D. Wierstra, "Matching
@@ -62,7 +62,9 @@ class MatchingNet(Learner):
         normalisation: str = "running",
         **kwargs: Any,
     ):
-        super().__init__(net, normalisation=normalisation, targets="labels", **kwargs)
+        super().__init__(
+            net, normalisation=normalisation, targets="labels", vectors=True, **kwargs
+        )
         if not scale > 0 or reads < 1:
             raise ValueError(
                 "scale must be above 0 and reads at least 1. Received: "

@@ -39,7 +39,7 @@ class ProtoNet(Learner):
         **kwargs: For `Learner`, such as `name`.
 
     Raises:
-        ValueError: If there is no such distance.
+        ValueError: If there is no such distance, or the net does not embed.
 
     Reference:
         J. Snell, K. Swersky, R. Zemel, "Prototypical Networks for Few-shot Learning",
@@ -57,7 +57,9 @@ class ProtoNet(Learner):
         normalisation: str = "running",
         **kwargs: Any,
     ):
-        super().__init__(net, normalisation=normalisation, targets="labels", **kwargs)
+        super().__init__(
+            net, normalisation=normalisation, targets="labels", vectors=True, **kwargs
+        )
         if distance not in DISTANCES:
             raise ValueError(
                 f"distance must be one of {', '.join(DISTANCES)}. "

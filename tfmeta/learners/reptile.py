@@ -84,15 +84,7 @@ class Reptile(GradientLearner):
                 f"rule={type(self.rule).__name__}. Give a rule without any, such as "
                 "Adam."
             )
-        regularised = [v.path for v in net.trainable_variables if v.regularizer]
-        if regularised:
-            raise ValueError(
-                "Reptile takes a net without regularisers of weights: it has no "
-                "gradient of a loss to which theirs could be added. Received: "
-                f"regularisers of {len(regularised)} weights, the first of "
-                f"{regularised[0]}. Leave them out, or give the outer optimizer a "
-                "weight_decay."
-            )
+        _refuse_regularisers(net)
 
     def meta_gradients(
         self, episode: Episode, options: Options
@@ -108,3 +100,15 @@ class Reptile(GradientLearner):
             moved.get(id(v), tf.zeros_like(v.value)) for v in self.trainable_variables
         ]
         return loss, outputs, gradients
+
+
+def _refuse_regularisers(net: keras.Model) -> None:
+    """Without a loss there is nothing that a regulariser could be added to."""
+    regularised = [v.path for v in net.trainable_variables if v.regularizer]
+    if regularised:
+        raise ValueError(
+            "Reptile takes a net without regularisers of weights: it has no gradient "
+            "of a loss to which theirs could be added. Received: regularisers of "
+            f"{len(regularised)} weights, the first of {regularised[0]}. Leave them "
+            "out, or give the outer optimizer a weight_decay."
+        )

@@ -3,6 +3,7 @@
 from tfmeta.nets.conv4 import conv4
 from tfmeta.nets.fresh import fresh
 from tfmeta.nets.mlp import mlp
+from tfmeta.nets.rebuild_problem import rebuild_problem
 from tfmeta.nets.resnet12 import resnet12
 
-__all__ = ["conv4", "fresh", "mlp", "resnet12"]
+__all__ = ["conv4", "fresh", "mlp", "rebuild_problem", "resnet12"]

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tfmeta.core import keys
+from tfmeta.nets.rebuild_problem import rebuild_problem
 
 
 def fresh(net: keras.Model, *, seed: int) -> keras.Model:
@@ -24,8 +25,14 @@ def fresh(net: keras.Model, *, seed: int) -> keras.Model:
 
     Returns:
         A new, built model.
+
+    Raises:
+        ValueError: If the net cannot be made again; the error names the layer at fault.
     """
     places = itertools.count()
+    problem = rebuild_problem(net)
+    if problem is not None:
+        raise ValueError(f"A fresh net is made from a net's config. {problem}")
     config = _with_seeds(keras.saving.serialize_keras_object(net), seed, places)
     copy = keras.saving.deserialize_keras_object(config)
     if not copy.built:

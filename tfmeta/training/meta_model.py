@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import keras
@@ -21,6 +22,7 @@ from tfmeta.core import (
 )
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.learners import Learner
+from tfmeta.nets import rebuild_problem
 from tfmeta.serving import AdaptedClassifier, AdaptedRegressor
 from tfmeta.training.arguments import as_metrics, check_compile, check_episodes
 from tfmeta.training.batch_check import check_batch, unpacked
@@ -30,6 +32,7 @@ from tfmeta.training.outer_step import (
     finite_step,
     finite_steps,
     loss_scale,
+    with_regularisers,
 )
 from tfmeta.training.task_map_choice import AUTO, choose_task_map
 from tfmeta.training.task_sums import TaskSums, sum_over_tasks
@@ -75,6 +78,7 @@ class MetaModel(keras.Model):
         self.task_map = task_map
         self.seed = seed
         self._default_metrics: Targets | None = None
+        self._warned = False
         self.built = True
 
     @property
@@ -198,7 +202,7 @@ class MetaModel(keras.Model):
         """
         x, y = unpacked(data)
         losses, predictions, sums = self.meta_gradients(x, y)
-        gradients = self._with_regularisers(sums.mean(sums.gradients))
+        gradients = with_regularisers(sums.mean(sums.gradients), self.trained)
         norm = tf.linalg.global_norm(gradients)
         scale = loss_scale(self.optimizer)
         told = {"scale": scale, "numbers": x.get("episode")}
@@ -270,9 +274,19 @@ class MetaModel(keras.Model):
         if isinstance(x, tf.data.Dataset):
             self.check_batch(next(iter(x)))
             self.choose_task_map(x)
+        self._warn_if_not_kept()
         kwargs.setdefault("shuffle", False)
         with finite_steps():
             return super().fit(x, y, **kwargs)
+
+    def _warn_if_not_kept(self) -> None:
+        """Warns once if the trained model could be saved and not loaded."""
+        if not self._warned:
+            self._warned = True
+            problem = rebuild_problem(self.learner)
+            if problem is not None:
+                message = f"This model can be trained, but not saved. {problem}"
+                warnings.warn(message, stacklevel=3)
 
     def check_batch(self, data: Any) -> None:
         """Refuses a batch from which the learner would learn something else than meant.
@@ -376,19 +390,6 @@ class MetaModel(keras.Model):
         # Keras' metrics take a way that is not known beforehand in two axes only.
         y, predictions = (tf.boolean_mask(t, real) for t in (y, predictions))
         return self.compute_metrics(x, y, predictions)
-
-    def _with_regularisers(self, gradients: list[Tensor]) -> list[Tensor]:
-        """Adds the gradients of the weights' regularisers, once a step."""
-        values = [v.value for v in self.trained]
-        with tf.GradientTape() as tape:
-            penalties = [v.regularizer(v) for v in self.trained if v.regularizer]
-            total = tf.add_n(penalties) if penalties else None
-        if total is None:
-            return gradients
-        extra = tape.gradient(
-            total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        return [g + e for g, e in zip(gradients, extra, strict=True)]
 
 
 def _told_by(y: Any) -> Targets:

@@ -57,6 +57,30 @@ def apply_scaled(
     optimizer.apply(gradients, variables)
 
 
+def with_regularisers(
+    gradients: list[Tensor], variables: list[keras.Variable]
+) -> list[Tensor]:
+    """Adds the gradients of the weights' regularisers, once an outer step.
+
+    Args:
+        gradients: The gradient of the tasks' mean loss for each variable.
+        variables: The variables, some of which may have a regulariser.
+
+    Returns:
+        The gradient of the loss and the regularisers for each variable.
+    """
+    values = [v.value for v in variables]
+    with tf.GradientTape() as tape:
+        penalties = [v.regularizer(v) for v in variables if v.regularizer]
+        total = tf.add_n(penalties) if penalties else None
+    if total is None:
+        return gradients
+    extra = tape.gradient(
+        total, values, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    return [g + e for g, e in zip(gradients, extra, strict=True)]
+
+
 def finite(values: Tensor, scale: Tensor | None) -> Tensor:
     """The finite ones of a step's losses, for a running mean.
 

@@ -63,21 +63,16 @@ def sum_over_tasks(
     }
     rows = tf.shape(batch.episode.query.y)[1]
 
+    def padded_to(prediction: Tensor) -> Tensor:
+        return prediction if batch.counts is None else padded(prediction, rows)
+
     def one(task: Nest, shared: Nest) -> tuple[Nest, Nest]:
         episode, task_key, descriptor = task
-        options = Options(
-            training=True,
-            seed=keys.fold(task_key[0], "number", task_key[1]),
-            outer_step=shared["outer_step"],
-            task=descriptor,
-            loss_scale=next(iter(shared["scale"]), None),
-        )
+        options = _options(task_key, descriptor, shared)
         bound = list(zip(variables, shared["values"], strict=True))
         with keras.StatelessScope(state_mapping=bound):
             loss, outputs, gradients = learner.meta_gradients(episode, options)
-        predictions = outputs["predictions"]
-        if batch.counts is not None:
-            predictions = tf.nest.map_structure(lambda p: padded(p, rows), predictions)
+        predictions = tf.nest.map_structure(padded_to, outputs["predictions"])
         return (loss, predictions), (gradients, outputs["statistics"])
 
     (losses, predictions), (gradients, statistics) = map_tasks(
@@ -88,3 +83,13 @@ def sum_over_tasks(
         counts=batch.counts and (batch.counts, None, batch.task_counts),
     )
     return losses, predictions, TaskSums(gradients, statistics, batch.num_tasks)
+
+
+def _options(task_key: Tensor, descriptor: Nest, shared: dict[str, Any]) -> Options:
+    return Options(
+        training=True,
+        seed=keys.fold(task_key[0], "number", task_key[1]),
+        outer_step=shared["outer_step"],
+        task=descriptor,
+        loss_scale=next(iter(shared["scale"]), None),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import tensorflow as tf
 from tfmeta.data import Source
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.scorer import Scorer
+from tfmeta.nets import rebuild_problem
 from tfmeta.training.averaged_weights import averaged_weights, keeps_averages
 from tfmeta.training.callback_state import callback_state, restore_callbacks
 from tfmeta.training.chief import Chief, Worker
@@ -91,10 +93,7 @@ class Trainer:
             validate_every=validate_every,
             checkpoint_every=checkpoint_every,
         )
-        if getattr(model, "optimizer", None) is None:
-            raise ValueError("The model must be compiled: call model.compile first.")
-        train.check(source.train, model.learner, seed=seed)
-        _check_validation(validation, source, model)
+        _check_fit(model, source, run, train, validation, seed)
         self.model, self.source = model, source
         self._chief = Worker() if run is None else Chief(run, reporters)
         self.train, self.validation = train, validation
@@ -106,11 +105,9 @@ class Trainer:
             model.learner.targets = source.train.targets
         if patience is not None:
             self.callbacks.append(_early_stopping(source, patience))
-        self._step = self._began = 0
+        self._step, self._began, self._trained_seconds = 0, 0, 0.0
         self._best = -math.inf if source.val.targets.higher_is_better else math.inf
-        self._trained_seconds = 0.0
         self._signals = StopSignals(self._chief.stopping)
-        self._scorer = Scorer(model.learner, curve=True)
         model.optimizer.build(model.trained)
 
     def run(self, flags: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -275,6 +272,10 @@ class Trainer:
         if self._step % self.validate_every == 0:
             callbacks.on_epoch_end(self._step // self.validate_every - 1, row)
 
+    @functools.cached_property
+    def _scorer(self) -> Scorer:
+        return Scorer(self.model.learner, curve=True)
+
     def _score(self) -> Result:
         result = evaluate(
             self.model,
@@ -324,7 +325,21 @@ def _check_at_least_one(**values: int) -> None:
             raise ValueError(f"{name} must be at least 1. Received: {value}.")
 
 
-def _check_validation(validation: Stream, source: Source, model: Any) -> None:
+def _check_fit(
+    model: MetaModel | PretrainModel,
+    source: Source,
+    run: RunFolder | None,
+    train: Stream | ExampleStream,
+    validation: Stream,
+    seed: int,
+) -> None:
+    """Refuses a model that a run folder cannot keep, or that the data do not fit."""
+    if getattr(model, "optimizer", None) is None:
+        raise ValueError("The model must be compiled: call model.compile first.")
+    problem = None if run is None else rebuild_problem(model.learner)
+    if problem is not None:
+        raise ValueError(f"A run folder keeps the config of a learner. {problem}")
+    train.check(source.train, model.learner, seed=seed)
     try:
         validation.check(source.val, model.learner, seed=VALIDATION_SEED)
         validation.single()

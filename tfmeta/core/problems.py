@@ -1,0 +1,56 @@
+"""Faults of a net, gathered so that one error names all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    """Something that keeps a net from being used as it is asked for.
+
+    Attributes:
+        fault: What is wrong, as it follows the net in a sentence: "has random layers".
+        cure: What the caller may do to the net, an imperative.
+        instead: What the caller may do in place of that; empty if there is nothing.
+    """
+
+    fault: str
+    cure: str
+    instead: str = ""
+
+
+def refuse(net: str, problems: Sequence[Problem]) -> None:
+    """Raises one error for all problems of a net.
+
+    Args:
+        net: The name of the net.
+        problems: The problems; there may be none.
+
+    Raises:
+        ValueError: If there is a problem; the error names each with its remedies.
+    """
+    if not problems:
+        return
+    faults = "; it ".join(problem.fault for problem in problems)
+    remedies = ", and ".join(dict.fromkeys(problem.cure for problem in problems))
+    if all(problem.instead for problem in problems):
+        others = " and ".join(dict.fromkeys(problem.instead for problem in problems))
+        remedies += f", or {others}"
+    raise ValueError(f"The net {net!r} {faults}. {remedies[0].upper()}{remedies[1:]}.")
+
+
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """Names the first few, and counts the others.
+
+    Args:
+        names: What to name.
+        most: How many to name.
+
+    Example:
+        >>> listed(["a", "b", "c", "d", "e"])
+        'a, b, c and 2 more'
+    """
+    names = list(names)
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
