@@ -11,7 +11,7 @@ import numpy as np
 import references
 import tensorflow as tf
 
-from tfmeta.core import Episode, Examples
+from tfmeta.core import Episode, Examples, Options
 from tfmeta.learners import Learner
 
 if TYPE_CHECKING:
@@ -92,3 +92,43 @@ def numbers(task: Episode) -> references.Task:
         return found if found.dtype.kind == "i" else np.float64(found)
 
     return references.Task(*(tf.nest.map_structure(array, e) for s in task for e in s))
+
+
+def same(got, wanted, tolerance: float = 1e-8) -> None:
+    np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance)
+
+
+def same_answers(case: Case, got, wanted: np.ndarray) -> None:
+    """Compares values, or logits up to a constant of each query."""
+    got = np.asarray(got)
+    assert got.dtype == np.float64
+    if not case.targets:
+        got, wanted = (a - a.max(-1, keepdims=True) for a in (got, wanted))
+    same(got, wanted)
+
+
+def check(case: Case, labels: tuple[list[int], list[int]] = GAPPED, **options) -> None:
+    """Compares the answers, and the loss with `training`, with the reference's."""
+    with float64():
+        learner, task = case.make(), episode(case, labels, dtype="float64")
+        loss, outputs = learner.loss(task, Options(**options))
+    wanted = case.reference(state_of(learner), numbers(task), **options)
+    same_answers(case, outputs["predictions"], wanted.outputs)
+    same(loss, wanted.loss)
+
+
+def check_extending(case: Case) -> None:
+    """Compares a task that was extended with the reference on all examples."""
+    # The second part has an old class, and one that leaves a number out.
+    labels = ([0, 0, 1, 1, 4, 0, 4], [0, 1, 4, 4])
+    with float64():
+        learner, task = case.make(), episode(case, labels, dtype="float64")
+        first, more = (
+            Examples(task.support.x[rows], task.support.y[rows])
+            for rows in (slice(3), slice(3, None))
+        )
+        assert learner.extends
+        adapted = learner.adapt(first, Options())
+        extended = learner.extend(adapted, more, Options())
+        got = learner.predict(extended, task.query.x, Options())
+    same_answers(case, got, case.reference(state_of(learner), numbers(task)).outputs)

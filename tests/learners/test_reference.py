@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import pathlib
 import sys
 from typing import Any, NamedTuple
 
@@ -11,7 +13,15 @@ import pytest
 import references
 import tensorflow as tf
 from learner_cases import CASES, Case
-from learner_tasks import GAPPED, episode, float64, numbers, state_of
+from learner_tasks import (
+    GAPPED,
+    episode,
+    float64,
+    numbers,
+    same,
+    same_answers,
+    state_of,
+)
 
 from tfmeta import Options
 from tfmeta.core import Episode
@@ -77,20 +87,6 @@ def found(case: Case, way: str) -> Found:
 def expected(case: Case, training: bool) -> references.Answer:
     learner, task = found(case, "looped")[:2]
     return case.reference(state_of(learner), numbers(task), training)
-
-
-def same_answers(case: Case, got, wanted: np.ndarray) -> None:
-    """Compares values, or logits up to a constant of each query."""
-    got = got.numpy()
-    assert got.dtype == np.float64
-    if not case.targets:
-        assert (~np.isfinite(wanted[0])).sum() == (1 if case.any_way else 2)
-        got, wanted = (a - a.max(-1, keepdims=True) for a in (got, wanted))
-    same(got, wanted)
-
-
-def same(got, wanted, tolerance: float = 1e-8) -> None:
-    np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance)
 
 
 @rows()
@@ -163,3 +159,17 @@ def test_displacement_is_before_minus_after(case: Case, way: str) -> None:
 def test_without_weights_to_train_there_is_no_gradient(case: Case, way: str) -> None:
     learner, *_, gradients = found(case, way)
     assert learner.trainable_variables == gradients == []
+
+
+def test_references_are_numpy_alone() -> None:
+    allowed = {"__future__", "collections", "dataclasses", "numpy", "typing"}
+    for path in pathlib.Path(references.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            else:
+                continue
+            roots = {module.split(".")[0] for module in modules}
+            assert roots <= allowed | {"references"}, path.name
