@@ -8,7 +8,7 @@ import tensorflow as tf
 from learner_cases import CASES, Case
 from learner_tasks import GAPPED, episode, numbers, state_of
 
-from tfmeta import export
+from tfmeta import Options, export
 
 TOLERANCE = 1e-4  # Of probabilities and values in float32, after up to 100 steps.
 
@@ -63,3 +63,20 @@ def test_it_answers_as_its_reference(case: Case, tmp_path) -> None:
         assert np.abs(asked(slice(1)) - wanted[:1]).max() > 1e-3
     else:
         close(asked(slice(1)), wanted[:1])
+
+
+@pytest.mark.parametrize("name", ["maml_prototypes", "protonet", "maml_regression"])
+def test_an_adapted_task_answers_as_its_reference(name: str, tmp_path) -> None:
+    (case,) = (case for case in CASES if case.name == name)
+    learner, task = case.make(), episode(case, GAPPED)
+    adapted = learner.adapt(task.support, Options())
+    if case.targets:
+        folder = export.save_regressor(learner, adapted, tmp_path)
+    else:
+        folder = export.save_classifier(learner, adapted, "abcd", tmp_path)
+    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    answer, wanted = served(query_x=task.query.x), expected(case, learner, task)
+    close(answer["values" if case.targets else "probabilities"], wanted)
+    if not case.targets:
+        told = [b"abcd"[i : i + 1] for i in wanted.argmax(-1)]
+        assert answer["names"].numpy().tolist() == told
