@@ -28,26 +28,22 @@ from tfmeta.core import Episode
 from tfmeta.learners import Learner
 
 SCAN = sys.modules["tfmeta.inner.scan"]  # The function took its name.
-# Up to how many steps are traced one after the other; more are a loop.
+# How steps are taken, and up to how many of them are traced one after the other.
 TRACED = {"looped": -1, "traced": 10}
 TOLERANCE = 1e-6  # Of a meta-gradient, relative, in float64.
 
 
-def ways(case: Case) -> list[str]:
-    """The ways in which a row takes its steps."""
-    if isinstance(case.reference, references.Descent) and case.reference.steps <= 10:
-        return [*TRACED]
-    return ["looped"]
+def takes_steps(case: Case) -> bool:
+    return isinstance(case.reference, references.Descent)
 
 
 def rows(wanted=lambda case: True):
-    chosen = [(case, way) for case in CASES if wanted(case) for way in ways(case)]
-    names = [f"{case.name}-{way}" for case, way in chosen]
-    return pytest.mark.parametrize(("case", "way"), chosen, ids=names)
-
-
-def steps(case: Case) -> bool:
-    return isinstance(case.reference, references.Descent)
+    chosen = []
+    for case in filter(wanted, CASES):
+        both = takes_steps(case) and case.reference.steps <= TRACED["traced"]
+        chosen += [(case, how) for how in (TRACED if both else ["looped"])]
+    names = [f"{case.name}-{how}" for case, how in chosen]
+    return pytest.mark.parametrize(("case", "how"), chosen, ids=names)
 
 
 class Found(NamedTuple):
@@ -63,7 +59,7 @@ class Found(NamedTuple):
 
 
 @functools.cache
-def found(case: Case, way: str) -> Found:
+def found(case: Case, how: str) -> Found:
     """All answers of a learner, by one graph in float64."""
 
     @tf.function(autograph=False)
@@ -78,7 +74,7 @@ def found(case: Case, way: str) -> Found:
         return outputs, path, *learner.meta_gradients(task, options)
 
     with float64(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SCAN, "TRACED_STEPS", TRACED[way])
+        patch.setattr(SCAN, "TRACED_STEPS", TRACED[how])
         learner, task = case.make(), episode(case, GAPPED, dtype="float64")
         return Found(learner, task, *run(task))
 
@@ -90,21 +86,21 @@ def expected(case: Case, training: bool) -> references.Answer:
 
 
 @rows()
-def test_answers_are_the_references(case: Case, way: str) -> None:
-    same_answers(case, found(case, way).outputs, expected(case, False).outputs)
+def test_answers_are_the_references(case: Case, how: str) -> None:
+    same_answers(case, found(case, how).outputs, expected(case, False).outputs)
 
 
-@rows(steps)
-def test_steps_are_the_references(case: Case, way: str) -> None:
+@rows(takes_steps)
+def test_steps_are_the_references(case: Case, how: str) -> None:
     path = expected(case, False).path
     assert len(path) > 1
-    for got, *wanted in zip(found(case, way).path, *path, strict=True):
+    for got, *wanted in zip(found(case, how).path, *path, strict=True):
         same(got, wanted)
 
 
 @rows()
-def test_training_is_the_references(case: Case, way: str) -> None:
-    got = found(case, way)
+def test_training_is_the_references(case: Case, how: str) -> None:
+    got = found(case, how)
     if got.learner.random:
         pytest.skip("a reference draws no units to drop")
     wanted = expected(case, True)
@@ -116,10 +112,14 @@ def test_training_is_the_references(case: Case, way: str) -> None:
 
 
 @rows(lambda case: case.gradient == "exact")
-def test_meta_gradient_is_that_of_the_references_loss(case: Case, way: str) -> None:
-    learner, task, *_, gradients = found(case, way)
+def test_meta_gradient_is_that_of_the_references_loss(case: Case, how: str) -> None:
+    learner, task, *_, gradients = found(case, how)
     variables = learner.trainable_variables
     start, draws = [v.numpy() for v in variables], np.random.default_rng(3)
+
+    def move(moves: list) -> None:
+        for variable, value, along in zip(variables, start, moves, strict=True):
+            variable.assign(value + along)
 
     def loss() -> float:
         if learner.random:  # No reference; the learner's own loss has the same masks.
@@ -128,36 +128,36 @@ def test_meta_gradient_is_that_of_the_references_loss(case: Case, way: str) -> N
         return case.reference(state_of(learner), numbers(task), True).loss
 
     for _ in range(3):
-        move = [draws.normal(size=v.shape) for v in start]
-        move = [m / np.sqrt(sum(np.sum(n**2) for n in move)) for m in move]
+        along = [draws.normal(size=v.shape) for v in start]
+        size = 1e-5 / np.sqrt(sum(np.sum(a**2) for a in along))
         ends = []
-        for size in (1e-5, -1e-5, 0):
-            for variable, value, along in zip(variables, start, move, strict=True):
-                variable.assign(value + size * along)
+        for sign in (1, -1):
+            move([sign * size * a for a in along])
             ends.append(loss())
-        measured = (ends[0] - ends[1]) / 2e-5
-        exact = sum(np.sum(g * m) for g, m in zip(gradients, move, strict=True))
+        move([0.0] * len(start))
+        measured = (ends[0] - ends[1]) / 2
+        exact = sum(np.sum(g * size * a) for g, a in zip(gradients, along, strict=True))
         assert abs(exact - measured) < TOLERANCE * abs(measured)
 
 
 @rows(lambda case: case.gradient == "stopped")
-def test_stopped_gradient_is_that_at_the_adapted_weights(case: Case, way: str) -> None:
+def test_stopped_gradient_is_that_at_the_adapted_weights(case: Case, how: str) -> None:
     wanted = expected(case, True).gradient()
-    for got, slopes in zip(found(case, way).gradients, wanted, strict=True):
+    for got, slopes in zip(found(case, how).gradients, wanted, strict=True):
         same(got, slopes)
 
 
 @rows(lambda case: case.gradient == "displacement")
-def test_displacement_is_before_minus_after(case: Case, way: str) -> None:
+def test_displacement_is_before_minus_after(case: Case, how: str) -> None:
     path = expected(case, True).path
-    gradients = found(case, way).gradients
+    gradients = found(case, how).gradients
     for got, before, after in zip(gradients, path[0], path[-1], strict=True):
         same(got, before - after)
 
 
 @rows(lambda case: case.gradient == "none")
-def test_without_weights_to_train_there_is_no_gradient(case: Case, way: str) -> None:
-    learner, *_, gradients = found(case, way)
+def test_without_weights_to_train_there_is_no_gradient(case: Case, how: str) -> None:
+    learner, *_, gradients = found(case, how)
     assert learner.trainable_variables == gradients == []
 
 

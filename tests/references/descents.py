@@ -46,15 +46,8 @@ class Descent:
     adapts: tuple[int, ...] | None = None
     batch: int | None = None
 
-    def __call__(
-        self,
-        state: State,
-        task: Task,
-        training: bool = False,
-        steps: int | None = None,
-    ) -> Answer:
-        if steps is None:
-            steps = self.steps if training or self.served is None else self.served
+    def __call__(self, state: State, task: Task, training: bool = False) -> Answer:
+        steps = self.steps if training or self.served is None else self.served
         params, history = self._start(state, task, training), []
         path = [params]
         for step in range(steps):
