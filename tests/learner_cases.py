@@ -129,8 +129,8 @@ CASES = [
     ),
     Case(
         "maml_plain",
-        lambda: MAML(plain(MAX_WAY), inner_steps=2, inner_lr=0.1, eval_steps=3),
-        references.maml(nets.plain, steps=2, rate=0.1, served=3),
+        lambda: MAML(plain(MAX_WAY), inner_steps=2, inner_lr=0.1),
+        references.maml(nets.plain, steps=2, rate=0.1),
         compiles=False,
         learns=False,
     ),

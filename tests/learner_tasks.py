@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # Odd sizes, unequal shots, no order.
 LABELS = ([2, 0, 1, 2, 1, 2, 2], [0, 0, 2, 1, 2, 1])
-GAPPED = ([3, 0, 1, 3, 1, 3, 3], [0, 0, 3, 1, 3, 1])  # Without examples of class 2.
+# The same without class 2; where classes take turns, the order is another one.
+GAPPED = ([3, 3, 1, 0, 3, 1, 3], [0, 0, 3, 1, 3, 1])
 
 
 @contextlib.contextmanager
