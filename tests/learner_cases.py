@@ -1,6 +1,8 @@
 """The table every learner joins: one row a variant, what it promises in its fields.
 
-A row buys the conformance suite in `tests/learners/test_conformance.py`.
+A row buys the conformance suite in `tests/learners/test_conformance.py`, the comparison
+with its reference in `tests/learners/test_reference.py`, and its export in
+`tests/export/test_save_table.py`.
 """
 
 from __future__ import annotations
@@ -8,13 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-import tensorflow as tf
+import references
+from learner_nets import (
+    FEATURES,
+    IMAGE,
+    MAX_WAY,
+    drawn,
+    dropped,
+    images,
+    normed,
+    own_class,
+    plain,
+    twice_normed,
+    two_inputs,
+)
+from learner_tasks import LABELS, batch, episode
+from references import nets, rules
 
-from tfmeta.core import Episode, Examples
 from tfmeta.inner import Adam, ClipNorm, LearnedRates, chain
-from tfmeta.layers import BatchNorm
 from tfmeta.learners import (
     MAML,
     FineTune,
@@ -26,9 +40,21 @@ from tfmeta.learners import (
     ProtoNet,
     Reptile,
 )
-from tfmeta.nets import conv4, mlp
 
-FEATURES, IMAGE = (4,), (8, 8, 1)
+__all__ = [
+    "CASES",
+    "FEATURES",
+    "IMAGE",
+    "LABELS",
+    "MAX_WAY",
+    "Case",
+    "batch",
+    "drawn",
+    "dropped",
+    "episode",
+    "normed",
+    "plain",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +64,8 @@ class Case:
     Attributes:
         name: Of the row.
         make: Makes it, with the same weights each time.
+        reference: The same method in NumPy, see `tests/references`; its numbers are the
+            paper's where `make` leaves the learner's own.
         gradient: Its meta-gradient: "exact", "stopped" (inner gradients count as
             constants), "displacement" (weights before minus after) or "none" (it has
             nothing to train).
@@ -53,6 +81,7 @@ class Case:
 
     name: str
     make: Callable[[], Learner]
+    reference: references.Reference
     gradient: str = "exact"
     any_way: bool = False
     permutes: bool = False
@@ -64,128 +93,64 @@ class Case:
     compiles: bool = True
 
 
-MAX_WAY = 5
-
-
-def drawn(net: keras.Model, seed: int = 0) -> keras.Model:
-    """The net with weights and moving statistics of a seed, none of them zero."""
+def rated(learner: MAML, seed: int = 0) -> MAML:
+    """The learner with drawn rates in its rule, no two of them alike."""
     draws = np.random.default_rng(seed)
-    for variable in net.trainable_variables:
-        variable.assign(draws.normal(0, 0.6, variable.shape))
-    for variable in net.non_trainable_variables:
-        if tf.as_dtype(variable.dtype).is_floating:
-            variable.assign(draws.uniform(0.5, 1, variable.shape))
-    return net
-
-
-def normed(way: int | None = None) -> keras.Model:
-    """A small net with BatchNorm, smooth enough for central differences."""
-    inputs = keras.Input(FEATURES)
-    x = keras.layers.Dense(6, use_bias=False)(inputs)
-    x = keras.layers.Activation("softplus")(BatchNorm()(x))
-    if way is not None:
-        x = keras.layers.Dense(way, name="head")(x)
-    return drawn(keras.Model(inputs, x))
-
-
-def plain(outputs: int | None = None) -> keras.Model:
-    net = mlp(outputs=outputs, units=(8, 6), input_shape=FEATURES, activation="tanh")
-    return drawn(net)
-
-
-def dropped() -> keras.Model:
-    inputs = keras.Input(FEATURES)
-    x = keras.layers.Dense(6, activation="tanh")(inputs)
-    x = keras.layers.Dropout(0.1)(x)
-    return drawn(keras.Model(inputs, keras.layers.Dense(MAX_WAY, name="head")(x)))
-
-
-def twice_normed() -> keras.Model:
-    """A net whose first block can be fixed, and a later bias with it."""
-    inputs = keras.Input(FEATURES)
-    x = inputs
-    for name in ("first", "second"):
-        x = keras.layers.Dense(6, use_bias=False, name=name)(x)
-        x = keras.layers.Activation("softplus")(BatchNorm(name=f"{name}_norm")(x))
-    return drawn(
-        keras.Model(inputs, keras.layers.Dense(MAX_WAY, name="head")(x), name="twice")
-    )
-
-
-def two_inputs() -> keras.Model:
-    inputs = {
-        name: keras.Input((size,), name=name)
-        for name, size in (("left", 4), ("right", 3))
-    }
-    left = keras.layers.Dense(6, activation="tanh")(inputs["left"])
-    right = keras.layers.Dense(6, activation="tanh")(inputs["right"])
-    x = BatchNorm()(keras.layers.Add()([left, right]))
-    return drawn(keras.Model(inputs, keras.layers.Dense(MAX_WAY, name="head")(x)))
-
-
-@keras.saving.register_keras_serializable("tfmeta_tests")
-class OwnNet(keras.Model):
-    """A net of a class of one's own, with statistics."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.hidden = keras.layers.Dense(6, activation="softplus")
-        self.norm = BatchNorm()
-        self.head = keras.layers.Dense(MAX_WAY)
-
-    def call(self, x, training=False):
-        return self.head(self.norm(self.hidden(x), training=training))
-
-
-def own_class() -> keras.Model:
-    net = OwnNet()
-    net(np.zeros((2, *FEATURES), keras.config.floatx()))
-    return drawn(net)
-
-
-def images(way: int | None = None) -> keras.Model:
-    return drawn(conv4(way=way, filters=4, strided=True, input_shape=IMAGE))
+    for rate in learner.rule.trainable_variables:
+        rate.assign(rate.numpy() * draws.uniform(0.5, 1.5, rate.shape))
+    return learner
 
 
 CASES = [
-    Case("maml", lambda: MAML(normed(MAX_WAY), inner_steps=1)),
+    Case("maml", lambda: MAML(normed(MAX_WAY)), references.maml(nets.normed)),
     Case(
         "maml_images",
         lambda: MAML(images(MAX_WAY), inner_steps=1),
+        references.maml(nets.conv4),
         shape=IMAGE,
         learns=False,
         compiles=False,
     ),
-    Case("maml_7_steps", lambda: MAML(normed(MAX_WAY), inner_steps=7, inner_lr=0.1)),
+    Case(
+        "maml_7_steps",
+        lambda: MAML(normed(MAX_WAY), inner_steps=7, inner_lr=0.1),
+        references.maml(nets.normed, steps=7, rate=0.1),
+    ),
     Case(
         "maml_task",
         lambda: MAML(normed(MAX_WAY), inner_steps=2, normalisation="task"),
+        references.maml(nets.normed, steps=2, mode="task"),
         compiles=False,
     ),
     Case(
         "maml_running",
         lambda: MAML(normed(MAX_WAY), inner_steps=2, normalisation="running"),
+        references.maml(nets.normed, steps=2, mode="running"),
     ),
     Case(
         "maml_plain",
         lambda: MAML(plain(MAX_WAY), inner_steps=2, inner_lr=0.1),
+        references.maml(nets.plain, steps=2, rate=0.1),
         compiles=False,
         learns=False,
     ),
     Case(
         "maml_dropout",
         lambda: MAML(dropped(), inner_steps=1, inner_lr=0.4),
+        references.maml(nets.dropped),
         compiles=False,
     ),
     Case(
         "maml_prototypes",
         lambda: MAML(normed(), inner_steps=2, inner_lr=0.05),
+        references.maml(nets.normed, steps=2, rate=0.05, head="prototypes"),
         any_way=True,
         permutes=True,
     ),
     Case(
         "maml_prototypes_7_steps",
         lambda: MAML(normed(), inner_steps=7, inner_lr=0.05),
+        references.maml(nets.normed, steps=7, rate=0.05, head="prototypes"),
         any_way=True,
         permutes=True,
         learns=False,
@@ -194,11 +159,13 @@ CASES = [
     Case(
         "fomaml",
         lambda: MAML(normed(MAX_WAY), inner_steps=3, first_order=True),
+        references.maml(nets.normed, steps=3),
         gradient="stopped",
     ),
     Case(
         "fomaml_7_steps",
         lambda: MAML(normed(MAX_WAY), inner_steps=7, inner_lr=0.1, first_order=True),
+        references.maml(nets.normed, steps=7, rate=0.1),
         gradient="stopped",
         learns=False,
         compiles=False,
@@ -206,12 +173,14 @@ CASES = [
     Case(
         "maml_regression",
         lambda: MAML(plain(1), inner_steps=2, inner_lr=0.05),
+        references.maml(nets.plain, steps=2, rate=0.05),
         targets=True,
         learns=False,
     ),
     Case(
         "maml_regression_7_steps",
         lambda: MAML(plain(1), inner_steps=7, inner_lr=0.05),
+        references.maml(nets.plain, steps=7, rate=0.05),
         targets=True,
         learns=False,
         compiles=False,
@@ -219,38 +188,48 @@ CASES = [
     Case(
         "anil",
         lambda: MAML(normed(MAX_WAY), inner_steps=2, adapt_only="head"),
+        references.maml(nets.normed, steps=2, adapts=(3, 4)),
     ),
     Case(
         "anil_7_steps",
         lambda: MAML(normed(MAX_WAY), inner_steps=7, adapt_only=["head"]),
+        references.maml(nets.normed, steps=7, adapts=(3, 4)),
         learns=False,
         compiles=False,
     ),
     Case(
         "meta_sgd",
-        lambda: MAML(normed(MAX_WAY), rule=LearnedRates(learning_rate=0.3)),
+        lambda: rated(MAML(normed(MAX_WAY), rule=LearnedRates(learning_rate=0.3))),
+        references.maml(nets.normed, rule=rules.learned_rates()),
     ),
     Case(
         "meta_sgd_7_steps",
-        lambda: MAML(
-            normed(MAX_WAY), inner_steps=7, rule=LearnedRates(learning_rate=0.1)
+        lambda: rated(
+            MAML(normed(MAX_WAY), inner_steps=7, rule=LearnedRates(learning_rate=0.1))
         ),
+        references.maml(nets.normed, steps=7, rule=rules.learned_rates()),
         learns=False,
         compiles=False,
     ),
     Case(
         "meta_sgd_prototypes",
-        lambda: MAML(normed(), rule=LearnedRates(learning_rate=0.1)),
+        lambda: rated(MAML(normed(), rule=LearnedRates(learning_rate=0.1))),
+        references.maml(nets.normed, rule=rules.learned_rates(), head="prototypes"),
         any_way=True,
         permutes=True,
         compiles=False,
     ),
     Case(
         "meta_sgd_clipped",
-        lambda: MAML(
-            normed(MAX_WAY),
-            inner_steps=2,
-            rule=chain(ClipNorm(norm=0.5), LearnedRates(learning_rate=0.3)),
+        lambda: rated(
+            MAML(
+                normed(MAX_WAY),
+                inner_steps=2,
+                rule=chain(ClipNorm(norm=0.5), LearnedRates(learning_rate=0.3)),
+            )
+        ),
+        references.maml(
+            nets.normed, steps=2, rule=rules.clipped(0.5, rules.learned_rates())
         ),
         learns=False,
         compiles=False,
@@ -258,12 +237,14 @@ CASES = [
     Case(
         "maml_first_layer",
         lambda: MAML(twice_normed(), inner_steps=2, adapt_only=["second", "head/bias"]),
+        references.maml(nets.twice_normed, steps=2, adapts=(3, 7)),
         learns=False,
         compiles=False,
     ),
     Case(
         "maml_two_inputs",
         lambda: MAML(two_inputs(), inner_steps=2, inner_lr=0.2),
+        references.maml(nets.two_inputs, steps=2, rate=0.2),
         pair=True,
         learns=False,
         compiles=False,
@@ -271,6 +252,7 @@ CASES = [
     Case(
         "maml_own_class",
         lambda: MAML(own_class(), inner_steps=2, inner_lr=0.2, head="net"),
+        references.maml(nets.own_class, steps=2, rate=0.2),
         learns=False,
         compiles=False,
     ),
@@ -279,6 +261,7 @@ CASES = [
         lambda: MAML(
             normed(MAX_WAY), inner_steps=2, rule=Adam(learning_rate=0.05, epsilon=1e-2)
         ),
+        references.maml(nets.normed, steps=2, rule=rules.adam(0.05, epsilon=1e-2)),
         learns=False,
         compiles=False,
     ),
@@ -287,6 +270,7 @@ CASES = [
         lambda: Reptile(
             normed(MAX_WAY), inner_steps=5, inner_lr=0.02, eval_steps=None, batch_size=6
         ),
+        references.reptile(nets.normed, rate=0.02, served=None, batch=6),
         gradient="displacement",
         orderless=False,
     ),
@@ -295,22 +279,31 @@ CASES = [
         lambda: Reptile(
             plain(1), inner_steps=7, inner_lr=0.02, eval_steps=None, batch_size=3
         ),
+        references.reptile(nets.plain, steps=7, rate=0.02, served=None, batch=3),
         gradient="displacement",
         orderless=False,
         targets=True,
         learns=False,
         compiles=False,
     ),
-    Case("protonet", lambda: ProtoNet(normed()), any_way=True, permutes=True),
+    Case(
+        "protonet",
+        lambda: ProtoNet(normed()),
+        references.protonet(nets.normed),
+        any_way=True,
+        permutes=True,
+    ),
     Case(
         "protonet_support",
         lambda: ProtoNet(normed(), normalisation="support"),
+        references.protonet(nets.normed, mode="support"),
         any_way=True,
         permutes=True,
     ),
     Case(
         "protonet_task",
         lambda: ProtoNet(normed(), normalisation="task"),
+        references.protonet(nets.normed, mode="task"),
         any_way=True,
         permutes=True,
         compiles=False,
@@ -318,15 +311,23 @@ CASES = [
     Case(
         "protonet_cosine",
         lambda: ProtoNet(images(), distance="cosine", scale=5.0),
+        references.protonet(nets.conv4, distance="cosine", scale=5.0),
         any_way=True,
         permutes=True,
         shape=IMAGE,
         learns=False,
     ),
-    Case("matching_net", lambda: MatchingNet(normed()), any_way=True, permutes=True),
+    Case(
+        "matching_net",
+        lambda: MatchingNet(normed()),
+        references.matching_net(nets.normed),
+        any_way=True,
+        permutes=True,
+    ),
     Case(
         "matching_net_full_context",
-        lambda: MatchingNet(normed(), full_context=True, reads=2),
+        lambda: MatchingNet(normed(), scale=4.0, full_context=True, reads=2),
+        references.matching_net(nets.normed, scale=4.0, full_context=True, reads=2),
         any_way=True,
         permutes=True,
         orderless=False,
@@ -335,7 +336,8 @@ CASES = [
     ),
     Case(
         "fine_tune",
-        lambda: FineTune(normed(), eval_steps=6, inner_lr=0.05),
+        lambda: FineTune(normed()),
+        references.fine_tune(nets.normed),
         gradient="none",
         any_way=True,
         permutes=True,
@@ -344,7 +346,8 @@ CASES = [
     ),
     Case(
         "fine_tune_regression",
-        lambda: FineTune(plain(1), eval_steps=6),
+        lambda: FineTune(plain(1), eval_steps=6, inner_lr=0.05),
+        references.fine_tune(nets.plain, steps=6, rate=0.05, head="net"),
         gradient="none",
         targets=True,
         learns=False,
@@ -352,7 +355,8 @@ CASES = [
     ),
     Case(
         "linear_probe",
-        lambda: LinearProbe(normed(), eval_steps=6),
+        lambda: LinearProbe(normed()),
+        references.linear_probe(nets.normed),
         gradient="none",
         any_way=True,
         permutes=True,
@@ -362,6 +366,7 @@ CASES = [
     Case(
         "nearest_neighbour",
         NearestNeighbour,
+        references.nearest_neighbour(),
         gradient="none",
         any_way=True,
         permutes=True,
@@ -370,7 +375,8 @@ CASES = [
     ),
     Case(
         "from_scratch",
-        lambda: FromScratch(normed(MAX_WAY), eval_steps=8),
+        lambda: FromScratch(normed(MAX_WAY)),
+        references.from_scratch(nets.normed),
         gradient="none",
         learns=False,
         compiles=False,
@@ -378,6 +384,7 @@ CASES = [
     Case(
         "from_scratch_headless",
         lambda: FromScratch(normed(), eval_steps=3, inner_lr=0.05),
+        references.from_scratch(nets.normed, steps=3, rate=0.05, head="prototypes"),
         gradient="none",
         any_way=True,
         permutes=True,
@@ -385,36 +392,3 @@ CASES = [
         compiles=False,
     ),
 ]
-
-# Odd sizes, unequal shots, no order.
-LABELS = ([2, 0, 1, 2, 1, 2, 2], [0, 0, 2, 1, 2, 1])
-
-
-def episode(
-    case: Case,
-    labels: tuple[list[int], list[int]] = LABELS,
-    *,
-    seed: int = 0,
-    dtype: str = "float32",
-) -> Episode:
-    """One task: classes (or targets) that can be told by the examples."""
-    draws = np.random.default_rng(seed)
-    means = draws.normal(0, 1.5, (1 + max(map(max, labels)), *case.shape))
-    weights = draws.normal(size=case.shape)
-
-    def examples(classes: list[int]) -> Examples:
-        x = means[classes] + draws.normal(size=(len(classes), *case.shape))
-        y = np.array(classes, "int32")
-        if case.targets:
-            y = (x * weights).sum(-1, keepdims=True).astype(dtype)
-        y = tf.constant(y)
-        x = tf.constant(x.astype(dtype))
-        return Examples({"left": x, "right": x[:, :3]} if case.pair else x, y)
-
-    return Episode(*map(examples, labels))
-
-
-def batch(case: Case, tasks: int = 3, **options) -> Episode:
-    """Tasks stacked along a leading axis."""
-    parts = [episode(case, seed=seed, **options) for seed in range(tasks)]
-    return tf.nest.map_structure(lambda *ts: tf.stack(ts), *parts)

@@ -52,41 +52,20 @@ def python_answer(
 
 
 # A learner, the steps it is exported with (None: its own), the support labels:
-# unequal shots, gaps, an order of no use, several ways.
+# unequal shots, gaps, an order of no use, several ways. `test_save_table.py` exports
+# every learner; these are for what a saved model promises beside its answers.
 CASES = {
     "maml": (
         lambda: learners.MAML(image_net(way=4), inner_steps=2),
         None,
         [2, 0, 2, 2, 3],
     ),
-    "maml_task": (
-        lambda: learners.MAML(image_net(way=3), normalisation="task"),
-        None,
-        [0, 1, 1],
-    ),
     "maml_first_order": (
         lambda: learners.MAML(feature_net(way=4), first_order=True),
         8,
         [0, 0, 1],
     ),
-    "proto_maml": (
-        lambda: learners.MAML(
-            feature_net(), inner_lr=0.01, inner_steps=2, head="prototypes"
-        ),
-        None,
-        [4, 1, 0, 2, 2, 2, 3],
-    ),
     "protonet": (lambda: learners.ProtoNet(image_net()), None, [1, 0, 2, 1, 1, 4]),
-    "protonet_support": (
-        lambda: learners.ProtoNet(image_net(), normalisation="support"),
-        None,
-        [0, 1, 1],
-    ),
-    "protonet_cosine": (
-        lambda: learners.ProtoNet(feature_net(), distance="cosine"),
-        None,
-        [0, 1, 1, 3],
-    ),
     "nearest_neighbour": (lambda: learners.NearestNeighbour(), None, [0, 3, 1, 0]),
     "from_scratch": (
         lambda: learners.FromScratch(feature_net(way=3), eval_steps=4),
@@ -113,7 +92,6 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Exported]:
             learner,
             root / name,
             steps=steps,
-            allow_transductive=name == "maml_task",
             example_shape=FEATURES if learner.net is None else None,
         )
         answer = python_answer(learner, request, steps)

@@ -41,12 +41,12 @@ def test_support_and_query_follow_the_paper() -> None:
     found = layer.query(tf.constant(q, tf.float32), tf.constant(g)).numpy()
     weights = [w.numpy() for w in layer.reader.trainable_variables]
     for one, expected in zip(q, found, strict=True):
-        h = r = c = np.zeros(FEATURES)
+        h = c = np.zeros(FEATURES)
         for _ in range(3):
-            out, c = cell(weights, np.concatenate([one, r]), h, c)
-            h = out + one
             a = np.exp(g @ h - (g @ h).max())
             r = (a / a.sum()) @ g
+            out, c = cell(weights, np.concatenate([one, r]), h, c)
+            h = out + one
         np.testing.assert_allclose(expected, h, atol=1e-5)
 
 

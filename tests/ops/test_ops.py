@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,8 +19,16 @@ def rows(n: int, features: int = 3, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(n, features))
 
 
-def test_count_ways() -> None:
-    assert ops.count_ways(tf.constant(LABELS)).numpy() == 4
+def test_every_op_is_compared_here() -> None:
+    source = pathlib.Path(__file__).read_text(encoding="utf-8")
+    missing = [name for name in ops.__all__ if f"ops.{name}(" not in source]
+    assert not missing
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS[1:3], LABELS[:1]])
+def test_count_ways(labels) -> None:
+    way = ops.count_ways(tf.constant(labels))
+    assert way.dtype == tf.int32 and way.numpy() == 1 + max(labels)
 
 
 @pytest.mark.parametrize("way", [WAY, tf.constant(WAY)])
@@ -38,20 +48,25 @@ def test_class_means(way) -> None:
         np.testing.assert_allclose(means[c], expected, rtol=1e-14)
 
 
-def test_squared_euclidean() -> None:
-    a, b = rows(5), rows(4, seed=1)
+@pytest.mark.parametrize("features", [1, 3, 11])
+def test_squared_euclidean(features: int) -> None:
+    a, b = rows(5, features), rows(4, features, seed=1)
     got = ops.squared_euclidean(tf.constant(a), tf.constant(b))
+    assert got.dtype == tf.float64
     expected = [[sum((p - q) ** 2) for q in b] for p in a]
-    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
 
 
-def test_cosine_similarity() -> None:
-    a, b = rows(5), rows(4, seed=1)
+@pytest.mark.parametrize("features", [1, 3, 11])
+def test_cosine_similarity(features: int) -> None:
+    a, b = rows(5, features), 1e-3 * rows(4, features, seed=1)
     a[2] = 0
     got = ops.cosine_similarity(tf.constant(a), tf.constant(b))
+    assert got.dtype == tf.float64 and got.shape == (5, 4)
     for i, p in enumerate(a):
         for j, q in enumerate(b):
-            expected = p @ q / np.sqrt(p @ p) / np.sqrt(q @ q) if i != 2 else 0
+            lengths = np.sqrt(sum(p * p) * sum(q * q))
+            expected = sum(p * q) / lengths if i != 2 else 0
             np.testing.assert_allclose(got[i, j], expected, rtol=1e-12)
 
 
@@ -104,5 +119,6 @@ def test_class_logsumexp_has_a_derivative_with_absent_and_single_classes() -> No
 
 def test_masked() -> None:
     got = ops.masked(tf.constant(rows(2)), tf.constant([True, False, True])).numpy()
+    assert got.dtype == np.float64
     np.testing.assert_array_equal(got[:, [0, 2]], rows(2)[:, [0, 2]])
     assert np.isneginf(got[:, 1]).all()

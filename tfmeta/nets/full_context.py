@@ -78,11 +78,11 @@ class FullContext(Configured, keras.layers.Layer):
         Returns:
             `(queries, features)`.
         """
-        hidden = read = cell = tf.zeros_like(z)
+        hidden = cell = tf.zeros_like(z)
         for _ in range(self.reads):
+            attention = tf.nn.softmax(tf.matmul(hidden, support, transpose_b=True))
+            read = tf.matmul(attention, support)
             inputs = tf.concat([z, read], axis=-1)
             out, (_, cell) = self.reader(inputs, [hidden, cell])
             hidden = out + z
-            attention = tf.nn.softmax(tf.matmul(hidden, support, transpose_b=True))
-            read = tf.matmul(attention, support)
         return hidden
