@@ -78,11 +78,9 @@ def test_values_have_the_shape_of_the_targets(case: Case) -> None:
     assert answers(case.make(), task).shape == task.query.y.shape
 
 
-@rows()
+@rows(lambda case: not case.make().extends)
 def test_who_cannot_extend_says_so(case: Case) -> None:
     learner, task = case.make(), episode(case)
-    if learner.extends:
-        pytest.skip("the learner's own test compares extending with its reference")
     adapted = learner.adapt(task.support, Options())
     with pytest.raises(ValueError, match="all of them at once"):
         learner.extend(adapted, task.support, Options())
@@ -156,12 +154,15 @@ def test_an_answer_depends_on_no_other_query_unless_transductive(case: Case) -> 
         close(alone, together[:1], 1e-5)
 
 
-@rows(lambda case: case.gradient != "none")
+def same_in_training(case: Case) -> bool:
+    """Whether the learner has neither moving averages nor random layers."""
+    learner = case.make()
+    return learner.mode != "running" and not learner.random
+
+
+@rows(lambda case: case.gradient != "none" and same_in_training(case))
 def test_training_and_serving_share_the_steps(case: Case) -> None:
-    # Without moving averages and dropout both verbs are the same in both modes.
     learner, task = case.make(), episode(case)
-    if learner.mode == "running" or learner.random:
-        pytest.skip("training differs from serving by design")
     close(answers(learner, task, training=True), answers(learner, task))
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from trainer_cases import At, interrupt, trainer
+from trainer_cases import SOURCE, At, interrupt, trainer
 
-from tfmeta.training import RunFolder
+from tfmeta.training import RunFolder, Stream
+
+SIZES = Stream(3, 1, 2, 2)
 
 
 class Weights(keras.callbacks.Callback):
@@ -88,3 +90,14 @@ def test_early_stopping_finds_its_best_weights_after_a_resume(
         strict=True,
     ):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_fit_ends_with_the_averages() -> None:
+    notes = Weights()
+    model = averaging(None).model
+    episodes = SIZES.episodes(SOURCE.train, seed=1)
+    model.fit(episodes, steps_per_epoch=3, verbose=0, callbacks=[notes])
+    averages = notes.seen[0]
+    for after in notes.seen[1:]:
+        averages = [0.8 * a + 0.2 * w for a, w in zip(averages, after, strict=True)]
+    close(values(model.trained), averages)

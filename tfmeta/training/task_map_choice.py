@@ -18,7 +18,8 @@ _TIMED_STEPS = 3
 def choose_task_map(model: Any, data: Any) -> str:
     """Times the task maps on one batch.
 
-    A strategy that XLA cannot compile for the model's learner is passed over. If tasks
+    "compiled" is passed over if XLA cannot compile the learner's work, or if it refuses
+    the batch; what "loop" refuses is an error. If tasks
     differ in size, the answer is "loop", because "compiled" would compile anew for each
     size. If a net has random layers, the answer is "loop" too, because the masks must
     not depend on which strategy was faster.
@@ -53,6 +54,8 @@ def _seconds(model: Any, strategy: str, data: Any) -> float:
             times.append(time.perf_counter() - start)
         return min(times)
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+        if strategy == "loop":
+            raise
         return float("inf")
     finally:
         model.task_map = before
