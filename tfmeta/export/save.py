@@ -13,6 +13,7 @@ from tfmeta.core import Labels, Values
 from tfmeta.core.episode import Nest
 from tfmeta.export.example import Shape
 from tfmeta.export.readme import Facts, write_readme
+from tfmeta.export.saved_model import write_saved_model
 from tfmeta.export.signatures import adaptive, fixed, module_of
 from tfmeta.export.version_folder import VersionFolder
 from tfmeta.learners import Learner, as_learner
@@ -202,7 +203,7 @@ def _write(
     module: tf.Module, signatures: dict[str, Any], folder: VersionFolder, facts: Facts
 ) -> pathlib.Path:
     with folder.writing() as partial:
-        tf.saved_model.save(module, str(partial), signatures=signatures)
+        write_saved_model(module, signatures, partial)
         write_readme(partial, signatures, facts, folder.served_name)
     return folder.path
 
