@@ -10,7 +10,12 @@ import tensorflow as tf
 from tfmeta.core import Examples, Options, Targets
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.core.nests import count, named
-from tfmeta.export.checks import checked, finite_checks, support_checks
+from tfmeta.export.checks import (
+    checked,
+    finite_checks,
+    shape_checks,
+    support_checks,
+)
 from tfmeta.export.example import Shape, Specs, example_specs, target_spec
 from tfmeta.learners import Learner
 
@@ -235,4 +240,10 @@ def _finite(inputs: dict[str, Tensor]) -> list[Any]:
 
 
 def _graph(function: Any, inputs: Specs) -> Any:
-    return tf.function(function, autograph=False).get_concrete_function(**inputs)
+    """Traces a function of named tensors, whose shapes are checked first."""
+
+    def traced(**tensors: Tensor) -> dict[str, Tensor]:
+        answer: dict[str, Tensor] = function(**checked(tensors, shape_checks(tensors)))
+        return answer
+
+    return tf.function(traced, autograph=False).get_concrete_function(**inputs)
