@@ -84,10 +84,7 @@ class RunFolder:
             probe.write_text("")
             probe.unlink()
         except OSError as error:
-            raise ValueError(
-                f"The run folder {self.path} cannot be written ({error.strerror}). "
-                "Choose another --run_dir."
-            ) from error
+            raise self._unwritable(error) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -98,7 +95,11 @@ class RunFolder:
         Raises:
             ValueError: If another process trains here.
         """
-        with (self.path / ".lock").open("w") as file:
+        try:
+            lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -240,6 +241,12 @@ class RunFolder:
             config["learner"], checkpoint, normalisation=normalisation
         )
         return MetaModel(learner, task_map=config["task_map"])
+
+    def _unwritable(self, error: OSError) -> ValueError:
+        return ValueError(
+            f"The run folder {self.path} cannot be written ({error.strerror}). Choose "
+            "another --run_dir."
+        )
 
     def _config(self) -> dict[str, Any]:
         config = read_json(self.config_file)
