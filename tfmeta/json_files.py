@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
+
+from tfmeta.whole_files import replacing
 
 
 def to_json(content: Any, *, indent: int | None = None) -> str:
@@ -45,15 +46,17 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file under another name and renames it.
+    """Writes a JSON file, whole or not at all.
 
     Args:
         path: The file.
         content: As for `to_json`.
+
+    Raises:
+        OSError: If the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(to_json(content, indent=2) + "\n")
-    os.replace(partial, path)
+    with replacing(path) as file:
+        file.write((to_json(content, indent=2) + "\n").encode())
 
 
 def _finite(content: Any) -> Any:

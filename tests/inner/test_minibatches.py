@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfmeta.core import Examples
@@ -27,20 +28,32 @@ def test_minibatches_go_round() -> None:
     np.testing.assert_array_equal(sorted(whole.y.numpy()), range(5))
 
 
-def test_the_order_of_a_large_set_takes_little() -> None:
-    draws = np.random.default_rng(0)
-    labels = draws.integers(0, 700, 50_000)
-    order = spread_order(tf.constant(labels, tf.int32)).numpy()
-    seen: dict[int, int] = {}
-    turns = []
-    for label in labels:
-        turns.append(seen.get(label, 0))
-        seen[label] = turns[-1] + 1
-    expected = sorted(range(len(labels)), key=lambda i: (turns[i], i))
-    np.testing.assert_array_equal(order, expected)
-
-
 def test_minibatches_of_nests() -> None:
     support = Examples({"a": tf.range(3), "b": tf.ones((3, 2))}, tf.range(3))
     batch = minibatch(support, tf.constant([2, 0, 1]), tf.constant(0), 2)
     assert batch.x["a"].numpy().tolist() == [2, 0] and batch.x["b"].shape == (2, 2)
+
+
+def turns(labels: np.ndarray) -> list[int]:
+    """The order in plain Python: by how many of its class come before, then place."""
+    seen: dict[int, int] = {}
+    before = []
+    for label in labels.tolist():
+        before.append(seen.get(label, 0))
+        seen[label] = before[-1] + 1
+    return sorted(range(len(labels)), key=lambda i: (before[i], i))
+
+
+@pytest.mark.parametrize("ways", [1, 3, 100_000])
+def test_the_order_of_a_huge_set_takes_no_matrix(ways: int) -> None:
+    # A matrix of examples by examples would be 10 GB, even of single bytes.
+    labels = np.random.default_rng(0).integers(0, ways, 100_000).astype(np.int32)
+    order = tf.function(spread_order)(tf.constant(labels)).numpy()
+    np.testing.assert_array_equal(order, turns(labels))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 17])
+def test_the_order_of_small_sets(count: int) -> None:
+    labels = np.random.default_rng(count).integers(0, 4, count).astype(np.int32)
+    order = spread_order(tf.constant(labels)).numpy()
+    np.testing.assert_array_equal(order, turns(labels))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import pathlib
-import zipfile
-import zlib
 
 import numpy as np
 
 from tfmeta.data.arrays import Arrays, from_arrays
 from tfmeta.data.class_lists import PARTS, ClassSplit
 from tfmeta.data.source import Source
+from tfmeta.npz_files import read_npz, reason
 
 _EXPECTED = (
     "the arrays x and y, or train_x, train_y, val_x, val_y, test_x and test_y, each "
     "with class_names if wanted; for regression tasks, or train_tasks and so on, too"
 )
+# What a file of np.save begins with.
+_BARE = b"\x93NUMPY"
 
 
 def from_npz(
@@ -83,15 +84,18 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
             f"{_EXPECTED}."
         )
     try:
-        with path.open("rb") as file:  # np.load leaves a broken file open
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.ndarray):
-                return {key: archive[key] for key in archive.files}
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as error:
+        with path.open("rb") as file:
+            bare = file.read(len(_BARE)) == _BARE
+        arrays = {} if bare else read_npz(path)
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"{str(path)!r} is not a readable .npz file. Write it with np.savez, with "
-            f"{_EXPECTED}; arrays of Python objects are not read."
+            f"{str(path)!r} is not a readable .npz file ({reason(error)}). Restore "
+            f"it from a copy, or write it with np.savez, with {_EXPECTED}; arrays of "
+            "Python objects are not read."
         ) from error
-    raise ValueError(
-        f"{str(path)!r} holds one bare array. Write it with np.savez, with {_EXPECTED}."
-    )
+    if bare:
+        raise ValueError(
+            f"{str(path)!r} holds one bare array. Write it with np.savez, with "
+            f"{_EXPECTED}."
+        )
+    return arrays

@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import pathlib
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
@@ -19,21 +17,11 @@ from tfmeta.data.episodes import batches
 from tfmeta.data.sampler import Batch
 from tfmeta.data.split import Split
 from tfmeta.data.task_split import TaskSplit
+from tfmeta.npz_files import read_npz, reason, write_npz
 
 _ARRAYS = ("support", "support_y", "query", "query_y")
 _SIZES = ("way", "shot", "query", "count")
 _AT_ONCE = 1000
-# What NumPy, zipfile and json raise on a file that is not one of these.
-_BROKEN = (
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def save_episodes(
@@ -70,6 +58,37 @@ def save_episodes(
         ValueError: Where the split has no such episodes, or they differ in size.
         OSError: If the file cannot be written.
     """
+    sampler = _sampler(split, way, shot, query, seed, count)
+    draw = tf.function(sampler.batch_ids)
+    drawn = [
+        [array.numpy() for array in draw(tf.range(i, min(i + _AT_ONCE, count)))]
+        for i in range(0, count, _AT_ONCE)
+    ]
+    arrays = [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
+    sizes = (sampler.way, sampler.shot, sampler.query or 0, count)
+    about = {
+        "split": split.name,
+        "checksum": checksum(split),
+        "seed": int(seed),
+        **{name: int(size) for name, size in zip(_SIZES, sizes, strict=True)},
+    }
+    path = pathlib.Path(path)
+    named_arrays = dict(zip(_ARRAYS, arrays, strict=True))
+    write_npz(
+        path, {"about": np.array(json.dumps(about)), **named_arrays}, compressed=True
+    )
+    return path
+
+
+def _sampler(
+    split: Split | TaskSplit,
+    way: int | None,
+    shot: int,
+    query: int | None,
+    seed: int,
+    count: int,
+) -> EpisodeSampler:
+    """What draws the episodes; refuses those that a file cannot hold."""
     if not isinstance(split, (Split, TaskSplit)):
         raise ValueError(
             f"The tasks of part {split.name!r} are functions, which have no examples "
@@ -88,26 +107,7 @@ def save_episodes(
             "query=None needs classes of one size, or tasks of one size, but those of "
             f"split {split.name!r} differ. Give query a number."
         )
-    draw = tf.function(sampler.batch_ids)
-    drawn = [
-        [array.numpy() for array in draw(tf.range(i, min(i + _AT_ONCE, count)))]
-        for i in range(0, count, _AT_ONCE)
-    ]
-    arrays = [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
-    sizes = (sampler.way, sampler.shot, sampler.query or 0, count)
-    about = {
-        "split": split.name,
-        "checksum": checksum(split),
-        "seed": int(seed),
-        **{name: int(size) for name, size in zip(_SIZES, sizes, strict=True)},
-    }
-    path = pathlib.Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        named: dict[str, Any] = dict(zip(_ARRAYS, arrays, strict=True))
-        np.savez_compressed(file, about=np.array(json.dumps(about)), **named)
-    os.replace(partial, path)
-    return path
+    return sampler
 
 
 def frozen_episodes(
@@ -169,16 +169,15 @@ def _read(path: pathlib.Path) -> tuple[dict[str, Any], list[np.ndarray]]:
             f"There is no file {str(path)!r}. Write it with save_episodes."
         )
     try:
-        # NumPy leaves a file open that it cannot read.
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            arrays = [file[name] for name in _ARRAYS]
-            numbers = {name: int(about[name]) for name in (*_SIZES, "seed")}
-            texts = {name: str(about[name]) for name in ("split", "checksum")}
-    except _BROKEN as error:
+        stored = read_npz(path)
+        about = json.loads(str(stored["about"]))
+        arrays = [stored[name] for name in _ARRAYS]
+        numbers = {name: int(about[name]) for name in (*_SIZES, "seed")}
+        texts = {name: str(about[name]) for name in ("split", "checksum")}
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{path} is not a whole file of save_episodes ({error or 'cut short'}). "
-            "Restore it from a copy, or write it again."
+            f"{path} is not a whole file of save_episodes ({reason(error)})."
+            " Restore it from a copy, or write it again."
         ) from error
     return {**numbers, **texts}, arrays
 

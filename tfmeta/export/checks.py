@@ -37,6 +37,44 @@ def checked(
         return {name: tf.identity(t) for name, t in tensors.items()}
 
 
+def shape_checks(inputs: Mapping[str, Tensor]) -> list[Check]:
+    """Checks that tensors have the shapes that their signature declares.
+
+    TensorFlow does not compare what a served signature is called with to the shapes
+    that it declares.
+
+    Args:
+        inputs: The inputs by name, whose static shapes are the declared ones.
+
+    Returns:
+        The checks; none for an input of unknown rank.
+    """
+    return [_shape_check(n, x) for n, x in inputs.items() if x.shape.rank is not None]
+
+
+def _shape_check(name: str, x: Tensor) -> Check:
+    given = tf.shape(_of_unknown_shape(x))
+    received = tf.strings.reduce_join(tf.strings.as_string(given), separator=", ")
+    pattern = ", ".join(r"\d+" if n is None else str(n) for n in x.shape)
+    wanted = ", ".join("any number" if n is None else str(n) for n in x.shape)
+    sentence = tf.strings.join(
+        [f"{name} must have the shape ({wanted}). Received: (", received, ")."]
+    )
+    return tf.strings.regex_full_match(received, pattern), sentence
+
+
+def _of_unknown_shape(x: Tensor) -> Tensor:
+    """The same tensor, of whose shape TensorFlow's optimisers know nothing.
+
+    They would replace `tf.shape` by the declared shape where that has no free axis.
+    """
+    held = tf.raw_ops.OptionalFromValue(components=[x])
+    (same,) = tf.raw_ops.OptionalGetValue(
+        optional=held, output_types=[x.dtype], output_shapes=[tf.TensorShape(None)]
+    )
+    return same
+
+
 def support_checks(
     x: Mapping[str, Tensor], y: Tensor, targets: Targets, max_way: int | None
 ) -> list[Check]:

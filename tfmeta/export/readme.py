@@ -205,7 +205,8 @@ def _about(facts: Facts, served_name: str) -> list[str]:
         *([f"* Classes: {_classes(facts)}.{rejected}"] if labels else []),
         f"* Normalisation: {_NORMALISATIONS[facts.normalisation]}",
         "* Inputs: scaled as in training, images float32 in 0..1.",
-        "* Refused with a sentence: NaN or infinite values, no support examples"
+        "* Refused with a sentence: other shapes than those below, NaN or infinite "
+        "values, no support examples"
         f"{', labels out of range' if labels else ''}.",
         f"* Written with TensorFlow {tf.__version__}.",
         "",

@@ -13,7 +13,8 @@ from tfmeta.core import Labels, Values
 from tfmeta.core.episode import Nest
 from tfmeta.export.example import Shape
 from tfmeta.export.readme import Facts, write_readme
-from tfmeta.export.signatures import adaptive, fixed, module_of
+from tfmeta.export.saved_model import write_saved_model
+from tfmeta.export.signatures import adaptive, fixed, module_of, variables_of
 from tfmeta.export.version_folder import VersionFolder
 from tfmeta.learners import Learner, as_learner
 
@@ -82,7 +83,7 @@ def save(
     used = learner.default_steps if steps is None else steps
     signatures = adaptive(learner, targets, steps, example_shape)
     folder = VersionFolder(path)
-    module = module_of(learner, signatures.values())
+    module = module_of(variables_of(learner), signatures.values())
     return _write(module, signatures, folder, Facts.of(learner, targets, used))
 
 
@@ -92,6 +93,7 @@ def save_classifier(
     classes: Sequence[Any],
     path: str | os.PathLike[str],
     *,
+    weights: Sequence[tf.Variable] | None = None,
     reject_below: float | None = None,
     allow_transductive: bool = False,
     example_shape: Shape | None = None,
@@ -108,6 +110,8 @@ def save_classifier(
         classes: The classes' names or numbers, in the order of the labels.
         path: The folder to write. "birds/3" is version 3 of "birds"; "birds" is the
             next free version of it.
+        weights: The weights that `adapted` belongs to, one for each of the learner's
+            variables; None for the variables' own.
         reject_below: The lowest best probability of a query that is answered; the other
             queries get the label -1 and the name "". None answers all.
         allow_transductive: As in `save`.
@@ -151,12 +155,13 @@ def save_classifier(
         learner,
         adapted,
         targets,
+        weights=weights,
         example_shape=example_shape,
         names=names,
         reject_below=reject_below,
     )
     folder = VersionFolder(path)
-    module = module_of(learner, signatures.values(), *held)
+    module = module_of(held, signatures.values())
     facts = Facts.of(learner, targets, None, names, reject_below)
     return _write(module, signatures, folder, facts)
 
@@ -166,6 +171,7 @@ def save_regressor(
     adapted: Nest,
     path: str | os.PathLike[str],
     *,
+    weights: Sequence[tf.Variable] | None = None,
     allow_transductive: bool = False,
     example_shape: Shape | None = None,
 ) -> pathlib.Path:
@@ -179,6 +185,8 @@ def save_regressor(
         adapted: What its `adapt` returned.
         path: The folder to write. "power/3" is version 3 of "power"; "power" is the
             next free version of it.
+        weights: The weights that `adapted` belongs to, one for each of the learner's
+            variables; None for the variables' own.
         allow_transductive: As in `save`.
         example_shape: As in `save`.
 
@@ -191,9 +199,11 @@ def save_regressor(
     """
     _check_mode(learner, allow_transductive)
     targets = Values()
-    signatures, held = fixed(learner, adapted, targets, example_shape=example_shape)
+    signatures, held = fixed(
+        learner, adapted, targets, weights=weights, example_shape=example_shape
+    )
     folder = VersionFolder(path)
-    module = module_of(learner, signatures.values(), *held)
+    module = module_of(held, signatures.values())
     facts = Facts.of(learner, targets, None, adapted=True)
     return _write(module, signatures, folder, facts)
 
@@ -202,7 +212,7 @@ def _write(
     module: tf.Module, signatures: dict[str, Any], folder: VersionFolder, facts: Facts
 ) -> pathlib.Path:
     with folder.writing() as partial:
-        tf.saved_model.save(module, str(partial), signatures=signatures)
+        write_saved_model(module, signatures, partial)
         write_readme(partial, signatures, facts, folder.served_name)
     return folder.path
 

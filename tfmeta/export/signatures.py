@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfmeta.core import Examples, Options, Targets
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.core.nests import count, named
-from tfmeta.export.checks import checked, finite_checks, support_checks
+from tfmeta.export.checks import (
+    checked,
+    finite_checks,
+    shape_checks,
+    support_checks,
+)
 from tfmeta.export.example import Shape, Specs, example_specs, target_spec
 from tfmeta.learners import Learner
 
@@ -115,6 +121,7 @@ def fixed(
     adapted: Nest,
     targets: Targets,
     *,
+    weights: Sequence[tf.Variable] | None = None,
     example_shape: Shape | None = None,
     names: Sequence[str] | None = None,
     reject_below: float | None = None,
@@ -125,6 +132,8 @@ def fixed(
         learner: The learner.
         adapted: What the learner's `adapt` returned.
         targets: The kind of `y`.
+        weights: The weights that `adapted` belongs to, one for each of the learner's
+            variables; None for the variables' own.
         example_shape: The shape of one example; None for the net's input shape.
         names: The names of the classes, for the first columns of the logits; None for
             values.
@@ -132,9 +141,9 @@ def fixed(
             queries get the label -1 and the name "". None answers all.
 
     Returns:
-        The concrete functions by signature name, and the variables that hold
-        `adapted`.
+        The concrete functions by signature name, and the variables that they may read.
     """
+    weights = variables_of(learner) if weights is None else weights
     held = [tf.Variable(t, trainable=False) for t in tf.nest.flatten(adapted)]
     structure, specs = example_specs(learner, "query_x", example_shape)
 
@@ -144,7 +153,8 @@ def fixed(
             adapted, [tf.convert_to_tensor(v) for v in held]
         )
         x = _filled(structure, inputs)
-        predictions = predictions_of(learner, nest, x, Options())
+        with bound(learner, weights):
+            predictions = predictions_of(learner, nest, x, Options())
         if names is None:
             return checked_outputs(targets, predictions)
         answer = checked_outputs(targets, predictions[:, : len(names)])
@@ -156,7 +166,29 @@ def fixed(
         return {**answer, "labels": labels, "names": tf.where(sure, told, "")}
 
     graph = _graph(predict, specs)
-    return {PREDICT: graph, DEFAULT: graph}, held
+    return {PREDICT: graph, DEFAULT: graph}, [*weights, *held]
+
+
+def variables_of(learner: Learner) -> list[tf.Variable]:
+    """The TensorFlow variables of a learner, in the order of `learner.variables`."""
+    return [v.value for v in learner.variables]
+
+
+def bound(learner: Learner, weights: Sequence[tf.Variable]) -> keras.StatelessScope:
+    """A scope in which a learner reads other variables in place of its own.
+
+    Args:
+        learner: The learner.
+        weights: A variable for each of `learner.variables`. Only those that the learner
+            reads are read.
+
+    Returns:
+        The scope, for a `with` statement.
+    """
+    scope = keras.StatelessScope()
+    for variable, weight in zip(learner.variables, weights, strict=True):
+        scope.add_update((variable, weight))
+    return scope
 
 
 def predictions_of(learner: Learner, adapted: Nest, x: Nest, options: Options) -> Nest:
@@ -205,21 +237,17 @@ def checked_outputs(targets: Targets, predictions: Nest) -> dict[str, Tensor]:
     return checked(outputs, checks)
 
 
-def module_of(
-    learner: Learner, functions: Iterable[Any], *more: tf.Variable
-) -> tf.Module:
+def module_of(variables: Iterable[tf.Variable], functions: Iterable[Any]) -> tf.Module:
     """The module of a SavedModel: it holds only the variables that the graphs read.
 
     Args:
-        learner: The learner whose variables the graphs read.
+        variables: The variables that the graphs may read.
         functions: The concrete functions.
-        *more: Other variables that the graphs read.
 
     Returns:
         A module to save.
     """
     read = {id(t) for function in functions for t in function.captured_inputs}
-    variables = [*(v.value for v in learner.variables), *more]
     module = tf.Module()
     module.weights = [v for v in variables if id(v.handle) in read]
     return module
@@ -235,4 +263,10 @@ def _finite(inputs: dict[str, Tensor]) -> list[Any]:
 
 
 def _graph(function: Any, inputs: Specs) -> Any:
-    return tf.function(function, autograph=False).get_concrete_function(**inputs)
+    """Traces a function of named tensors, whose shapes are checked first."""
+
+    def traced(**tensors: Tensor) -> dict[str, Tensor]:
+        answer: dict[str, Tensor] = function(**checked(tensors, shape_checks(tensors)))
+        return answer
+
+    return tf.function(traced, autograph=False).get_concrete_function(**inputs)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core import Examples, Labels, Options
+from tfmeta.core import Examples, Labels
 from tfmeta.evaluation import LabelledLogits, Rejection, choose_threshold
 from tfmeta.export import save_classifier
 from tfmeta.learners import Learner
@@ -18,6 +18,9 @@ from tfmeta.serving.base import AdaptedTask
 
 class AdaptedClassifier(AdaptedTask):
     """Classifies the queries of one task; made by `MetaModel.adapt`.
+
+    It keeps the weights that it was made with: training the model further does not
+    change its answers.
 
     Args:
         learner: The learner that adapts.
@@ -73,7 +76,7 @@ class AdaptedClassifier(AdaptedTask):
         labels = np.full(count, way, np.int32)
         if self._support is None:
             examples = tf.nest.map_structure(tf.constant, Examples(more, labels))
-            self.adapted = self.learner.extend(self.adapted, examples, Options())
+            self.adapted = self.extended(self.adapted, examples)
         else:
             together = tf.nest.map_structure(
                 lambda a, b: np.concatenate([a, b]), self._support, (more, labels)
@@ -227,6 +230,7 @@ class AdaptedClassifier(AdaptedTask):
             self.adapted,
             self.classes.tolist(),
             path,
+            weights=self.weights,
             reject_below=reject_below,
             allow_transductive=allow_transductive,
             example_shape=self.example_shape,

@@ -20,6 +20,9 @@ from tfmeta.serving.base import AdaptedTask
 class AdaptedRegressor(AdaptedTask):
     """Predicts the values of one task; made by `MetaModel.adapt`.
 
+    It keeps the weights that it was made with: training the model further does not
+    change its answers.
+
     Args:
         learner: The learner that adapts.
         support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
@@ -114,6 +117,7 @@ class AdaptedRegressor(AdaptedTask):
             self.learner,
             self.adapted,
             path,
+            weights=self.weights,
             allow_transductive=allow_transductive,
             example_shape=self.example_shape,
         )

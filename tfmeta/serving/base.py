@@ -12,6 +12,7 @@ from tfmeta.core.episode import Nest
 from tfmeta.data.exact import check_exact
 from tfmeta.data.nested import as_arrays
 from tfmeta.data.pictures import is_picture
+from tfmeta.export.signatures import bound, predictions_of, variables_of
 from tfmeta.learners import Learner
 
 AT_ONCE = 128  # The most examples in one call of the net, to bound memory.
@@ -28,12 +29,18 @@ class AdaptedTask:
     Attributes:
         learner: The learner.
         targets: The kind of `y`.
+        weights: A copy of the learner's variables, which the learner reads here in
+            place of its own: `adapted` belongs to these values.
         adapted: What the learner's `adapt` returned.
     """
 
     def __init__(self, learner: Learner, targets: Targets, support_x: Any):
         self.learner, self.targets = learner, targets
         self._inputs: Nest = None if learner.body is None else learner.body.inputs
+        self.weights = [
+            tf.Variable(tf.convert_to_tensor(v), trainable=False)
+            for v in variables_of(learner)
+        ]
         self.adapted: Nest = None
 
     @property
@@ -107,11 +114,24 @@ class AdaptedTask:
             What the learner's `adapt` returns for all examples.
         """
         most = AT_ONCE if self.learner.extends else len(y)
-        adapted = self.learner.adapt(_some(x, y, 0, most), Options())
+        with bound(self.learner, self.weights):
+            adapted = self.learner.adapt(_some(x, y, 0, most), Options())
         for start in range(most, len(y), most):
-            more = _some(x, y, start, start + most)
-            adapted = self.learner.extend(adapted, more, Options())
+            adapted = self.extended(adapted, _some(x, y, start, start + most))
         return adapted
+
+    def extended(self, adapted: Nest, more: Examples) -> Nest:
+        """Goes on from an adapted task with more examples; see `Learner.extend`.
+
+        Args:
+            adapted: What the learner's `adapt` returned.
+            more: The further examples.
+
+        Returns:
+            What `adapt` would return for all examples together.
+        """
+        with bound(self.learner, self.weights):
+            return self.learner.extend(adapted, more, Options())
 
     def predictions(self, x: Any) -> Nest:
         """The learner's predictions.
@@ -126,16 +146,18 @@ class AdaptedTask:
         asked = len(tf.nest.flatten(queries)[0])
         # In mode "task" queries depend on each other, so they stay together.
         step = max(asked, 1) if self.learner.mode == "task" else AT_ONCE
-        parts = [
-            self.learner.predict(
-                self.adapted,
-                tf.nest.map_structure(
-                    lambda a, i=i: tf.constant(a[i : i + step]), queries
-                ),
-                Options(),
-            )
-            for i in range(0, max(asked, 1), step)
-        ]
+        with bound(self.learner, self.weights):
+            parts = [
+                predictions_of(
+                    self.learner,
+                    self.adapted,
+                    tf.nest.map_structure(
+                        lambda a, i=i: tf.constant(a[i : i + step]), queries
+                    ),
+                    Options(),
+                )
+                for i in range(0, max(asked, 1), step)
+            ]
         return tf.nest.map_structure(lambda *each: tf.concat(each, 0), *parts)
 
 

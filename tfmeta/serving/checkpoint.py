@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfmeta.npz_files import read_npz, write_npz
+from tfmeta.npz_files import read_npz, reason, write_npz
 
 _STATE = "state_json"
 
@@ -56,8 +56,8 @@ def load_checkpoint(
         state = json.loads(str(arrays[_STATE]))
     except (KeyError, ValueError) as error:
         raise ValueError(
-            f"{path} is not a whole checkpoint of tfmeta ({error}). Restore it from a "
-            "copy, or delete it to start over."
+            f"{path} is not a whole checkpoint of tfmeta ({reason(error)}). "
+            "Restore it from a copy, or delete it to start over."
         ) from error
     found = {
         group: [arrays[n] for n in sorted(arrays) if n.startswith(f"{group}/")]

@@ -21,7 +21,12 @@ class Worker:
     """A process that trains and keeps nothing: its methods write and read no files."""
 
     @contextmanager
-    def at_work(self, flags: dict[str, Any], source: Source) -> Iterator[None]:
+    def at_work(
+        self,
+        flags: dict[str, Any],
+        source: Source,
+        settings: dict[str, Any] | None = None,
+    ) -> Iterator[None]:
         """Makes sure that the run can be kept, and that no other process keeps it."""
         yield
 
@@ -70,6 +75,7 @@ class Chief(Worker):
 
     def __init__(self, run: RunFolder, reporters: Sequence[Reporter] = ()):
         self.run = run
+        self._settings: dict[str, Any] | None = None
         self.reporters: list[Reporter] = [
             MetricsFile(run.metrics_file),
             TensorBoardScalars(run.tensorboard),
@@ -77,14 +83,28 @@ class Chief(Worker):
         ]
 
     @contextmanager
-    def at_work(self, flags: dict[str, Any], source: Source) -> Iterator[None]:
-        """Refuses other flags or data than the run's; makes and locks its folder.
+    def at_work(
+        self,
+        flags: dict[str, Any],
+        source: Source,
+        settings: dict[str, Any] | None = None,
+    ) -> Iterator[None]:
+        """Refuses a start unlike the run's first; makes and locks its folder.
+
+        Args:
+            flags: The flags that describe the run.
+            source: The data.
+            settings: What else the run's numbers depend on, such as the seed and the
+                learning rate: values that JSON can hold, by name. They are kept in
+                `config.json`. None compares nothing.
 
         Raises:
-            ValueError: If the folder holds a run of other flags, data or episodes, or a
-                run that another process trains.
+            ValueError: If the folder holds a run of other flags, settings, data or
+                episodes, or a run that another process trains.
         """
         self.run.check_flags(flags)
+        self.run.check_settings(settings or {})
+        self._settings = settings
         self.run.check_data(source, to_train=True)
         self.run.make()
         with self.run.locked():
@@ -105,7 +125,7 @@ class Chief(Worker):
         self, flags: dict[str, Any], model: Any, source: Source, step: int, steps: int
     ) -> Iterator[None]:
         """Writes `config.json`, then reports until the end."""
-        self.run.write_config(flags, model, source)
+        self.run.write_config(flags, model, source, self._settings)
         with contextlib.ExitStack() as stack:
             for reporter in self.reporters:
                 reporter.start(step, steps, flags)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from tfmeta.json_files import to_json
+from tfmeta.training.growing_file import GrowingFile
+from tfmeta.whole_files import replacing, unwritable
 
 Flags: TypeAlias = dict[str, Any] | None
 
@@ -54,21 +57,19 @@ class MetricsFile(Reporter):
         """Drops the lines of steps that are about to be run again."""
         kept = []
         if self.path.exists():
-            for line in self.path.read_text().splitlines():
+            for line in self.path.read_bytes().splitlines():
                 try:
                     if json.loads(line)["step"] <= step:
                         kept.append(line)
-                except (json.JSONDecodeError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError):
                     break
-        partial = self.path.with_name(f".{self.path.name}.partial")
-        partial.write_text("".join(line + "\n" for line in kept))
-        os.replace(partial, self.path)
-        self._file = self.path.open("a")
+        with replacing(self.path) as file:
+            file.writelines(line + b"\n" for line in kept)
+        self._file = GrowingFile(self.path)
 
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Writes a line at once."""
-        self._file.write(to_json({"step": step, **row}) + "\n")
-        self._file.flush()
+        self._file.write(f"{to_json({'step': step, **row})}\n".encode())
 
     def close(self) -> None:
         """Closes the file."""
@@ -88,15 +89,20 @@ class TensorBoardScalars(Reporter):
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._writer: Any = None
+        self._file: Any = None
+        self._records: Any = None
 
     def start(self, step: int, steps: int, flags: Flags = None) -> None:
-        """Opens the writer; the run continues after step number `step`."""
+        """Opens a file of events; the run continues after step number `step`."""
         from tensorboard.compat.proto.event_pb2 import SessionLog
         from tensorboard.plugins.hparams import summary_v2 as hparams
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        self._writer = EventFileWriter(str(self.folder))
+        # The writers of TensorBoard and TensorFlow write in a thread of their own, and
+        # raise their own errors later.
+        self._file = GrowingFile(self._new_path())
+        self._records = RecordWriter(self._file)
+        self._add(step, file_version="brain.Event:2")
         # At a second START event, TensorBoard forgets the events from its step on.
         self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
         if step == 0:
@@ -117,7 +123,6 @@ class TensorBoardScalars(Reporter):
             if isinstance(value, int | float):
                 summary.value.add(tag=name, simple_value=value)
         self._add(step, summary=summary)
-        self._writer.flush()
 
     def picture(self, step: int, name: str, png: bytes) -> None:
         """Writes the picture."""
@@ -127,10 +132,21 @@ class TensorBoardScalars(Reporter):
         self._add(step, summary=Summary(value=[Summary.Value(tag=name, image=image)]))
 
     def close(self) -> None:
-        """Closes the writer."""
-        self._writer.close()
+        """Closes the file."""
+        self._file.close()
+
+    def _new_path(self) -> Path:
+        """A file named as TensorBoard wants it, sorted after all that are there."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+        begun = len(list(self.folder.glob("events.out.tfevents.*")))
+        name = f"{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
+        return self.folder / f"events.out.tfevents.{name}.{begun:04d}"
 
     def _add(self, step: int, **content: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
 
-        self._writer.add_event(Event(wall_time=time.time(), step=step, **content))
+        event = Event(wall_time=time.time(), step=step, **content)
+        self._records.write(event.SerializeToString())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib.metadata
+import json
 import os
 import platform
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import keras
 
 from tfmeta.data import Source
-from tfmeta.json_files import read_json, write_json
+from tfmeta.json_files import read_json, to_json, write_json
 from tfmeta.serving import stored_learner
 from tfmeta.training.meta_model import MetaModel
 
@@ -37,9 +38,10 @@ _PACKAGES = ("tfmeta", "tensorflow", "keras", "numpy")
 class RunFolder:
     """The files of one training run.
 
-    `config.json` has the flags, the versions, the learner, the task map, and digests
-    by which other data are recognised. The other files are `metrics.jsonl`,
-    `checkpoints/last.npz`, `checkpoints/best.npz`, `tensorboard/` and `results.json`.
+    `config.json` has the flags, the trainer's settings, the versions, the learner, the
+    task map, and digests by which other data are recognised. The other files are
+    `metrics.jsonl`, `checkpoints/last.npz`, `checkpoints/best.npz`, `tensorboard/` and
+    `results.json`.
 
     Args:
         path: The folder; it is made if it does not exist.
@@ -84,10 +86,7 @@ class RunFolder:
             probe.write_text("")
             probe.unlink()
         except OSError as error:
-            raise ValueError(
-                f"The run folder {self.path} cannot be written ({error.strerror}). "
-                "Choose another --run_dir."
-            ) from error
+            raise self._unwritable(error) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -98,7 +97,11 @@ class RunFolder:
         Raises:
             ValueError: If another process trains here.
         """
-        with (self.path / ".lock").open("w") as file:
+        try:
+            lock = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -144,6 +147,35 @@ class RunFolder:
                 "another --run_dir, or the same flags to continue it."
             )
 
+    def check_settings(self, settings: dict[str, Any]) -> None:
+        """Refuses to go on with a run whose trainer was set otherwise.
+
+        A run without a checkpoint has nothing to lose, so it may start anew with other
+        settings. A setting that only the old or only the new start has is not compared,
+        nor is one of `MAY_CHANGE`, such as `steps`.
+
+        Args:
+            settings: The settings of this start by name; values that JSON can hold.
+
+        Raises:
+            ValueError: If the folder holds a run of other settings, which the error
+                names.
+        """
+        old = self._config().get("settings") if self.last.exists() else None
+        if not old:
+            return
+        now = json.loads(to_json(settings))
+        differ = [
+            f"{name}: {old[name]!r} before, {now[name]!r} now"
+            for name in sorted((old.keys() & now.keys()) - set(MAY_CHANGE))
+            if old[name] != now[name]
+        ]
+        if differ:
+            raise ValueError(
+                f"{self.path} holds a run of other settings ({'; '.join(differ)}). Use "
+                "another run folder, or the same settings to continue it."
+            )
+
     def check_data(self, source: Source, *, to_train: bool = False) -> None:
         """Refuses data with other classes in its parts than the run began with.
 
@@ -177,13 +209,28 @@ class RunFolder:
                 )
 
     def write_config(
-        self, flags: dict[str, Any], model: MetaModel, source: Source
+        self,
+        flags: dict[str, Any],
+        model: MetaModel,
+        source: Source,
+        settings: dict[str, Any] | None = None,
     ) -> None:
-        """Writes `config.json`, whole or not at all."""
+        """Writes `config.json`, whole or not at all.
+
+        Args:
+            flags: The flags of this start.
+            model: The model, with the learner and the task map.
+            source: The data.
+            settings: The trainer's settings by name; None leaves them out.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
         write_json(
             self.config_file,
             {
                 "flags": flags,
+                "settings": settings or {},
                 "data": source.identity(),
                 "task_map": model.task_map,
                 "draws": DRAWS,
@@ -240,6 +287,12 @@ class RunFolder:
             config["learner"], checkpoint, normalisation=normalisation
         )
         return MetaModel(learner, task_map=config["task_map"])
+
+    def _unwritable(self, error: OSError) -> ValueError:
+        return ValueError(
+            f"The run folder {self.path} cannot be written ({error.strerror}). Choose "
+            "another --run_dir."
+        )
 
     def _config(self) -> dict[str, Any]:
         config = read_json(self.config_file)
