@@ -24,6 +24,7 @@ from tfmeta.training.outer_step import finite_steps
 from tfmeta.training.pretrain import ExampleStream, PretrainModel
 from tfmeta.training.reporters import Reporter
 from tfmeta.training.run_folder import RunFolder
+from tfmeta.training.settings import settings_of
 from tfmeta.training.stop_signals import StopSignals
 from tfmeta.training.stream import Stream
 from tfmeta.training.validation_pictures import validation_pictures
@@ -100,13 +101,12 @@ class Trainer:
         self.steps, self.seed, self.augment = steps, seed, augment
         self.log_every, self.validate_every = log_every, validate_every
         self.checkpoint_every = checkpoint_every
-        self.callbacks = list(callbacks)
+        self.callbacks = [*callbacks, *_early_stopping(source, patience)]
         if isinstance(model, MetaModel) and model.learner.targets is None:
             model.learner.targets = source.train.targets
-        if patience is not None:
-            self.callbacks.append(_early_stopping(source, patience))
         self._step, self._began, self._trained_seconds = 0, 0, 0.0
         self._best = -math.inf if source.val.targets.higher_is_better else math.inf
+        self._settings = _settings(self)
         self._signals = StopSignals(self._chief.stopping)
         model.optimizer.build(model.trained)
 
@@ -125,11 +125,12 @@ class Trainer:
         Raises:
             FloatingPointError: If a loss or a gradient is not finite; the error names
                 the step, the task and the last good checkpoint.
-            ValueError: If the folder holds a run of other flags or data, or a run that
-                another process trains.
+            ValueError: If the folder holds a run of other flags, settings or data, or
+                a run that another process trains. The error names what differs, such as
+                the seed or the learning rate.
         """
         flags = flags or {}
-        with self._chief.at_work(flags, self.source):
+        with self._chief.at_work(flags, self.source, self._settings):
             state = self._restore()
             early = state["early"]
             if not early and self._step < self.steps:
@@ -347,12 +348,29 @@ def _check_fit(
         raise ValueError(f"The validation episodes cannot be drawn: {error}") from error
 
 
-def _early_stopping(source: Source, patience: int) -> keras.callbacks.EarlyStopping:
+def _settings(trainer: Trainer) -> dict[str, Any]:
+    """What a run that goes on must have in common with its beginning."""
+    return settings_of(
+        seed=trainer.seed,
+        learner=trainer.model.learner,
+        optimizer=trainer.model.optimizer,
+        train=trainer.train,
+        validation=trainer.validation,
+        augment=trainer.augment,
+        log_every=trainer.log_every,
+        validate_every=trainer.validate_every,
+    )
+
+
+def _early_stopping(
+    source: Source, patience: int | None
+) -> list[keras.callbacks.Callback]:
+    if patience is None:
+        return []
     targets = source.val.targets
     mode = "max" if targets.higher_is_better else "min"
-    return keras.callbacks.EarlyStopping(
-        f"val_{targets.metric}", mode=mode, patience=patience
-    )
+    name = f"val_{targets.metric}"
+    return [keras.callbacks.EarlyStopping(name, mode=mode, patience=patience)]
 
 
 def _curve_row(result: Result) -> dict[str, float]:
