@@ -37,6 +37,7 @@ find_python() {
 checksum() {
   {
     cat pyproject.toml setup.py
+    grep __version__ tfmeta/__init__.py
     pwd
     "$venv/bin/python" -V
   } | cksum | tr ' ' '-'
