@@ -7,8 +7,6 @@ import numpy as np
 from references.nets import averaged_in, averages
 from references.task import Answer, Reference, State, Task, loss_of, present, way_of
 
-SMALL = 1e-8  # Added to squared norms.
-
 
 def protonet(net, *, distance="euclidean", scale=10.0, mode="running") -> Reference:
     """Snell et al. 2017: the squared distance to the mean of each class, or the cosine
@@ -90,7 +88,7 @@ def _answer(logits, task, moving) -> Answer:
 
 
 def _cosine(a, b):
-    return a @ b / np.sqrt((a @ a + SMALL) * (b @ b + SMALL))
+    return a @ b / np.sqrt((a @ a) * (b @ b))
 
 
 def _sigmoid(x):
