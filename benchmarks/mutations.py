@@ -5,15 +5,14 @@
 A mutant is a copy of the package with one fault: a numeric constant is changed, a sign
 is flipped, a mean stands for a sum or a sum for a mean, an axis is another one, a bound
 is changed (`<` and `<=`, a range by one), or a `stop_gradient` is dropped. The seed
-draws the mutants in rounds, and a round has one of each rule in each folder that has
-one. A mutant is killed when a test of its folder fails, or when the tests take too
-long; it lives when they all pass. The files of tests that speak most of the mutated
-module run first. At last the tests that killed run on the unchanged package, where all
-of them must pass.
+draws the mutants in rounds. In a round, each rule makes one mutant in each folder where
+it finds a place; texts, annotations, seeds, what is raised and how pictures look are
+left alone. A mutant is killed when a test of its folder fails, or when the tests take
+too long; it lives when all of them pass. The files of tests that speak most of the
+mutated module run first. At last the tests that killed run on the unchanged package.
 
-No mutants are made of texts, annotations, seeds, what is raised, and how pictures look.
-What is known is kept in the file `--out`, a line for each mutant, and not run again:
-take a line out to have its mutant run again.
+What is known is kept in the file `--out`, a line for each mutant, and not run again.
+Take a line out to have its mutant run again.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from absl import app, flags
 
@@ -46,22 +45,17 @@ flags.DEFINE_multi_enum("only", None, FOLDERS, "Run the mutants of these folders
 flags.DEFINE_integer("jobs", 1, "How many mutants run at once.", lower_bound=1)
 flags.DEFINE_integer("minutes", 20, "After them the tests count as hanging.")
 flags.DEFINE_string("out", "mutations.jsonl", "The file with what is known.")
-flags.DEFINE_bool("list", False, "List the drawn mutants and run none.")
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RULES = ("constant", "sign", "mean or sum", "axis", "bound", "stop_gradient")
 AVERAGES = {"mean": "sum", "reduce_mean": "reduce_sum"}
 AVERAGES |= {new: old for old, new in AVERAGES.items()}
-BOUNDS = {
-    **{ast.Lt: ("<", "<="), ast.LtE: ("<=", "<")},
-    **{ast.Gt: (">", ">="), ast.GtE: (">=", ">")},
-}
+BOUNDS = {ast.Lt: ("<", "<="), ast.LtE: ("<=", "<")}
+BOUNDS |= {ast.Gt: (">", ">="), ast.GtE: (">=", ">")}
 SIGNS = {ast.Add: ("+", "-"), ast.Sub: ("-", "+")}
 SEQUENCES = (ast.List, ast.ListComp, ast.Tuple, ast.JoinedStr)
 SEEDS = ("seed", "draw")
-LOOKS = ("alpha", "capsize", "dpi", "figsize", "fontsize", "lw", "ms", "pad")
-LOOKS += ("width_ratios",)
-SLOW, REFERENCE = "test_conformance", "test_reference"
+LOOKS = "alpha capsize dpi figsize fontsize lw ms pad width_ratios".split()
 LIVES = "lives"
 Change = tuple[int, int, str]  # The bytes from here to there become this text.
 
@@ -69,6 +63,7 @@ Change = tuple[int, int, str]  # The bytes from here to there become this text.
 class Mutant(NamedTuple):
     """One fault: the bytes from `start` to `end` of a file, replaced by `new`."""
 
+    folder: str
     path: str
     rule: str
     line: int
@@ -78,52 +73,33 @@ class Mutant(NamedTuple):
     before: str
     after: str
 
-    @property
-    def folder(self) -> str:
-        """The folder of the package and of its tests."""
-        return pathlib.PurePath(self.path).parts[1]
-
-    def row(self, *cells: str) -> str:
-        """A row of the table in Markdown."""
-        change = f"`` {self.before} `` -> `` {self.after} ``".replace("|", r"\|")
-        return f"| {self.path}:{self.line} | {self.rule} | {change} | " + (
-            " | ".join(cells) + " |"
-        )
-
 
 class Source(NamedTuple):
-    """The bytes of a file, in which Python counts the places of its parts."""
+    """A file, a character for each byte: in bytes Python counts its places."""
 
-    text: bytes
+    text: str
     lines: list[int]
 
     @classmethod
     def read(cls, path: pathlib.Path) -> Source:
         """Reads a file and finds where its lines begin."""
-        text = path.read_bytes()
-        ends = itertools.accumulate(len(line) for line in text.splitlines(True))
-        return cls(text, [0, *ends])
+        text = path.read_text(encoding="latin-1")
+        lines = re.findall(r".*\n", text)
+        return cls(text, [0, *itertools.accumulate(map(len, lines))])
 
-    def start(self, node: ast.expr) -> int:
-        """Where an expression begins."""
-        return self.lines[node.lineno - 1] + node.col_offset
-
-    def end(self, node: ast.expr) -> int:
-        """Where an expression ends."""
-        return self.lines[node.end_lineno - 1] + node.end_col_offset
+    def span(self, node: Any) -> tuple[int, int]:
+        """Where an expression begins and ends."""
+        start = self.lines[node.lineno - 1] + node.col_offset
+        return start, self.lines[node.end_lineno - 1] + node.end_col_offset
 
     def of(self, node: ast.expr) -> str:
         """The text of an expression."""
-        return self.text[self.start(node) : self.end(node)].decode()
-
-    def replaced(self, node: ast.expr, new: str) -> Change:
-        """Another text for an expression."""
-        return self.start(node), self.end(node), new
+        return self.text[slice(*self.span(node))]
 
     def between(self, left: ast.expr, right: ast.expr, old: str, new: str) -> Change:
         """Another operator between two expressions."""
-        start, end = self.end(left), self.start(right)
-        return start, end, self.text[start:end].decode().replace(old, new, 1)
+        start, end = self.span(left)[1], self.span(right)[0]
+        return start, end, self.text[start:end].replace(old, new, 1)
 
 
 def main(_) -> None:
@@ -132,24 +108,34 @@ def main(_) -> None:
     mutants.sort(key=lambda m: FOLDERS.index(m.folder))
     out = pathlib.Path(FLAGS.out)
     lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
-    known = {tuple(line["mutant"]): line for line in map(json.loads, lines)}
+    known = {Mutant(*mutant): found for mutant, found in map(json.loads, lines)}
     print("| place | rule | change | killed by | seconds |\n|---|---|---|---|---|")
-    with concurrent.futures.ThreadPoolExecutor(FLAGS.jobs) as pool:
-        new = [m for m in mutants if m not in known and not FLAGS.list]
-        running = {m: pool.submit(judged, m) for m in new}
-        for mutant in mutants:
-            if mutant in running:
-                killer, seconds = running[mutant].result()
-                known[mutant] = dict(mutant=mutant, killer=killer, seconds=seconds)
-                with out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(known[mutant]) + "\n")
-            found = known.get(mutant, {"killer": "not run", "seconds": 0})
-            print(mutant.row(found["killer"], f"{found['seconds']:.0f}"), flush=True)
-    killers = [known[m]["killer"] for m in mutants if m in known]
-    killed = [killer for killer in killers if killer != LIVES]
-    print(f"\n{len(killed)} of {len(killers)} mutants were killed.", flush=True)
-    if new:
-        confirm({killer for killer in killed if "::" in killer})
+    for mutant in [m for m in mutants if m in known]:
+        report(mutant, **known[mutant])
+    new = [mutant for mutant in mutants if mutant not in known]
+    pool = concurrent.futures.ThreadPoolExecutor(FLAGS.jobs)
+    try:
+        for mutant, found in zip(new, pool.map(judged, new), strict=True):
+            known[mutant] = found
+            with out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([mutant, found]) + "\n")
+            report(mutant, **found)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    killers = [known[mutant]["killer"] for mutant in mutants]
+    killed = len(killers) - killers.count(LIVES)
+    print(f"\n{killed} of {len(killers)} mutants were killed.", flush=True)
+    with tempfile.TemporaryDirectory(prefix="unchanged") as folder:
+        copied(folder)
+        failed = failures(folder, *sorted({k for k in killers if "::" in k}))
+    print(f"On the unchanged package these of their killers fail: {failed or 'none'}.")
+
+
+def report(mutant: Mutant, killer: str, seconds: int) -> None:
+    """Prints a row of the table in Markdown."""
+    change = f"`` {mutant.before} `` -> `` {mutant.after} ``".replace("|", r"\|")
+    place = f"{mutant.path}:{mutant.line} | {mutant.rule}"
+    print(f"| {place} | {change} | {killer} | {seconds} |", flush=True)
 
 
 def drawn() -> list[Mutant]:
@@ -161,8 +147,7 @@ def drawn() -> list[Mutant]:
                 cells.setdefault((mutant.rule, folder), []).append(mutant)
     for (rule, folder), cell in cells.items():
         random.Random(f"{FLAGS.seed}/{rule}/{folder}").shuffle(cell)
-    found: list[Mutant] = []
-    order = random.Random(FLAGS.seed)
+    order, found = random.Random(FLAGS.seed), []
     while len(found) < FLAGS.count and any(cells.values()):
         for cell in itertools.product(order.sample(RULES, len(RULES)), FOLDERS):
             found += [cells[cell].pop()] if cells.get(cell) else []
@@ -176,25 +161,25 @@ def mutants_of(path: pathlib.Path) -> Iterator[Mutant]:
         line = bisect.bisect(source.lines, start)
         first = source.lines[line - 1]
         last = source.lines[bisect.bisect_left(source.lines, end)]
-        before = source.text[first:last].decode()
-        after = source.text[first:start].decode() + new + source.text[end:last].decode()
-        shown = (" ".join(text.split()) for text in (before, after))
-        yield Mutant(str(path.relative_to(ROOT)), rule, line, start, end, new, *shown)
+        after = source.text[first:start] + new + source.text[end:last]
+        shown = (" ".join(text.split()) for text in (source.text[first:last], after))
+        place = (path.parent.name, str(path.relative_to(ROOT)), rule, line)
+        yield Mutant(*place, start, end, new, *shown)
 
 
 def changes(source: Source) -> Iterator[tuple[str, Change]]:
     """The rules' changes of a file."""
     done: set[int] = set()  # Numbers that the rule for the call around them changes.
-    for node in walked(ast.parse(source.text)):
-        if id(node) in done:
-            continue
+    for node in walked(ast.parse(source.text.encode("latin-1"))):
         if isinstance(node, ast.Call):
             yield from changes_of_call(node, source, done)
+        elif id(node) in done:
+            continue
         elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
             more = 1 if isinstance(node.value, int) else node.value or 1.0
-            yield "constant", source.replaced(node, repr(node.value + more))
+            yield "constant", (*source.span(node), repr(node.value + more))
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            yield "sign", source.replaced(node, source.of(node)[1:])
+            yield "sign", (*source.span(node), source.of(node)[1:])
         elif isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
             old, new = SIGNS[type(node.op)]
             if not any(isinstance(part, SEQUENCES) for part in (node.left, node.right)):
@@ -213,15 +198,15 @@ def changes_of_call(
     function = node.func
     name = getattr(function, "attr", getattr(function, "id", ""))
     if name == "stop_gradient":
-        yield name, source.replaced(node, f"({source.of(node.args[0])})")
+        yield name, (*source.span(node), f"({source.of(node.args[0])})")
     if isinstance(function, ast.Attribute) and name in AVERAGES:
         changed = source.of(function).removesuffix(name) + AVERAGES[name]
-        yield "mean or sum", source.replaced(function, changed)
+        yield "mean or sum", (*source.span(function), changed)
     if name == "range":
         bound = node.args[min(1, len(node.args) - 1)]
         done.add(id(bound) if isinstance(bound, ast.Constant) else 0)
         for more in (" + 1", " - 1"):
-            yield "bound", source.replaced(bound, source.of(bound) + more)
+            yield "bound", (*source.span(bound), source.of(bound) + more)
     axes = [keyword.value for keyword in node.keywords if keyword.arg == "axis"]
     if name.startswith("reduce_") or name in ("concat", "stack"):
         axes += node.args[1:2]
@@ -229,7 +214,7 @@ def changes_of_call(
         if re.fullmatch(r"-?\d+", source.of(axis)):
             done.update(id(part) for part in ast.walk(axis))
             new = "1" if source.of(axis) == "0" else "0"
-            yield "axis", source.replaced(axis, new)
+            yield "axis", (*source.span(axis), new)
 
 
 def walked(node: ast.AST) -> Iterator[ast.AST]:
@@ -244,37 +229,38 @@ def walked(node: ast.AST) -> Iterator[ast.AST]:
         children = [c for c in ast.iter_child_nodes(node) if c not in texts]
     for child in children:
         named_seed = isinstance(child, ast.FunctionDef) and "seed" in child.name
-        muted = isinstance(child, ast.keyword) and child.arg in SEEDS + LOOKS
+        muted = isinstance(child, ast.keyword) and child.arg in [*SEEDS, *LOOKS]
         raised = isinstance(child, ast.Raise | ast.JoinedStr)
         if child is not None and not (named_seed or muted or raised):
             yield from walked(child)
 
 
-def judged(mutant: Mutant) -> tuple[str, float]:
+def judged(mutant: Mutant) -> dict[str, Any]:
     """The test that kills a mutant, or that it lives; and the seconds it took."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="mutant") as folder:
         file = copied(folder) / mutant.path
         text = file.read_bytes()
         changed = text[: mutant.start] + mutant.new.encode() + text[mutant.end :]
-        ast.parse(changed)
         file.write_bytes(changed)
-        killer = failure(folder, "-x", *tests_of(mutant))
-    return killer, time.perf_counter() - began
+        failed = failures(folder, "-x", *tests_of(mutant))
+    seconds = round(time.perf_counter() - began)
+    return {"killer": failed[-1] if failed else LIVES, "seconds": seconds}
 
 
 def tests_of(mutant: Mutant) -> list[str]:
     """The files of tests of the mutant's folder, those that may kill it first."""
     module = ROOT / mutant.path
-    names = {module.stem}
-    for node in ast.parse(module.read_bytes()).body:
-        names.add(getattr(node, "name", module.stem))
+    body = ast.parse(module.read_bytes()).body
+    names = {module.stem, *(node.name for node in body if hasattr(node, "name"))}
     words = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
 
     def place(test: pathlib.Path) -> tuple[bool, bool, bool, int]:
         mentions = len(words.findall(test.read_text(encoding="utf-8")))
         named = test.stem == f"test_{module.stem}"
-        slow, reference = test.stem == SLOW, test.stem == REFERENCE
+        slow, reference = (
+            test.stem == f"test_{s}" for s in ("conformance", "reference")
+        )
         return slow, not named, not reference, -mentions
 
     found = sorted((ROOT / "tests" / mutant.folder).glob("test_*.py"))
@@ -283,46 +269,31 @@ def tests_of(mutant: Mutant) -> list[str]:
 
 def copied(folder: str) -> pathlib.Path:
     """Copies the package and its tests."""
+    ignore = shutil.ignore_patterns("__pycache__")
     for name in ("tfmeta", "tests"):
-        shutil.copytree(
-            ROOT / name,
-            pathlib.Path(folder, name),
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+        shutil.copytree(ROOT / name, pathlib.Path(folder, name), ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", folder)
     return pathlib.Path(folder)
 
 
-def failure(folder: str, *arguments: str) -> str:
-    """Runs tests in a copy; returns the last that failed, or that the mutant lives."""
+def failures(folder: str, *arguments: str) -> list[str]:
+    """Runs tests in a copy and returns those that fail, or what stopped all."""
     env = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    options = "-q --tb=no -p no:cacheprovider".split()
     try:
         done = subprocess.run(
-            [*command, "--tb=no", *arguments],
+            [sys.executable, "-m", "pytest", *options, *arguments],
             **dict(cwd=folder, env=env, capture_output=True, text=True),
             timeout=60 * FLAGS.minutes,
         )
     except subprocess.TimeoutExpired:
-        return "the time limit"
-    if done.returncode == 0:
-        return LIVES
+        return ["the time limit"]
     failed = re.findall(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", done.stdout, re.M)
-    if failed:
-        return failed[-1]
     if done.returncode < 0:
-        return f"signal {-done.returncode}"
-    sys.exit(f"The tests did not run: {done.stdout}{done.stderr}")
-
-
-def confirm(killers: set[str]) -> None:
-    """Runs the tests that killed on the unchanged package."""
-    with tempfile.TemporaryDirectory(prefix="unchanged") as folder:
-        copied(folder)
-        failed = failure(folder, *sorted(killers)) if killers else LIVES
-    if failed != LIVES:
-        sys.exit(f"Without a mutant too a test fails: {failed}")
-    print(f"On the unchanged package the {len(killers)} tests that killed pass.")
+        failed = [f"signal {-done.returncode}"]
+    if done.returncode and not failed:
+        sys.exit(f"The tests did not run: {done.stdout}{done.stderr}")
+    return failed
 
 
 if __name__ == "__main__":
