@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from unittest import mock
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tfmeta import evaluate
 from tfmeta.data import Split
 from tfmeta.evaluation.curve_picture import curve_picture
 from tfmeta.evaluation.episode_picture import episode_picture
+from tfmeta.evaluation.result import Result
 from tfmeta.learners import FromScratch, NearestNeighbour
 from tfmeta.nets import mlp
 
@@ -53,6 +56,28 @@ def test_a_curve_is_drawn(tmp_path) -> None:
     curve_picture(result, tmp_path / "curve.png")
     with Image.open(tmp_path / "curve.png") as picture:
         assert picture.size == (704, 440)
+
+
+def test_a_curve_has_the_mean_of_each_step_and_the_spread_of_tasks() -> None:
+    curve = np.array([[0.0, 0.5, 1.0, 0.1, 0.4], [0.5, 0.75, 1.0, 0.75, 0.5]])
+    settings = {"learner": "MAML", "metric": "accuracy", "split": "test", "seed": 1}
+    settings |= {"way": 3, "shot": 1, "query": 2, "normalisation": "none", "steps": 1}
+    result = Result(scores=curve[1], curve=curve, seconds=1.0, **settings)
+    with mock.patch.object(Figure, "savefig", autospec=True) as saved:
+        curve_picture(result, io.BytesIO())
+    (axis,) = saved.call_args.args[0].axes
+    steps, means = axis.lines[0].get_data()
+    np.testing.assert_array_equal(steps, [0, 1])
+    np.testing.assert_allclose(means, [0.4, 0.7], rtol=1e-12)
+    # 5 and 95 % are at places 0.2 and 3.8 of five sorted scores; 25 and 75 % at 1, 3.
+    wanted = [(0.02, 0.9, 0.5, 0.95), (0.1, 0.5, 0.5, 0.75)]
+    for band, ends in zip(axis.collections, wanted, strict=False):
+        found = band.get_paths()[0].vertices
+        for step in (0, 1):
+            heights = found[found[:, 0] == step, 1]
+            np.testing.assert_allclose(
+                [heights.min(), heights.max()], ends[2 * step : 2 * step + 2]
+            )
 
 
 def test_no_curve_is_refused(tmp_path) -> None:

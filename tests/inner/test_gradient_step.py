@@ -20,6 +20,13 @@ class Told(UpdateRule):
         return [tf.ones_like(g) for g in grads], tf.stack(told)
 
 
+class LossIsRate(UpdateRule):
+    """Gradient descent whose rate is the loss."""
+
+    def update(self, grads, state, params, step):
+        return [-step.loss * g for g in grads], state
+
+
 @pytest.mark.parametrize("steps", [2, 7])
 def test_a_rule_is_told_the_loss_and_the_step(steps: int) -> None:
     rule, start = Told(), [tf.constant(3.0)]
@@ -46,6 +53,16 @@ def test_first_order_steps_have_the_identity_as_derivative(steps: int) -> None:
     # Each step keeps 0.8 of the way to the target.
     np.testing.assert_allclose(end, target + 0.8**steps * (start - target), 1e-5)
     np.testing.assert_array_equal(tape.gradient(end, start), [1.0, 1.0])
+
+
+def test_the_loss_that_first_order_steps_tell_counts_as_constant() -> None:
+    start, rule = tf.constant(0.5), LossIsRate()
+    with tf.GradientTape() as tape:
+        tape.watch(start)
+        step = gradient_step(lambda p, _: p[0] ** 2, rule, steps=2, first_order=True)
+        ((end,), _), _ = scan(step, ([start], ()), steps=2)
+    # 0.5 - 0.25 * 1 = 0.25, then 0.25 - 0.0625 * 0.5.
+    assert end.numpy() == 0.21875 and tape.gradient(end, start).numpy() == 1.0
 
 
 def test_rows_that_were_looked_up_have_gradients() -> None:

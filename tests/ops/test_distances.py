@@ -45,6 +45,17 @@ def test_the_centre_of_large_half_precision_rows_does_not_overflow() -> None:
     )
 
 
+def test_derivatives_do_not_overflow_by_way_of_the_centre() -> None:
+    # 2 * 200 for each row; the centre's own derivative would be their sum, 80,000.
+    a, b = (tf.fill((200, 1), tf.constant(v, tf.float16)) for v in (1200, 1000))
+    with tf.GradientTape() as tape:
+        tape.watch([a, b])
+        total = tf.linalg.diag_part(ops.squared_euclidean(a, b))
+    for_a, for_b = tape.gradient(total, [a, b])
+    np.testing.assert_array_equal(for_a, np.full((200, 1), 400))
+    np.testing.assert_array_equal(for_b, np.full((200, 1), -400))
+
+
 def test_the_nearest_neighbour_is_found_far_from_the_origin() -> None:
     draws = np.random.default_rng(0)
     y = np.repeat(np.arange(4), 50)
