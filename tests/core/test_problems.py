@@ -6,19 +6,23 @@ import pytest
 
 from tfmeta.core.problems import Problem, listed, refuse
 
-RED = Problem("is red", "paint it", "look away")
-LOUD = Problem("is loud", "hush it", "leave")
-LATE = Problem("is late", "hush it")
+RED = Problem("is red", ("paint it", "hush it"), "look away")
+LOUD = Problem("is loud", ("hush it",), "leave")
+LATE = Problem("is late", ("hush it",))
 
 
 @pytest.mark.parametrize(
     ("problems", "text"),
     [
-        ([RED], "The net 'n' is red. Paint it, or look away."),
+        (
+            [RED],
+            "The net 'n' is red. Paint it. Hush it. Or leave the net as it is, and "
+            "look away.",
+        ),
         (
             [RED, LOUD],
-            "The net 'n' is red; it is loud. Paint it, and hush it, or look away and "
-            "leave.",
+            "The net 'n' is red; it is loud. Paint it. Hush it. Or leave the net as it "
+            "is, and look away and leave.",
         ),
         ([LOUD, LATE], "The net 'n' is loud; it is late. Hush it."),
     ],

@@ -134,8 +134,9 @@ def test_operations_of_functional_nets_are_found_in_nested_models_too() -> None:
     with pytest.raises(
         ValueError,
         match=r"moments \(in inner, the net itself\), softsign \(in the net itself\)\. "
-        r"Take means and variances by keras\.ops\.mean and keras\.ops\.var, and use "
-        r"another activation, such as tanh, or take a first-order learner",
+        r"Take means and variances by keras\.ops\.mean and keras\.ops\.var\. Use "
+        r"another activation, such as tanh\. Or leave the net as it is, and take a "
+        r"first-order learner",
     ):
         check_exact(net)
 

@@ -51,11 +51,23 @@ def _named() -> keras.Model:
 
 
 NETS = {
-    "maps": (_maps, r"gives \(None, 4, 4, 3\).*Add a pooling or Flatten layer"),
-    "steps": (_steps, r"gives \(None, 5, 3\).*Add a pooling or Flatten layer"),
-    "scalars": (_scalars, r"gives \(None,\).*Let it keep a last axis"),
-    "pair": (_pair, r"gives \(None, 2\), \(None, 4\).*Let it give one output"),
-    "named": (_named, r"gives \(None, 2\), \(None, 2\).*Let it give one output"),
+    "maps": (
+        _maps,
+        r"gives outputs of shape \(None, 4, 4, 3\).*Add a pooling or Flatten layer",
+    ),
+    "steps": (
+        _steps,
+        r"gives outputs of shape \(None, 5, 3\).*Add a pooling or Flatten layer",
+    ),
+    "scalars": (_scalars, r"gives outputs of shape \(None,\).*Let it keep a last axis"),
+    "pair": (
+        _pair,
+        r"gives outputs of shape \(None, 2\), \(None, 4\).*Let it give one output",
+    ),
+    "named": (
+        _named,
+        r"gives outputs of shape \(None, 2\), \(None, 2\).*Let it give one output",
+    ),
 }
 
 
@@ -101,7 +113,7 @@ def test_all_that_is_wrong_with_a_net_is_in_one_error() -> None:
     with pytest.raises(
         ValueError,
         match=r"moving statistics.*random layers.*softsign.*stock normalisation.*"
-        r"gives \(None, 4, 4, 3\).*adaptable.*another act.*Flatten",
+        r"gives outputs of shape \(None, 4, 4, 3\).*adaptable.*another act.*Flatten",
     ):
         MAML(net, targets="labels")
 

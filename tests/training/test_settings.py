@@ -8,7 +8,7 @@ from learner_cases import plain
 from trainer_cases import At, interrupt, trainer
 
 from tfmeta.inner import Adam
-from tfmeta.learners import MAML
+from tfmeta.learners import MAML, ProtoNet
 from tfmeta.training import Stream
 from tfmeta.training.settings import settings_of
 
@@ -35,7 +35,19 @@ def test_settings_are_the_numbers_of_all_parts() -> None:
         "augment": None,
     }
     assert wanted.items() <= found.items()
-    assert not [name for name in found if name.endswith(".name") or ".net" in name]
+    assert not [name for name in found if name.endswith(".name")]
+
+
+def test_a_net_is_known_by_its_layers_and_not_by_their_names() -> None:
+    def told(activation: str = "tanh", units: int = 4, seed: int = 1) -> str:
+        start = keras.initializers.GlorotUniform(seed)
+        inputs = keras.Input((3,))
+        hidden = keras.layers.Dense(units, activation, kernel_initializer=start)(inputs)
+        net = keras.Model(inputs, keras.layers.Add()([hidden, hidden]))
+        return settings_of(learner=ProtoNet(net))["learner.net"]
+
+    assert told() == told() == told(seed=2)
+    assert len({told(), told("relu"), told(units=5)}) == 3
 
 
 @pytest.mark.parametrize(

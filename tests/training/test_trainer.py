@@ -164,7 +164,7 @@ def test_a_loss_that_is_no_number_leaves_the_checkpoints(tmp_path):
     with pytest.raises(FloatingPointError) as error:
         broken.run()
     assert "The loss is nan at step 6, task 0 (episode 10)." in str(error.value)
-    assert "Its seed is 1." in str(error.value)
+    assert "The training data are of seed 1." in str(error.value)
     last = RunFolder(tmp_path).last
     assert f"The last good checkpoint is {last}" in str(error.value)
     with np.load(last) as file:

@@ -57,8 +57,8 @@ class Options:
     def collecting(self) -> Options:
         """The same options, with an empty list for the losses that layers add.
 
-        Whoever minimises a loss collects them in the same graph, and adds
-        `collected`.
+        Code that minimises a loss runs the net under these options. In the same graph
+        it then calls `collected`, which adds the layers' losses to that loss.
         """
         return dataclasses.replace(self, layer_losses=[])
 

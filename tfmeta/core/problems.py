@@ -11,12 +11,12 @@ class Problem(NamedTuple):
 
     Attributes:
         fault: What is wrong, as it follows the net in a sentence: "has random layers".
-        cure: What the caller may do to the net, an imperative.
+        cures: What the caller may do to the net, each an imperative; all are needed.
         instead: What the caller may do in place of that; empty if there is nothing.
     """
 
     fault: str
-    cure: str
+    cures: tuple[str, ...]
     instead: str = ""
 
 
@@ -33,11 +33,17 @@ def refuse(net: str, problems: Sequence[Problem]) -> None:
     if not problems:
         return
     faults = "; it ".join(problem.fault for problem in problems)
-    remedies = ", and ".join(dict.fromkeys(problem.cure for problem in problems))
+    remedies = [
+        f"{c[0].upper()}{c[1:]}." for c in _each(c for p in problems for c in p.cures)
+    ]
     if all(problem.instead for problem in problems):
-        others = " and ".join(dict.fromkeys(problem.instead for problem in problems))
-        remedies += f", or {others}"
-    raise ValueError(f"The net {net!r} {faults}. {remedies[0].upper()}{remedies[1:]}.")
+        others = " and ".join(_each(problem.instead for problem in problems))
+        remedies.append(f"Or leave the net as it is, and {others}.")
+    raise ValueError(f"The net {net!r} {faults}. {' '.join(remedies)}")
+
+
+def _each(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:

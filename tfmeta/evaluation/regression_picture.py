@@ -122,6 +122,7 @@ def _draw(
     for answer, shade, name in zip(answers, shades, names, strict=True):
         axis.plot(query_x[order], answer[order], color=shade, lw=1.6, label=name)
     axis.plot(support_x, support_y, "o", color=_SUPPORT, ms=5, label="support points")
-    errors = [f"{np.mean((answer - query_y) ** 2):.2g}" for answer in answers]
+    # In float64, where the square of a diverged answer does not overflow.
+    errors = [f"{np.mean((np.float64(a) - query_y) ** 2):.2g}" for a in answers]
     axis.set_title(f"mse {' → '.join(errors)}", fontsize="medium")
     axis.spines[["top", "right"]].set_visible(False)

@@ -149,10 +149,10 @@ class Body:
         if len(shapes) == 1 and len(shapes[0]) < 2:
             cure = "let it keep a last axis, (examples, 1)"
         fault = (
-            f"gives {listed(map(str, shapes))}, where classes need one output, "
-            "(examples, features)"
+            f"gives outputs of shape {listed(map(str, shapes))}, but a learner of "
+            "classes needs one output of shape (examples, features)"
         )
-        return [Problem(fault, cure, instead)]
+        return [Problem(fault, (cure,), instead)]
 
     def part(self, net: keras.Model, number: int) -> Body:
         """A body around a part of this body's net, in the same mode.

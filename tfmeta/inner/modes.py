@@ -9,6 +9,8 @@ from __future__ import annotations
 import abc
 from typing import Any, ClassVar
 
+import keras
+
 from tfmeta import keras_internals
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.core.options import Options
@@ -17,6 +19,7 @@ from tfmeta.layers import BatchNorm
 from tfmeta.layers.adaptable import random_layers
 from tfmeta.layers.exact import ADAPTABLE
 
+_OWN = "use tfmeta.layers.BatchNorm in place of layers with statistics of their own"
 _RUNNING = 'use normalisation="running"'
 
 
@@ -50,7 +53,7 @@ class Mode(abc.ABC):
             f"has random layers ({listed(layers)}), which "
             f"normalisation={self.name!r} would leave on in evaluation"
         )
-        return [Problem(fault, ADAPTABLE, _RUNNING)]
+        return [Problem(fault, (ADAPTABLE,), _RUNNING)]
 
     def has_state(self, options: Options) -> bool:
         """Whether `support` returns statistics under these options."""
@@ -112,7 +115,10 @@ class Running(Mode):
 
 
 class OwnBatch(Mode):
-    """Normalises each call by the statistics of its batch, so queries together."""
+    """Normalises each batch by the statistics of that batch.
+
+    A task's queries are one batch, so an answer depends on the other queries.
+    """
 
     name = "task"
     served_random = True
@@ -140,15 +146,22 @@ class OfSupport(Mode):
             if isinstance(layer, BatchNorm)
             for variable in layer.variables
         }
-        unknown = [v.path for v in body.statistics if id(v) not in known]
-        layers = dict.fromkeys(path.rpartition("/")[0] for path in unknown)
+        stock = {
+            id(variable)
+            for layer in keras_internals.descendants(body.net)
+            if isinstance(layer, keras.layers.BatchNormalization)
+            for variable in layer.variables
+        }
+        unknown = [v for v in body.statistics if id(v) not in known]
+        layers = dict.fromkeys(v.path.rpartition("/")[0] for v in unknown)
+        cures = {ADAPTABLE if id(v) in stock else _OWN: None for v in unknown}
         problems = super().problems(body)
         if unknown:
             fault = (
                 "has moving statistics outside tfmeta.layers.BatchNorm "
                 f"({listed(layers)}), which normalisation='support' cannot set"
             )
-            problems.insert(0, Problem(fault, ADAPTABLE, _RUNNING))
+            problems.insert(0, Problem(fault, tuple(cures), _RUNNING))
         return problems
 
     def has_state(self, options):

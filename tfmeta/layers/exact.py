@@ -1,9 +1,10 @@
 """Finds the operations in a net whose second derivatives are wrong or missing.
 
 `tf.nn.moments` stops a gradient inside its variance, and all stock normalisation uses
-it; the gradient of bilinear resizing counts as constant. Neither says so: the loss is
-right and the meta-gradient is not. Other operations have a gradient that cannot be
-differentiated, which TensorFlow tells in the midst of training.
+it; TensorFlow treats the gradient of bilinear resizing as a constant. In both cases
+TensorFlow reports nothing: the loss is right and the meta-gradient is not. Other
+operations have no second derivative; TensorFlow raises an error for these, but only
+once training has begun.
 
 What is looked at is the graph of one call in training mode, so it makes no difference
 whether an operation comes from a layer, from `keras.ops`, from a Lambda or from code of
@@ -25,8 +26,8 @@ from tfmeta.core.problems import Problem, listed, refuse
 
 # What mends most nets, in the words of an error.
 ADAPTABLE = (
-    "take tfmeta.layers.adaptable(net), a copy with exact normalisation and without "
-    "random layers"
+    "take tfmeta.layers.adaptable(net), a copy with exact normalisation and with its "
+    "random layers switched off"
 )
 _STOCK, _MOMENTS = "stock normalisation", "moments"
 _SPECTRAL = "spectral normalisation"
@@ -95,8 +96,9 @@ def inexact_parts(net: keras.Layer, inputs: Nest = None) -> list[InexactPart]:
 
     Only operations that depend on trainable weights are listed: bilinear resizing of
     the net's own input is harmless, and so is a frozen BatchNormalization. A
-    `stop_gradient` of one's own counts as meant, and the gradient of a
-    `tf.custom_gradient` is not looked into.
+    `stop_gradient` of one's own counts as meant, unless it stops an input of a squared
+    difference, as `tf.nn.moments` does. The gradient of a `tf.custom_gradient` is not
+    looked into. SpectralNormalization is always listed.
 
     Args:
         net: A built Keras layer or model.
@@ -140,18 +142,13 @@ def second_order_problems(net: keras.Layer, inputs: Nest = None) -> list[Problem
     if not places:
         return []
     found = [f"{operation} (in {listed(paths)})" for operation, paths in places.items()]
-    cures = dict.fromkeys(_REMEDIES.get(name, _TAKE_OUT) for name in places)
     fault = (
         "has operations whose second derivatives are wrong or missing: "
         f"{', '.join(found)}"
     )
-    return [
-        Problem(
-            fault,
-            ", and ".join(cures),
-            "take a first-order learner, such as MAML(net, first_order=True)",
-        )
-    ]
+    first_order = "take a first-order learner, such as MAML(net, first_order=True)"
+    cures = tuple(dict.fromkeys(_REMEDIES.get(name, _TAKE_OUT) for name in places))
+    return [Problem(fault, cures, first_order)]
 
 
 def check_exact(net: keras.Layer) -> None:

@@ -16,7 +16,7 @@ def check_compile(options: dict[str, Any], *, loss: str) -> dict[str, Any]:
 
     Args:
         options: The arguments beside the optimizer and the metrics.
-        loss: Whose loss is minimised, such as "the learner's own".
+        loss: What the model minimises, such as "the learner's own loss".
 
     Returns:
         The arguments for `keras.Model.compile`.
@@ -28,13 +28,14 @@ def check_compile(options: dict[str, Any], *, loss: str) -> dict[str, Any]:
     for name in ("loss", "loss_weights", "weighted_metrics"):
         if options.pop(name, None) is not None:
             raise ValueError(
-                f"The loss is {loss}, so compile takes no {name}. Leave it out."
+                f"compile takes no {name}: the model minimises {loss}. Leave {name} "
+                "out."
             )
     if options.pop("jit_compile", None) is True:
         raise ValueError(
-            "compile takes no jit_compile=True: XLA compiles the work of one task, not "
-            'the whole step. Use MetaModel(learner, task_map="compiled"), or leave '
-            '"auto" to find out whether that is faster.'
+            "compile takes no jit_compile=True: XLA cannot compile a whole step. Leave "
+            'jit_compile out; MetaModel(learner, task_map="compiled") compiles the '
+            "work of each task."
         )
     return {**options, "jit_compile": False}
 

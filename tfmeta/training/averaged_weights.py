@@ -17,8 +17,8 @@ def keeps_averages(optimizer: Any) -> bool:
 def averaged_weights(model: Any) -> Iterator[None]:
     """Gives a model the averages of its weights during a `with` block.
 
-    Keras' `fit` puts them into the model when it ends. A model whose optimizer keeps no
-    averages, or has taken no step, keeps its weights.
+    When `fit` ends, Keras assigns the averages to the model's weights. A model whose
+    optimizer keeps no averages, or has taken no step, keeps its weights.
 
     Args:
         model: A compiled `MetaModel` or `PretrainModel`.

@@ -115,7 +115,7 @@ class MetaModel(keras.Model):
             ValueError: If a loss or `jit_compile=True` is given, or the learner has
                 nothing to train.
         """
-        options = check_compile(kwargs, loss="the learner's own")
+        options = check_compile(kwargs, loss="the learner's own loss")
         if not self.learner.trainable_variables:
             raise ValueError(
                 f"{type(self.learner).__name__} has no weights to train. Evaluate it "
@@ -214,7 +214,10 @@ class MetaModel(keras.Model):
         return {**logs, "gradient_norm": norm, "task_losses": losses}
 
     def _keep(self, means: list[Tensor], *, sound: bool) -> None:
-        """Assigns new moving statistics; unless `sound`, the finite ones alone."""
+        """Assigns the means of the tasks' statistics.
+
+        Unless `sound`, each entry that is not finite keeps its old value.
+        """
         if not means:
             return
         for variable, mean in zip(self.learner.statistics, means, strict=True):
@@ -265,15 +268,18 @@ class MetaModel(keras.Model):
             The history.
 
         Raises:
-            ValueError: If the data are no episodes, or do not fit the learner.
-            FloatingPointError: If a loss or a gradient is not finite; the error names
-                the step and the task.
+            ValueError: If the data are no episodes, or the first batch does not fit the
+                learner.
+            FloatingPointError: If a loss or a gradient is not finite. The error names
+                the step, and for a loss the task.
         """
         check_episodes(x, y)
         self._find_targets_in(x, y)
         if isinstance(x, tf.data.Dataset):
             self.check_batch(next(iter(x)))
             self.choose_task_map(x)
+        elif isinstance(x, dict):
+            self.check_batch((x, y))
         self._warn_if_not_kept()
         kwargs.setdefault("shuffle", False)
         with finite_steps():
@@ -285,11 +291,13 @@ class MetaModel(keras.Model):
             self._warned = True
             problem = rebuild_problem(self.learner)
             if problem is not None:
-                message = f"This model can be trained, but not saved. {problem}"
+                message = (
+                    f"A saved copy of this model could not be loaded again. {problem}"
+                )
                 warnings.warn(message, stacklevel=3)
 
     def check_batch(self, data: Any) -> None:
-        """Refuses a batch from which the learner would learn something else than meant.
+        """Refuses a batch that the net cannot hold or the learner cannot answer.
 
         Args:
             data: A batch `(x, y)`, as eager tensors.

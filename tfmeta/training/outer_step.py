@@ -99,11 +99,11 @@ def finite_steps(hint: str = "") -> Iterator[None]:
     """Turns the error of a step that is not finite into a `FloatingPointError`.
 
     Args:
-        hint: A sentence for the error's end.
+        hint: Further sentences for the error.
 
     Raises:
-        FloatingPointError: If a loss or a gradient is not finite; the error names the
-            step and the task.
+        FloatingPointError: If a loss or a gradient is not finite. The error names the
+            step, and for the loss of a task the task.
     """
     try:
         yield
@@ -113,7 +113,7 @@ def finite_steps(hint: str = "") -> Iterator[None]:
             raise
         what = before[before.rindex("[The ") :].strip(" []")
         raise FloatingPointError(
-            f"{what} {hint or _NOT_FINITE} Lower the learning rates, or clip the outer "
+            f"{what} {_NOT_FINITE} {hint}Lower the learning rates, or clip the outer "
             "gradient."
         ) from None
 
@@ -127,8 +127,9 @@ def finite_step(
     scale: Tensor | None = None,
     numbers: Tensor | None = None,
 ) -> Iterator[None]:
-    """Stops the graph before what a `with` block assigns, unless all is finite.
+    """Makes each assignment in a `with` block wait for a check of losses and gradients.
 
+    If one of them is not finite, the graph stops with an error and assigns nothing.
     Where the loss is scaled, an overflow of half precision is no error, as long as the
     scale is above 1 and can still be lowered.
 

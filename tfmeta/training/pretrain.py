@@ -136,7 +136,7 @@ class PretrainModel(keras.Model):
         super().compile(
             optimizer=optimizer,
             metrics=as_metrics(self.targets.metric if metrics is None else metrics),
-            **check_compile(kwargs, loss="that of the targets"),
+            **check_compile(kwargs, loss="the loss of its targets"),
         )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:

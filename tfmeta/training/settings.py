@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
-# Entries of a config that change no number: Keras counts names up in each process, and
-# a net is recognised by its weights.
-_NOT_TOLD = ("name", "net", "dtype", "trainable", "draw")
+# Entries of a config that change no number, or that a checkpoint replaces. Keras counts
+# names up in each process.
+_NOT_TOLD = ("name", "dtype", "trainable", "draw", "seed")
 
 
 def settings_of(**parts: Any) -> dict[str, Any]:
     """The settings of the parts of a training run.
 
     Args:
-        **parts: Numbers or text; Keras objects, learners and streams, of which the
-            entries of their config are told, such as `optimizer.learning_rate`.
+        **parts: Numbers, text, or objects. Of an object with a config, or of a
+            dataclass, each entry is a setting, such as `optimizer.learning_rate`. Of a
+            net one setting tells whether it is the same.
 
     Returns:
         A dict of values that JSON can hold.
@@ -49,5 +52,28 @@ def _told(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _entries(name: str, config: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(config, dict):
         for key, each in config.items():
-            if key not in _NOT_TOLD:
+            if key == "net" and each is not None:
+                yield f"{name}.net", f"net {_digest(each)}"
+            elif key not in _NOT_TOLD:
                 yield from _told(f"{name}.{key}", each)
+
+
+def _digest(config: Any) -> str:
+    """A short text that differs for nets of different layers, by whatever name."""
+    numbers: dict[str, int] = {}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            if isinstance(value.get("name"), str):
+                numbers.setdefault(value["name"], len(numbers))
+            return {
+                key: plain(each)
+                for key, each in value.items()
+                if key != "seed" and not key.endswith("_initializer")
+            }
+        if isinstance(value, list | tuple):
+            return [plain(each) for each in value]
+        return numbers.get(value, value) if isinstance(value, str) else value
+
+    text = json.dumps(plain(plain(config)), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

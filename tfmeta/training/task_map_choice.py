@@ -18,8 +18,8 @@ _TIMED_STEPS = 3
 def choose_task_map(model: Any, data: Any) -> str:
     """Times the task maps on one batch.
 
-    "compiled" is passed over if XLA cannot compile the learner's work, or if it refuses
-    the batch; what "loop" refuses is an error. If tasks
+    "compiled" is left out if XLA cannot compile the learner's work, or if the compiled
+    graph fails on the batch. If "loop" fails on it, the error is raised. If tasks
     differ in size, the answer is "loop", because "compiled" would compile anew for each
     size. If a net has random layers, the answer is "loop" too, because the masks must
     not depend on which strategy was faster.

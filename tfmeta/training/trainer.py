@@ -41,7 +41,8 @@ class Trainer:
     steps, and when SIGTERM or Ctrl-C asks it to stop, it writes a checkpoint of all
     that training depends on. A trainer on the same folder continues the run, and
     reaches the same losses and weights, bit for bit, as a run that was never stopped.
-    `steps` may be larger when a run continues.
+    When a run continues, `steps` may be larger and `checkpoint_every` another number;
+    all else must be as it was.
 
     Args:
         model: A compiled `MetaModel` or `PretrainModel`.
@@ -49,7 +50,8 @@ class Trainer:
         run: The run's folder; None for a process that keeps nothing, such as one of
             several workers that is not the chief.
         train: The size of the training episodes, or of the batches of examples.
-        validation: The size of the validation episodes, of one way and shot.
+        validation: The way, shot, queries and number of the validation episodes. None
+            of way, shot and query may be a range.
         steps: The number of outer steps in all.
         seed: The seed of the training episodes.
         log_every: The number of steps between reports.
@@ -230,7 +232,8 @@ class Trainer:
         if batch == 0:
             callbacks.on_epoch_begin(epoch)
         callbacks.on_train_batch_begin(batch)
-        with finite_steps(f"{self._chief.last_checkpoint()} Its seed is {self.seed}."):
+        hint = f"The training data are of seed {self.seed}. "
+        with finite_steps(f"{self._chief.last_checkpoint()} {hint}"):
             logs = step_function(next(batches))
         logs.pop("task_losses")
         self._step += 1
