@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfmeta.core import Batch, Labels
-from tfmeta.data.exact import check_inputs
+from tfmeta.data.castable import check_inputs
 from tfmeta.learners import Learner
 
 
