@@ -115,10 +115,12 @@ def as_flags(message: str) -> str:
     """A sentence of the library with flags in place of Python arguments.
 
     The arguments that an error advises to change are named: "Lower way" becomes "Lower
-    --way", "download=True" becomes "--download".
+    --way", "download=True" becomes "--download", "another run folder" becomes "another
+    --run_dir".
     """
     message = re.sub(r"\bLower (way|shot|query)\b", r"Lower --\1", message)
     message = message.replace("Lower --shot or query", "Lower --shot or --query")
+    message = message.replace("another run folder", "another --run_dir")
     return _SWITCHED_ON.sub(r"--\1", message)
 
 

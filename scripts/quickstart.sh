@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on built-in data, in minutes and without a download: meta-train, evaluate
-# beside baselines, export, and load the SavedModel in a process without tfmeta.
+# The main job on built-in data, in minutes and without a download of data: meta-train,
+# evaluate beside baselines, export, and load the SavedModel in a process without tfmeta.
 #
 #   bash scripts/quickstart.sh [FOLDER]          default: runs/quickstart
 #

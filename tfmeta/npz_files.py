@@ -22,7 +22,9 @@ _END, _END_AT_MOST = b"PK\5\6", 22 + 0xFFFF
 def write_npz(
     path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False
 ) -> None:
-    """Writes arrays; whoever is killed meanwhile keeps the old file.
+    """Writes arrays into a file, whole or not at all.
+
+    If the process is killed before the file is complete, the old file stays as it was.
 
     Args:
         path: The file, `*.npz`.

@@ -20,17 +20,18 @@ def unwritable(path: Path, error: OSError) -> OSError:
         The error to raise.
     """
     return OSError(
-        f"{path} cannot be written ({error.strerror or error}). Make room on the disk, "
-        "or write to another folder. What was written before is whole."
+        f"{path} cannot be written ({error.strerror or error}). If the disk is full, "
+        "make room on it; else choose a folder that exists and is writable."
     )
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a file to write; whoever is killed meanwhile keeps the old file.
+    """Opens a file to write, which replaces an old file when it is complete.
 
-    The file is written under another name, forced to the disk, and renamed. After an
-    error nothing of it is left.
+    The file is written under another name, forced to the disk, and renamed. If the
+    process is killed before the file is complete, the old file stays as it was. After
+    an error nothing of the new file is left.
 
     Args:
         path: The file.
@@ -50,7 +51,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         os.replace(partial, path)
     except OSError as error:
         _remove(partial)
-        raise unwritable(path, error) from error
+        kept = " The old file is unchanged." if os.path.exists(path) else ""
+        raise OSError(f"{unwritable(path, error)}{kept}") from error
     except BaseException:
         _remove(partial)
         raise

@@ -98,6 +98,20 @@ def test_a_net_that_cannot_be_run_is_refused() -> None:
         functional.traits(wrong)
 
 
+def test_a_net_that_fails_on_its_own_shape_is_refused() -> None:
+    class Picky(keras.Model):
+        def call(self, x):
+            if hasattr(self, "strict"):
+                raise ValueError("no such thing")
+            return x
+
+    picky = Picky()
+    picky(np.zeros((1, 3), np.float32))
+    picky.strict = True
+    with pytest.raises(ValueError, match=r"built with \(.*\). Call the net on a batch"):
+        functional.traits(picky)
+
+
 def test_seeds_are_a_function_of_the_episode_and_the_place() -> None:
     model, now = net(), functional.state(net())
     moving = functional.traits(model).moving

@@ -156,7 +156,7 @@ def broken(request: dict, **changes) -> dict:
 REFUSALS = {
     "fewer labels": (
         lambda r: broken(r, support_y=r["support_y"][1:]),
-        r"support_x has \d examples, but support_y has \d labels",
+        r"support_x has \d examples, but support_y has \d rows. Give one row",
     ),
     "no support": (
         lambda r: broken(r, support_x=r["support_x"][:0], support_y=r["support_y"][:0]),
@@ -255,7 +255,9 @@ def test_probabilities_that_overflow_are_refused(exported):
     served = tf.saved_model.load(str(case.folder)).signatures["serving_default"]
     request = {k: tf.constant(v) for k, v in case.request.items()}
     request["query_x"] = tf.constant([[3e38] * 3, [-3e38] * 3])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="no finite probabilities"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="infinite value in its probabilities"
+    ):
         served(**request)
 
 

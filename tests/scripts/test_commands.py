@@ -102,7 +102,7 @@ REFUSED = {
     "normalisation": (["--normalisation=batch"], "normalisation"),
     "positional": (["maml"], "Flags start with --. Received: maml."),
     "no flag file": (["--flagfile={tmp}/none.flags"], "none.flags"),
-    "below a file": (["--run_dir={tmp}/broken.npz/run"], "cannot be written"),
+    "below a file": (["--run_dir={tmp}/broken.npz/run"], "Choose another --run_dir."),
     "empty run_dir": (["--run_dir="], "must name a folder"),
     "bad split": (["--split=1,2"], "split"),
     "negative seed": (["--seed=-1"], "--seed=-1"),

@@ -153,7 +153,11 @@ def test_the_learner_is_exported(trained, tmp_path) -> None:
     assert (spec.shape.as_list(), spec.dtype) == ([None, 1], tf.float32)
     for name, change, sentence in (
         ("support_y", lambda t: t * np.nan, "support_y has a value that is NaN"),
-        ("support_y", lambda t: t[1:], "7 examples, but support_y has 6"),
+        (
+            "support_y",
+            lambda t: t[1:],
+            "7 examples, but support_y has 6 rows. Give one row",
+        ),
         ("query_x", lambda t: t / 0, "query_x has a value"),
     ):
         request = {**support, **query}
@@ -210,7 +214,7 @@ def test_evaluate_refuses(x, y, sentence) -> None:
 
 def test_a_learner_that_diverged_does_not_answer() -> None:
     task = tfmeta.MetaModel(learner(inner_lr=1e30)).adapt(SUPPORT_X, SUPPORT_Y)
-    with pytest.raises(ValueError, match="no finite values"):
+    with pytest.raises(ValueError, match="NaN or an infinite value"):
         task.predict(QUERY_X)
 
 

@@ -28,7 +28,7 @@ SOURCE = from_arrays(
     np.repeat(np.arange(20), 6),
     split=(0.5, 0.3, 0.2),
 )
-HELP = r"cannot be written \(.+\)\. Make room on the disk"
+HELP = r"cannot be written \(.+\)\. If the disk is full, make room on it; else choose"
 
 
 def limit(size: int) -> None:
@@ -155,7 +155,11 @@ def test_json_keeps_the_old_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=f"{path} cannot be written .No space left"):
+    sentence = f"{path} cannot be written .No space left.*The old file is unchanged.$"
+    with pytest.raises(OSError, match=sentence):
         write_json(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+    for there_is_none in (tmp_path / "b.json", tmp_path / "no folder" / "a.json"):
+        with pytest.raises(OSError, match=f"{HELP}.* exists and is writable.$"):
+            write_json(there_is_none, {})

@@ -108,8 +108,8 @@ def test_a_folder_without_a_run_is_no_model(run, lost):
     ("content", "sentence"),
     [
         ('{"flags": {', "cannot be read as JSON"),
-        ("[]", "not a config.json of scripts/train.py"),
-        ('{"flags": {}}', "not a config.json of scripts/train.py"),
+        ("[]", "not a config.json of a run folder"),
+        ('{"flags": {}}', "not a config.json of a run folder"),
     ],
 )
 def test_a_broken_config_is_a_sentence(run, content, sentence):
@@ -123,7 +123,7 @@ def test_a_place_for_no_folder_is_refused_and_nothing_made(tmp_path):
     (tmp_path / "file").write_text("")
     run = RunFolder(tmp_path / "file" / "run")
     for refuse in (run.check_writable, run.make):
-        with pytest.raises(ValueError, match="cannot be written.*another --run_dir"):
+        with pytest.raises(ValueError, match="cannot be written.*another run folder"):
             refuse()
     RunFolder(tmp_path / "a" / "b").check_writable()
     assert os.listdir(tmp_path) == ["file"]

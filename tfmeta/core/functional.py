@@ -14,7 +14,7 @@ from tfmeta.core.keys import fold
 
 
 class Traits(NamedTuple):
-    """Facts about a net that one trace of it finds.
+    """Facts about a net that a trace of it finds.
 
     Attributes:
         inputs: The net's inputs, a nest of `tf.TensorSpec` whose leading axes are None.
@@ -31,7 +31,9 @@ class Traits(NamedTuple):
 
 
 def traits(net: keras.Model) -> Traits:
-    """Traces a net once, in training mode.
+    """Traces a net in training mode.
+
+    If the trace fails, the net is traced a second time, on integers of the same shape.
 
     Args:
         net: A built Keras model.
@@ -52,9 +54,9 @@ def traits(net: keras.Model) -> Traits:
         except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
             reasons.append(str(error).strip().splitlines()[-1])
     raise ValueError(
-        f"The net {net.name!r} cannot be run on what it was built with "
-        f"({reasons[0]}). Call it once on a batch of examples before a learner takes "
-        "it."
+        f"The net {net.name!r} fails on inputs of the shape that it was built with "
+        f"({reasons[0]}). Call the net on a batch of examples before you give the net "
+        "to a learner."
     )
 
 
@@ -64,7 +66,10 @@ def parameters(net: keras.Model) -> list[Tensor]:
 
 
 def state(net: keras.Model) -> list[Tensor]:
-    """The net's non-trainable values (moving statistics, seeds) as tensors."""
+    """The net's non-trainable values as tensors, in the order of its variables.
+
+    These are moving statistics, seeds, and the weights of frozen layers.
+    """
     return [tf.convert_to_tensor(v.value) for v in net.non_trainable_variables]
 
 
@@ -191,7 +196,7 @@ def _described_inputs(net: keras.Model) -> Nest:
     if "input_shape" not in config:
         raise ValueError(
             f"The net {net.name!r} does not tell the shape of its input. Give it an "
-            "Input layer, or call it once on a batch of examples, given as its one "
+            "Input layer, or call the net once with a batch of examples as the only "
             "argument."
         )
 

@@ -26,8 +26,9 @@ _SHARED = ("metric", "split", "way", "shot", "query", "seed", "episodes")
 class Comparison:
     """Two results on the same episodes, and their difference.
 
-    The difference is taken episode by episode. What makes an episode hard is hard for
-    both and cancels out, so it is known better than from two separate intervals.
+    The difference is taken episode by episode. An episode that is hard for one model
+    is usually hard for the other. This common part cancels in the difference, so the
+    difference usually has a narrower interval than two separate results suggest.
 
     Attributes:
         a: The one result.
@@ -141,9 +142,9 @@ def _result(each: Any, split: Part | None, options: dict[str, Any]) -> Result:
         return read_result(each)
     if split is None:
         raise ValueError(
-            "compare takes two results of tfmeta.evaluate, or the folders of two "
-            "scored runs; or two models, and then needs a split to score them on, such "
-            f"as data.test. Received: {type(each).__name__} without a split."
+            "compare of models needs a split to score them on, such as data.test. "
+            f"Received: {type(each).__name__} without a split. Give a split, or two "
+            "results of tfmeta.evaluate."
         )
     return evaluate(each, split, **options)
 

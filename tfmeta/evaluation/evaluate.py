@@ -32,9 +32,10 @@ def evaluate(
 ) -> Result:
     """Scores a learner on frozen episodes, the same for every learner and run.
 
-    Episode number i is a function of the split, the seed and i alone. Way and shot may
-    differ from those of training. An episode's scores are the metrics of its queries.
-    The primary metric is the accuracy for labels, the mean squared error for values.
+    Episode number i is a function of the split, way, shot, query, seed and i alone.
+    Way and shot may differ from those of training. An episode's scores are the metrics
+    of its queries. The primary metric is the accuracy for labels, the mean squared
+    error for values.
 
     Args:
         model: A `MetaModel` or a `Learner`.

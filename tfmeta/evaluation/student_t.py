@@ -12,8 +12,9 @@ import tensorflow as tf
 def half_width(scores: np.ndarray) -> float:
     """Half the width of the mean's 95 % confidence interval: `t * std / sqrt(n)`.
 
-    `std` is the sample standard deviation, with n - 1 in its divisor; `t` is
-    `student_t(n - 1)`, which accounts for how little few scores tell of it.
+    `std` is the sample standard deviation, with n - 1 in its divisor, and `t` is
+    `student_t(n - 1)`. `t` is larger for few scores, because few scores estimate the
+    standard deviation badly.
 
     Args:
         scores: `(n,)` scores.

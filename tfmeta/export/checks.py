@@ -84,7 +84,8 @@ def support_checks(
         x: The inputs by name, `(examples, ...)` each.
         y: The labels or values, `(examples, ...)`.
         targets: The kind of `y`.
-        max_way: The number of classes of the net's head; None for a net without a head.
+        max_way: The number of classes if the net's outputs are the logits; None if the
+            learner serves any number of classes.
 
     Returns:
         The checks, in order.
@@ -93,8 +94,8 @@ def support_checks(
         (
             tf.equal(tf.shape(each)[0], tf.shape(y)[0]),
             tf.strings.format(
-                name + " has {} examples, but support_y has {} labels. Give one label "
-                "for each example.",
+                name + " has {} examples, but support_y has {} rows. Give one row "
+                "of support_y for each example.",
                 [tf.shape(each)[0], tf.shape(y)[0]],
             ),
         )
@@ -102,7 +103,7 @@ def support_checks(
     ]
     some = (
         tf.shape(y)[0] > 0,
-        tf.constant("The support set is empty. Give at least one labelled example."),
+        tf.constant("The support set is empty. Give at least one example."),
     )
     finite = [check for name, each in x.items() for check in finite_checks(name, each)]
     if isinstance(targets, Labels):
@@ -113,9 +114,9 @@ def support_checks(
 def _label_check(y: Tensor, max_way: int | None) -> Check:
     """Checks that labels are in range.
 
-    If the net has no head, a label must be below the number of examples. Labels 0, 1,
-    ... with an example of each class always are. The bound keeps the memory that a
-    request takes in proportion to the request.
+    If the learner serves any number of classes, a label must be below the number of
+    examples. Labels 0, 1, ... with an example of each class always are. The bound keeps
+    the memory that a request takes in proportion to the request.
     """
     given = tf.shape(y)[0]
     bound = given if max_way is None else tf.constant(max_way)

@@ -93,8 +93,8 @@ class Facts:
         max_way: The most classes that can be served; None for any number.
         normalisation: The normalisation mode.
         names: The class names of an adapted classifier; None for any other model.
-        reject_below: The lowest best probability of a query that is answered; None if
-            all are.
+        reject_below: A query is answered if its largest class probability is at least
+            this number; None if all queries are answered.
         adapted: Whether the model is adapted to one task, so that it only predicts.
     """
 
@@ -193,8 +193,8 @@ def _about(facts: Facts, served_name: str) -> list[str]:
     rejected = ""
     if facts.reject_below is not None:
         rejected = (
-            f" A query whose best probability is below {facts.reject_below:.4g} gets "
-            'the label -1 and the name "".'
+            f" A query whose largest probability is below {facts.reject_below:.4g} "
+            'gets the label -1 and the name "".'
         )
     return [
         f"# {served_name}",

@@ -112,8 +112,9 @@ def save_classifier(
             next free version of it.
         weights: The weights that `adapted` belongs to, one for each of the learner's
             variables; None for the variables' own.
-        reject_below: The lowest best probability of a query that is answered; the other
-            queries get the label -1 and the name "". None answers all.
+        reject_below: A query is answered if its largest class probability is at least
+            this number; every other query gets the label -1 and the name "". None
+            answers all queries.
         allow_transductive: As in `save`.
         example_shape: As in `save`.
 

@@ -32,7 +32,7 @@ def adaptive(
     steps: int | None,
     example_shape: Shape | None = None,
 ) -> dict[str, Any]:
-    """A learner's three graphs without Python code: adapt, predict, and both in one.
+    """A learner's graphs without Python code: adapt, predict, and both in one.
 
     Args:
         learner: The learner.
@@ -41,7 +41,8 @@ def adaptive(
         example_shape: The shape of one example; None for the net's input shape.
 
     Returns:
-        The concrete functions by signature name.
+        The concrete functions by signature name; `serving_default` is the graph of
+        both in one.
 
     Raises:
         ValueError: If the shape of an example is not known, or if a tensor of the
@@ -137,8 +138,9 @@ def fixed(
         example_shape: The shape of one example; None for the net's input shape.
         names: The names of the classes, for the first columns of the logits; None for
             values.
-        reject_below: The lowest best probability of a query that is answered; the other
-            queries get the label -1 and the name "". None answers all.
+        reject_below: A query is answered if its largest class probability is at least
+            this number; every other query gets the label -1 and the name "". None
+            answers all queries.
 
     Returns:
         The concrete functions by signature name, and the variables that they may read.
@@ -228,12 +230,17 @@ def checked_outputs(targets: Targets, predictions: Nest) -> dict[str, Tensor]:
         The tensors of `Targets.outputs`.
     """
     outputs = targets.outputs(predictions)
-    sentence = tf.constant(
-        f"Adaptation gave no finite {next(iter(outputs))}. Check that the inputs are "
-        "scaled as in training."
-    )
-    floats = [t for t in outputs.values() if t.dtype.is_floating]
-    checks = [(tf.reduce_all(tf.math.is_finite(t)), sentence) for t in floats]
+    checks = [
+        (
+            tf.reduce_all(tf.math.is_finite(t)),
+            tf.constant(
+                f"An answer holds a NaN or an infinite value in its {name}. Check "
+                "that the inputs are scaled as in training."
+            ),
+        )
+        for name, t in outputs.items()
+        if t.dtype.is_floating
+    ]
     return checked(outputs, checks)
 
 

@@ -102,9 +102,9 @@ class AdaptedClassifier(AdaptedTask):
         probabilities: np.ndarray = self.targets.outputs(known)["probabilities"].numpy()
         if not np.isfinite(probabilities).all():
             raise ValueError(
-                "Adaptation gave no finite probabilities. Check that the support set "
-                "is scaled as the training examples were; else lower the learner's "
-                "inner step size or its number of steps."
+                "An answer holds a NaN or an infinite probability. Check that the "
+                "support set and the queries are scaled as in training; else lower the "
+                "learner's inner step size or its number of steps."
             )
         return probabilities
 
@@ -113,8 +113,9 @@ class AdaptedClassifier(AdaptedTask):
 
         Args:
             x: `(queries, ...)`, scaled as the support set was.
-            reject_below: The lowest best probability of a query that is answered; the
-                other queries get None. See `choose_threshold`. None answers all.
+            reject_below: A query is answered if its largest class probability is at
+                least this number; every other query gets None. See `choose_threshold`.
+                None answers all queries.
 
         Returns:
             `(queries,)` entries of `classes`; of dtype object if `reject_below` is
@@ -213,8 +214,9 @@ class AdaptedClassifier(AdaptedTask):
         Args:
             path: The folder to write. "birds/3" is version 3 of "birds"; "birds" is the
                 next free version of it.
-            reject_below: The lowest best probability of a query that is answered; the
-                other queries get the label -1 and the name "". None answers all.
+            reject_below: A query is answered if its largest class probability is at
+                least this number; every other query gets the label -1 and the name "".
+                None answers all queries.
             allow_transductive: Whether normalisation "task" may be served, where a
                 query's answer depends on the other queries of its request.
 

@@ -65,9 +65,9 @@ class AdaptedRegressor(AdaptedTask):
         )
         if not all(np.isfinite(v).all() for v in tf.nest.flatten(values)):
             raise ValueError(
-                "Adaptation gave no finite values. Check that the support set is "
-                "scaled as the training examples were; else lower the learner's inner "
-                "step size or its number of steps."
+                "An answer holds a NaN or an infinite value. Check that the support "
+                "set and the queries are scaled as in training; else lower the "
+                "learner's inner step size or its number of steps."
             )
         return values
 

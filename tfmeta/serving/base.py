@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfmeta.core import Examples, Options, Targets, nests
 from tfmeta.core.episode import Nest
-from tfmeta.data.exact import check_exact
+from tfmeta.data.castable import check_castable
 from tfmeta.data.nested import as_arrays
 from tfmeta.data.pictures import is_picture
 from tfmeta.export.signatures import bound, predictions_of, variables_of
@@ -179,7 +179,7 @@ def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.nd
             f"{name} must be an array of finite numbers. Received: {what}. Leave "
             "damaged examples out."
         )
-    check_exact(name, values, dtype)
+    check_castable(name, values, dtype)
     if dtype.is_integer:
         numbers = values.astype(dtype.as_numpy_dtype)
     elif is_picture(values.shape[1:], values.dtype):

@@ -17,7 +17,9 @@ _STATE = "state_json"
 def save_checkpoint(
     path: Path, variables: dict[str, list[keras.Variable]], state: dict[str, Any]
 ) -> None:
-    """Writes variables and state; a process killed meanwhile leaves the old file.
+    """Writes variables and state into a file, whole or not at all.
+
+    If the process is killed before the file is complete, the old file stays as it was.
 
     Args:
         path: The file, `*.npz`.

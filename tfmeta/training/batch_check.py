@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfmeta.core import Batch, Labels
-from tfmeta.data.exact import check_inputs
+from tfmeta.data.castable import check_inputs
 from tfmeta.learners import Learner
 
 
@@ -35,10 +35,10 @@ def unpacked(data: Any) -> tuple[Any, Any]:
 
 
 def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
-    """Refuses a batch from which the learner would learn something else than meant.
+    """Refuses examples that a cast would change, and labels that cannot be answers.
 
-    Examples must keep their numbers when they are cast to what the net takes. Labels
-    must be such as the learner's answers can have; values always pass.
+    The examples must stay the same when they are cast to the net's dtype. The learner
+    must be able to answer with every label; values always pass.
 
     Args:
         x: The inputs of a batch, as eager tensors.

@@ -27,7 +27,7 @@ class Worker:
         source: Source,
         settings: dict[str, Any] | None = None,
     ) -> Iterator[None]:
-        """Makes sure that the run can be kept, and that no other process keeps it."""
+        """Does nothing: a worker keeps no run."""
         yield
 
     def restore(self, groups: Groups) -> dict[str, Any] | None:
@@ -89,7 +89,10 @@ class Chief(Worker):
         source: Source,
         settings: dict[str, Any] | None = None,
     ) -> Iterator[None]:
-        """Refuses a start unlike the run's first; makes and locks its folder.
+        """Makes the run's folder, and locks it during the `with` block.
+
+        First this method refuses to continue a run whose flags, settings or data differ
+        from those it began with.
 
         Args:
             flags: The flags that describe the run.

@@ -13,7 +13,7 @@ from tfmeta.core import Labels, Targets, Values, keys
 from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.data import Part
-from tfmeta.data.exact import check_inputs
+from tfmeta.data.castable import check_inputs
 from tfmeta.data.examples import examples
 from tfmeta.inner.body import at_least_float32
 from tfmeta.learners import FineTune, Learner
@@ -214,7 +214,7 @@ def pretrain(
 
     Raises:
         ValueError: If a number is below 1, the net's outputs do not fit the values, the
-            net cannot take the examples' numbers, or there are weights of classes.
+            net cannot take the examples' numbers, or `class_weight` is given.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
@@ -227,10 +227,10 @@ def pretrain(
         values
     ):
         raise ValueError(
-            "A net that shall learn values needs outputs of their shape, "
-            f"{tuple(values)}. Received: a net of "
-            f"{tuple(model.learner.body.outputs.shape[1:])}. Give it a linear layer of "
-            "as many units."
+            f"The net's outputs must have the shape of a value, {tuple(values)}. "
+            "Received: outputs of shape "
+            f"{tuple(model.learner.body.outputs.shape[1:])}. End the net with a linear "
+            f"layer whose outputs have the shape {tuple(values)}."
         )
     check_inputs({"x": next(iter(batches))[0]}, model.learner.body.inputs)
     model.compile(optimizer)

@@ -39,7 +39,8 @@ class RunFolder:
     """The files of one training run.
 
     `config.json` has the flags, the trainer's settings, the versions, the learner, the
-    task map, and digests by which other data are recognised. The other files are
+    task map, and digests of each part's class names and numbers of examples, by which
+    a changed set of classes is noticed. The other files are
     `metrics.jsonl`, `checkpoints/last.npz`, `checkpoints/best.npz`, `tensorboard/` and
     `results.json`.
 
@@ -70,8 +71,8 @@ class RunFolder:
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
             raise ValueError(
                 f"The run folder {self.path} cannot be written: {place} is "
-                f"{'not writable' if place.is_dir() else 'a file'}. Choose another "
-                "--run_dir."
+                f"{'not writable' if place.is_dir() else 'a file'}. Choose another run "
+                "folder."
             )
 
     def make(self) -> None:
@@ -107,7 +108,7 @@ class RunFolder:
             except BlockingIOError as error:
                 raise ValueError(
                     f"Another process trains in {self.path}. Wait for it, stop it, or "
-                    "choose another --run_dir."
+                    "choose another run folder."
                 ) from error
             except OSError:
                 pass  # A file system without locks.
@@ -131,7 +132,7 @@ class RunFolder:
             raise ValueError(
                 f"The run in {self.path} was begun by a version of tfmeta that drew "
                 "other episodes, so it cannot be continued to the same numbers. It can "
-                "be scored and exported; to train on, start anew in another --run_dir."
+                "be scored and exported; to train on, start anew in another run folder."
             )
         old = config.get("flags", {}) if config else flags
         differ = [
@@ -144,15 +145,14 @@ class RunFolder:
         if differ:
             raise ValueError(
                 f"{self.path} holds a run of other flags: {'; '.join(differ)}. Use "
-                "another --run_dir, or the same flags to continue it."
+                "another run folder, or the same flags to continue it."
             )
 
     def check_settings(self, settings: dict[str, Any]) -> None:
         """Refuses to go on with a run whose trainer was set otherwise.
 
         A run without a checkpoint has nothing to lose, so it may start anew with other
-        settings. A setting that only the old or only the new start has is not compared,
-        nor is one of `MAY_CHANGE`, such as `steps`.
+        settings. A setting that only the old or only the new start has is not compared.
 
         Args:
             settings: The settings of this start by name; values that JSON can hold.
@@ -167,7 +167,7 @@ class RunFolder:
         now = json.loads(to_json(settings))
         differ = [
             f"{name}: {old[name]!r} before, {now[name]!r} now"
-            for name in sorted((old.keys() & now.keys()) - set(MAY_CHANGE))
+            for name in sorted(old.keys() & now.keys())
             if old[name] != now[name]
         ]
         if differ:
@@ -205,7 +205,7 @@ class RunFolder:
                 raise ValueError(
                     f"{source.name} has changed since the run in {self.path} began: "
                     f"other {what} in {', '.join(changed)}. Restore the data as it "
-                    "was, or train anew in another --run_dir."
+                    "was, or train anew in another run folder."
                 )
 
     def write_config(
@@ -280,7 +280,8 @@ class RunFolder:
         if not self.config_file.exists() or not checkpoint.exists():
             raise ValueError(
                 f"{self.path} holds no trained run: it needs config.json and "
-                "checkpoints/. Give the --run_dir that scripts/train.py wrote."
+                "checkpoints/. Give a run folder that a Trainer or scripts/train.py "
+                "wrote."
             )
         config = self._config()
         learner = stored_learner(
@@ -291,7 +292,7 @@ class RunFolder:
     def _unwritable(self, error: OSError) -> ValueError:
         return ValueError(
             f"The run folder {self.path} cannot be written ({error.strerror}). Choose "
-            "another --run_dir."
+            "another run folder."
         )
 
     def _config(self) -> dict[str, Any]:
@@ -299,7 +300,7 @@ class RunFolder:
         needed = {"flags", "task_map", "learner"}
         if not isinstance(config, dict) or not config.keys() >= needed:
             raise ValueError(
-                f"{self.config_file} is not a config.json of scripts/train.py. Restore "
-                "it from a copy, or choose another --run_dir."
+                f"{self.config_file} is not a config.json of a run folder. Restore it "
+                "from a copy, or choose another run folder."
             )
         return config

@@ -1,4 +1,4 @@
-"""Checks that a net's inputs can hold the numbers of examples."""
+"""Checks that the numbers of examples stay the same in the dtypes of a net's inputs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tfmeta.core.nests import named
 _DIGITS = {tf.bfloat16: 8, tf.float16: 11, tf.float32: 24, tf.float64: 53}
 
 
-def check_exact(name: str, values: np.ndarray, dtype: tf.DType) -> None:
+def check_castable(name: str, values: np.ndarray, dtype: tf.DType) -> None:
     """Refuses numbers that would become other numbers when they are cast to a dtype.
 
     Floats that are rounded to fewer digits pass.
 
     Args:
         name: The name of the numbers in an error.
-        values: An array of finite numbers.
+        values: An array of numbers.
         dtype: The dtype that they will be cast to.
 
     Raises:
-        ValueError: If `dtype` is for whole numbers and a number has a fraction or is
-            out of range; or if `dtype` is for floats, and a whole number is too large
-            to be exact in it.
+        ValueError: If `dtype` is for whole numbers and a number has a fraction, is not
+            finite or is out of range; or if `dtype` is for floats, and a whole number
+            is too large to be exact in it.
     """
     kind = values.dtype.kind
     if not values.size or kind not in "iuf" or values.dtype == dtype.as_numpy_dtype:
@@ -37,8 +37,9 @@ def check_exact(name: str, values: np.ndarray, dtype: tf.DType) -> None:
             raise ValueError(
                 f"{name} must hold whole numbers, because the net takes {dtype.name}. "
                 f"Received: {values[~whole][0]:.4g}. Use a net that takes floats, or "
-                "give whole numbers; uint8 (height, width, 1 or 3) are pictures, which "
-                "are scaled to 0..1, so give these as int32."
+                "give whole numbers. If these are uint8 arrays of shape (height, "
+                "width, 1 or 3): tfmeta takes such arrays for pictures and scales them "
+                "to 0..1. Convert them to int32 to keep whole numbers."
             )
         low, high = dtype.min, dtype.max
         remedy = "Number what they stand for from 0, or use a net that takes int64."
@@ -57,7 +58,7 @@ def check_exact(name: str, values: np.ndarray, dtype: tf.DType) -> None:
 
 
 def check_inputs(sets: dict[str, Any], inputs: Any) -> None:
-    """Checks sets of examples by `check_exact`.
+    """Checks sets of examples by `check_castable`.
 
     Args:
         sets: The examples of each set, a nest of arrays or eager tensors, by the name
@@ -77,4 +78,4 @@ def check_inputs(sets: dict[str, Any], inputs: Any) -> None:
             continue  # The net itself says what it misses.
         for spec, (name, leaf) in zip(specs, leaves.items(), strict=True):
             if tf.as_dtype(leaf.dtype) != spec.dtype:
-                check_exact(name, np.asarray(leaf), spec.dtype)
+                check_castable(name, np.asarray(leaf), spec.dtype)

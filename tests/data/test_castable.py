@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmeta.data.exact import check_exact, check_inputs
+from tfmeta.data.castable import check_castable, check_inputs
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ from tfmeta.data.exact import check_exact, check_inputs
 )
 def test_what_a_dtype_holds(values, dtype, expected) -> None:
     if expected is None:
-        assert check_exact("x", values, dtype) is None
+        assert check_castable("x", values, dtype) is None
     else:
         with pytest.raises(ValueError, match=f"^x must hold whole.*{expected}"):
-            check_exact("x", values, dtype)
+            check_castable("x", values, dtype)
 
 
 def test_each_leaf_is_held_against_its_own_input() -> None:
