@@ -2,6 +2,7 @@
 
 from tfmeta.serving.adapted_classifier import AdaptedClassifier
 from tfmeta.serving.adapted_regressor import AdaptedRegressor
+from tfmeta.serving.adapted_task import adapted_task
 from tfmeta.serving.base import AdaptedTask
 from tfmeta.serving.checkpoint import load_checkpoint, save_checkpoint
 from tfmeta.serving.stored_learner import stored_learner
@@ -9,6 +10,7 @@ from tfmeta.serving.stored_learner import stored_learner
 __all__ = [
     "AdaptedClassifier",
     "AdaptedRegressor",
+    "adapted_task",
     "AdaptedTask",
     "load_checkpoint",
     "save_checkpoint",

@@ -6,16 +6,13 @@ import warnings
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfmeta import keras_internals
 from tfmeta.core import (
     STRATEGIES,
     Batch,
-    Labels,
     Targets,
-    Values,
     keys,
     map_tasks,
     targets_of,
@@ -23,7 +20,7 @@ from tfmeta.core import (
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.learners import Learner
 from tfmeta.nets import rebuild_problem
-from tfmeta.serving import AdaptedClassifier, AdaptedRegressor
+from tfmeta.serving import adapted_task
 from tfmeta.training.arguments import as_metrics, check_compile, check_episodes
 from tfmeta.training.batch_check import check_batch, unpacked
 from tfmeta.training.outer_step import (
@@ -363,14 +360,7 @@ class MetaModel(keras.Model):
         Raises:
             ValueError: If the arrays do not fit each other or the learner.
         """
-        targets = self.learner.targets or _told_by(support_y)
-        kind = AdaptedClassifier if isinstance(targets, Labels) else AdaptedRegressor
-        before, self.learner.targets = self.learner.targets, targets
-        try:
-            return kind(self.learner, support_x, support_y)
-        except Exception:
-            self.learner.targets = before
-            raise
+        return adapted_task(self.learner, support_x, support_y)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this model again."""
@@ -398,11 +388,3 @@ class MetaModel(keras.Model):
         # Keras' metrics take a way that is not known beforehand in two axes only.
         y, predictions = (tf.boolean_mask(t, real) for t in (y, predictions))
         return self.compute_metrics(x, y, predictions)
-
-
-def _told_by(y: Any) -> Targets:
-    """What an array or a list holds: values if they are floats, else labels."""
-    try:
-        return Values() if np.asarray(y).dtype.kind == "f" else Labels()
-    except ValueError:  # No array at all: whoever reads it says so.
-        return Labels()
