@@ -200,3 +200,37 @@ def test_a_trainer_refuses_a_net_that_cannot_be_kept(tmp_path) -> None:
         Trainer(model(not_kept()), source, RunFolder(tmp_path), **options)
     Trainer(model(not_kept()), source, None, **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_without_a_graph_names_the_step_too() -> None:
+    made = MetaModel(ProtoNet(plain()), task_map="loop")
+    made.compile("sgd", run_eagerly=True)
+    bad = {**X, "query_x": X["query_x"] * np.nan}
+    with pytest.raises(FloatingPointError, match="The loss is nan at step 1, task 0"):
+        made.fit(bad, Y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "sentence"),
+    [
+        ({**X, "support_y": X["support_y"] + 7}, Y, "below 5, the net's outputs"),
+        ({**X, "support_y": tf.cast(X["support_y"], "float32")}, Y, "whole numbers"),
+        (X, tf.one_hot(Y, 3), "Give numbers in place of one-hot rows"),
+    ],
+)
+def test_fit_refuses_labels_of_arrays_before_it_trains(x, y, sentence) -> None:
+    made = model(MAML(normed(MAX_WAY), targets="labels"))
+    with pytest.raises(ValueError, match=sentence):
+        made.fit(x, y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (STREAM.take(0), "Received: an empty dataset"),
+        (STREAM.map(lambda x, y: x), r"Received: no pairs \(x, y\)"),
+    ],
+)
+def test_fit_refuses_datasets_without_batches_or_pairs(data, sentence) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        model().fit(data, verbose=0)

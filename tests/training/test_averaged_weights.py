@@ -92,6 +92,16 @@ def test_early_stopping_finds_its_best_weights_after_a_resume(
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_callbacks_keep_the_averages_that_were_scored(tmp_path) -> None:
+    stopping = keras.callbacks.EarlyStopping(
+        "val_accuracy", mode="max", patience=50, restore_best_weights=True
+    )
+    run = averaging(tmp_path, callbacks=[stopping], validate_every=3)
+    run.run()
+    best = RunFolder(tmp_path).load_model("best")
+    close(values(run.model.trained), values(best.trained))
+
+
 def test_fit_ends_with_the_averages() -> None:
     notes = Weights()
     model = averaging(None).model

@@ -15,6 +15,7 @@ from tfmeta.core import Examples
 from tfmeta.inner import Adam, LearnedRates
 from tfmeta.layers import BatchNorm
 from tfmeta.learners import MAML, FineTune, Learner, MatchingNet, ProtoNet, Reptile
+from tfmeta.training.outer_step import finite_steps
 from tfmeta.training.pretrain import PretrainModel
 
 FEATURES, WAY = 6, 3
@@ -214,3 +215,40 @@ def test_regression_in_float64_takes_float32_targets(policy: str) -> None:
     model.compile("sgd")
     logs = model.meta_step(batch(targets=True))
     assert np.isfinite(logs["task_losses"]).all()
+
+
+@pytest.mark.parametrize("kind", ["meta", "pretrain"])
+def test_a_fixed_factor_lets_no_bad_step_pass(kind: str) -> None:
+    x, y = batch()
+    data = ({**x, "query_x": x["query_x"] * np.nan}, y)
+    model = meta(LEARNERS["protonet"])()
+    if kind == "pretrain":
+        model, data = PretrainModel(FineTune(net()), WAY), (data[0]["query_x"][0], y[0])
+    model.compile(keras.optimizers.SGD(0.1, loss_scale_factor=128.0))
+    model.optimizer.build(model.trained)
+    before = [v.numpy() for v in model.trained]
+    with pytest.raises(FloatingPointError, match="The loss is nan at step 1"):
+        with finite_steps():
+            model.step(data)
+    for old, new in zip(before, model.trained, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@policies("bfloat16")
+def test_what_fit_logs_are_numbers(policy: str) -> None:
+    model = meta(LEARNERS["protonet"])()
+    model.compile("sgd")
+    stream = tf.data.Dataset.from_tensors(batch()).repeat()
+    history = model.fit(stream, steps_per_epoch=1, verbose=0).history
+    assert all(np.isscalar(float(v)) for (v,) in history.values())
+    assert round(history["gradient_norm"][0], 3) > 0
+
+
+@policies("mixed_float16")
+def test_a_saved_model_keeps_its_scale_under_another_policy(policy, tmp_path) -> None:
+    model = meta(LEARNERS["protonet"])()
+    model.compile("sgd")
+    model.optimizer.dynamic_scale.assign(64.0)
+    model.save(tmp_path / "model.keras")
+    loaded = in_float32(keras.models.load_model, tmp_path / "model.keras")
+    assert float(loaded.optimizer.dynamic_scale) == 64

@@ -267,3 +267,45 @@ def test_a_model_must_be_compiled(tmp_path):
             validation=Stream(3, 1, 2, 2),
             steps=1,
         )
+
+
+def test_callbacks_get_what_they_had_and_keep_what_they_are_told(tmp_path):
+    def stopping(patience):
+        return keras.callbacks.EarlyStopping("val_accuracy", patience=patience)
+
+    first = [keras.callbacks.CSVLogger(tmp_path / "old.csv"), stopping(50)]
+    trainer(tmp_path / "run", callbacks=[*first, At(9, interrupt)]).run()
+    assert first[1].best is not None
+    second = [stopping(60), keras.callbacks.CSVLogger(tmp_path / "new.csv")]
+    seen = []
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda *_, **__: seen.append(
+            (second[0].best, second[0].wait)
+        )
+    )
+    trainer(tmp_path / "run", callbacks=[*second, note]).run()
+    assert seen[0] == (first[1].best, first[1].wait)
+    assert second[0].patience == 60
+    assert (tmp_path / "new.csv").exists()
+
+
+def test_a_model_whose_rate_was_lowered_trains_on(tmp_path):
+    lowering = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_, **__: setattr(
+            run.model.optimizer, "learning_rate", 0.01
+        )
+    )
+    run = trainer(tmp_path, callbacks=[lowering])
+    run.run()
+    more = Trainer(
+        run.model,
+        SOURCE,
+        RunFolder(tmp_path),
+        train=run.train,
+        validation=run.validation,
+        steps=14,
+        seed=1,
+        log_every=3,
+        validate_every=4,
+    )
+    assert more.run()["new_steps"] == 2

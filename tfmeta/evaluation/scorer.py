@@ -34,6 +34,8 @@ class Scorer:
         if self.steps is not None and steps is not None:
             self.steps = steps
         self.curve = curve and self.steps is not None
+        # They are traced by `get_concrete_function`: TensorFlow counts the traces of
+        # calls over all scorers of a process, and would warn of too many.
         self._score = tf.function(self._scores, autograph=False, reduce_retracing=True)
         self._predict = tf.function(
             lambda x: self.learner.answer(x, steps=self.steps),
@@ -58,7 +60,7 @@ class Scorer:
                 do not have the shape of the predictions.
         """
         self._check(x)
-        return self._score(x, y)
+        return self._score.get_concrete_function(x, y)(x, y)
 
     def predictions(self, x: dict[str, Nest]) -> Nest:
         """The logits or values for a batch's queries.
@@ -73,7 +75,7 @@ class Scorer:
             ValueError: If the net cannot take the examples' numbers.
         """
         self._check(x)
-        return self._predict(x)
+        return self._predict.get_concrete_function(x)(x)
 
     def settings(self) -> dict[str, Any]:
         """The fields of a `Result` that say which learner was scored, and how."""

@@ -13,24 +13,32 @@ def keeps_averages(optimizer: Any) -> bool:
     return bool(getattr(inner, "use_ema", False))
 
 
-@contextmanager
-def averaged_weights(model: Any) -> Iterator[None]:
-    """Gives a model the averages of its weights during a `with` block.
+def assign_averages(model: Any) -> None:
+    """Gives a model the averages of its weights, as Keras' `fit` does when it ends.
 
-    When `fit` ends, Keras assigns the averages to the model's weights. A model whose
-    optimizer keeps no averages, or has taken no step, keeps its weights.
+    A model whose optimizer keeps no averages, or has taken no step, keeps its weights.
 
     Args:
         model: A compiled `MetaModel` or `PretrainModel`.
     """
-    optimizer, variables = model.optimizer, model.trained
-    if not keeps_averages(optimizer) or not int(optimizer.iterations):
+    if keeps_averages(model.optimizer) and int(model.optimizer.iterations):
+        model.optimizer.finalize_variable_values(model.trained)
+
+
+@contextmanager
+def averaged_weights(model: Any) -> Iterator[None]:
+    """Gives a model the averages of its weights during a `with` block.
+
+    Args:
+        model: A compiled `MetaModel` or `PretrainModel`.
+    """
+    if not keeps_averages(model.optimizer):
         yield
         return
-    before = [variable.numpy() for variable in variables]
-    optimizer.finalize_variable_values(variables)
+    before = [variable.numpy() for variable in model.trained]
+    assign_averages(model)
     try:
         yield
     finally:
-        for variable, value in zip(variables, before, strict=True):
+        for variable, value in zip(model.trained, before, strict=True):
             variable.assign(value)

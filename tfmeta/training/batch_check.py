@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfmeta.core import Batch, Labels
 from tfmeta.data.castable import check_inputs
@@ -34,6 +35,19 @@ def unpacked(data: Any) -> tuple[Any, Any]:
     return x, y
 
 
+def first_batch(data: Any) -> Any:
+    """The first batch of a dataset.
+
+    Raises:
+        ValueError: If the dataset is empty.
+    """
+    for batch in data:
+        return batch
+    raise ValueError(
+        "A dataset to train on must have a batch. Received: an empty dataset."
+    )
+
+
 def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
     """Refuses examples that a cast would change, and labels that cannot be answers.
 
@@ -54,6 +68,14 @@ def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
     check_inputs(sets, None if learner.body is None else learner.body.inputs)
     if not isinstance(learner.targets_for(y), Labels):
         return
+    for name, labels in (("support_y", x["support_y"]), ("y", y)):
+        if len(labels.shape) != 2 or tf.as_dtype(labels.dtype).is_floating:
+            raise ValueError(
+                f"{name} must hold the number of each example's class, whole numbers "
+                f"(tasks, examples). Received: {tf.as_dtype(labels.dtype).name} "
+                f"{tuple(labels.shape)}. Give numbers in place of one-hot rows or "
+                'floats; for values give the learner targets="values".'
+            )
     batch = Batch.read(x, y)
     support, query = (np.asarray(part.y) for part in batch.episode)
     counts = batch.counts

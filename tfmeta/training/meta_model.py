@@ -22,13 +22,15 @@ from tfmeta.learners import Learner
 from tfmeta.nets import rebuild_problem
 from tfmeta.serving import adapted_task
 from tfmeta.training.arguments import as_metrics, check_compile, check_episodes
-from tfmeta.training.batch_check import check_batch, unpacked
+from tfmeta.training.batch_check import check_batch, first_batch, unpacked
 from tfmeta.training.outer_step import (
     apply_scaled,
     finite,
     finite_step,
     finite_steps,
+    gradient_norm,
     loss_scale,
+    overflow_scale,
     with_regularisers,
 )
 from tfmeta.training.task_map_choice import AUTO, choose_task_map
@@ -200,11 +202,11 @@ class MetaModel(keras.Model):
         x, y = unpacked(data)
         losses, predictions, sums = self.meta_gradients(x, y)
         gradients = with_regularisers(sums.mean(sums.gradients), self.trained)
-        norm = tf.linalg.global_norm(gradients)
-        scale = loss_scale(self.optimizer)
+        norm = gradient_norm(gradients)
+        scale = overflow_scale(self.optimizer)
         told = {"scale": scale, "numbers": x.get("episode")}
         with finite_step(losses, norm, self.optimizer.iterations + 1, **told):
-            apply_scaled(self.optimizer, gradients, self.trained, scale, losses)
+            apply_scaled(self.optimizer, gradients, self.trained, losses)
             self._keep(sums.mean(sums.statistics), sound=scale is None)
         keras_internals.loss_tracker(self).update_state(finite(losses, scale))
         logs = self._query_metrics(x, y, predictions)
@@ -273,7 +275,7 @@ class MetaModel(keras.Model):
         check_episodes(x, y)
         self._find_targets_in(x, y)
         if isinstance(x, tf.data.Dataset):
-            self.check_batch(next(iter(x)))
+            self.check_batch(first_batch(x))
             self.choose_task_map(x)
         elif isinstance(x, dict):
             self.check_batch((x, y))
@@ -369,6 +371,7 @@ class MetaModel(keras.Model):
             "task_map": self.task_map,
             "seed": self.seed,
             "name": self.name,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
         }
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,8 +11,11 @@ import keras
 import tensorflow as tf
 
 from tfmeta.core.episode import Tensor
+from tfmeta.inner.body import at_least_float32
 
 _NOT_FINITE = "Training stops before this step changes a weight."
+# The sentence of `finite_step` within TensorFlow's error.
+_TOLD = re.compile(r"The (loss|norm of the meta-gradient) is \S+ at step \d+[^.]*\.")
 
 
 def loss_scale(optimizer: Any) -> Tensor | None:
@@ -31,30 +35,49 @@ def loss_scale(optimizer: Any) -> Tensor | None:
     return None if scale is one else tf.cast(scale, tf.float32)
 
 
+def overflow_scale(optimizer: Any) -> Tensor | None:
+    """The loss scale of an optimizer that leaves out steps which overflow.
+
+    Args:
+        optimizer: A Keras optimizer.
+
+    Returns:
+        A scalar float32; None for an optimizer that takes every step, such as one with
+        a fixed `loss_scale_factor`.
+    """
+    leaves_out = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return loss_scale(optimizer) if leaves_out else None
+
+
 def apply_scaled(
     optimizer: Any,
     gradients: list[Tensor],
     variables: list[keras.Variable],
-    scale: Tensor | None,
     losses: Tensor,
 ) -> None:
     """Hands gradients to an optimizer that may expect those of a scaled loss.
-
-    Such an optimizer leaves out a step in which half precision overflows, and lowers
-    the scale.
 
     Args:
         optimizer: The outer Keras optimizer.
         gradients: The gradient of the loss for each variable, not scaled.
         variables: The variables that the optimizer moves.
-        scale: What `loss_scale` returned.
-        losses: The loss of each task; one that is not finite counts as an overflow.
+        losses: The loss of each task. If the optimizer leaves out steps that overflow,
+            a loss that is not finite counts as an overflow.
     """
+    scale = loss_scale(optimizer)
     if scale is not None:
         gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
+    if overflow_scale(optimizer) is not None:
         sound = tf.reduce_all(tf.math.is_finite(losses))
         gradients[0] = tf.where(sound, gradients[0], float("nan"))
     optimizer.apply(gradients, variables)
+
+
+def gradient_norm(gradients: list[Tensor]) -> Tensor:
+    """The norm of all gradients together, a scalar of float32 or float64."""
+    return tf.linalg.global_norm(
+        [tf.cast(g, at_least_float32(g.dtype)) for g in gradients]
+    )
 
 
 def with_regularisers(
@@ -86,8 +109,8 @@ def finite(values: Tensor, scale: Tensor | None) -> Tensor:
 
     Args:
         values: `(tasks,)`.
-        scale: What `loss_scale` returned. Only a step with a scale can go on after an
-            overflow; without a scale all losses are returned.
+        scale: What `overflow_scale` returned. Only an optimizer with such a scale can
+            go on after an overflow; without it all losses are returned.
     """
     if scale is None:
         return values
@@ -108,13 +131,12 @@ def finite_steps(hint: str = "") -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        before, found, _ = str(error.message).partition(_NOT_FINITE)
-        if not found:
+        found = _TOLD.search(str(error.message))
+        if found is None:
             raise
-        what = before[before.rindex("[The ") :].strip(" []")
         raise FloatingPointError(
-            f"{what} {_NOT_FINITE} {hint}Lower the learning rates, or clip the outer "
-            "gradient."
+            f"{found[0]} {_NOT_FINITE} {hint}Lower the learning rates, or clip the "
+            "outer gradient."
         ) from None
 
 
@@ -137,7 +159,7 @@ def finite_step(
         losses: `(tasks,)`, the loss of each task; a scalar where there are no tasks.
         norm: The norm of the gradients, a scalar.
         step: The number of the step, from 1.
-        scale: What `loss_scale` returned.
+        scale: What `overflow_scale` returned.
         numbers: `(tasks,)`, the number of each task's episode; None if unknown.
     """
     sound = tf.math.is_finite(losses)

@@ -25,7 +25,9 @@ from tfmeta.training.outer_step import (
     finite,
     finite_step,
     finite_steps,
+    gradient_norm,
     loss_scale,
+    overflow_scale,
 )
 
 
@@ -166,10 +168,10 @@ class PretrainModel(keras.Model):
             loss = self.compute_loss(x, y, logits)
         values = [v.value for v in variables]
         gradients = scaled_gradients(tape, loss, values, scale)
-        norm = tf.linalg.global_norm(gradients)
-        with finite_step(loss, norm, self.optimizer.iterations + 1, scale=scale):
-            apply_scaled(self.optimizer, gradients, variables, scale, loss)
-        keras_internals.loss_tracker(self).update_state(finite(loss[None], scale))
+        norm, spare = gradient_norm(gradients), overflow_scale(self.optimizer)
+        with finite_step(loss, norm, self.optimizer.iterations + 1, scale=spare):
+            apply_scaled(self.optimizer, gradients, variables, loss)
+        keras_internals.loss_tracker(self).update_state(finite(loss[None], spare))
         logs = self.compute_metrics(x, y, logits)
         return {**logs, "gradient_norm": norm, "task_losses": loss[None]}
 

@@ -13,6 +13,34 @@ from typing import Any
 _NOT_TOLD = ("name", "dtype", "trainable", "draw", "seed")
 
 
+def trainer_settings(trainer: Any) -> dict[str, Any]:
+    """What a run that goes on must have in common with its beginning.
+
+    Args:
+        trainer: A `Trainer`.
+
+    Returns:
+        What `settings_of` returns. The rate of an optimizer that has taken steps is
+        not among them, since a callback may have lowered it.
+    """
+    optimizer = trainer.model.optimizer
+    told = settings_of(
+        seed=trainer.seed,
+        learner=trainer.model.learner,
+        optimizer=optimizer,
+        train=trainer.train,
+        validation=trainer.validation,
+        augment=trainer.augment,
+        model_seed=getattr(trainer.model, "seed", None),
+        log_every=trainer.log_every,
+        validate_every=trainer.validate_every,
+    )
+    if int(optimizer.iterations):
+        rates = [n for n in told if n.split(".")[0] == "optimizer" and "rate" in n]
+        told = {name: value for name, value in told.items() if name not in rates}
+    return told
+
+
 def settings_of(**parts: Any) -> dict[str, Any]:
     """The settings of the parts of a training run.
 

@@ -45,7 +45,8 @@ def _seconds(model: Any, strategy: str, data: Any) -> float:
     x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
     before, model.task_map = model.task_map, strategy
     try:
-        step = tf.function(model.meta_gradients, autograph=False)
+        function = tf.function(model.meta_gradients, autograph=False)
+        step = function.get_concrete_function(x, y)
         tf.nest.map_structure(np.asarray, step(x, y))
         times = []
         for _ in range(_TIMED_STEPS):

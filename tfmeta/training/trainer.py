@@ -16,7 +16,11 @@ from tfmeta.data import Source
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.nets import rebuild_problem
-from tfmeta.training.averaged_weights import averaged_weights, keeps_averages
+from tfmeta.training.averaged_weights import (
+    assign_averages,
+    averaged_weights,
+    keeps_averages,
+)
 from tfmeta.training.callback_state import callback_state, restore_callbacks
 from tfmeta.training.chief import Chief, Worker
 from tfmeta.training.meta_model import MetaModel
@@ -24,7 +28,7 @@ from tfmeta.training.outer_step import finite_steps
 from tfmeta.training.pretrain import ExampleStream, PretrainModel
 from tfmeta.training.reporters import Reporter
 from tfmeta.training.run_folder import RunFolder
-from tfmeta.training.settings import settings_of
+from tfmeta.training.settings import trainer_settings
 from tfmeta.training.stop_signals import StopSignals
 from tfmeta.training.stream import Stream
 from tfmeta.training.validation_pictures import validation_pictures
@@ -108,7 +112,7 @@ class Trainer:
             model.learner.targets = source.train.targets
         self._step, self._began, self._trained_seconds = 0, 0, 0.0
         self._best = -math.inf if source.val.targets.higher_is_better else math.inf
-        self._settings = _settings(self)
+        self._settings = trainer_settings(self)
         self._signals = StopSignals(self._chief.stopping)
         model.optimizer.build(model.trained)
 
@@ -180,13 +184,18 @@ class Trainer:
         )
         self.model.stop_training = False
         callbacks.on_train_begin()
-        restore_callbacks(self.callbacks, state["callbacks"], self._chief.restore)
+        self._begun = restore_callbacks(
+            self.callbacks, state["callbacks"], self._chief.restore
+        )
         with self._chief.reporting(
             flags, self.model, self.source, self._step, self.steps
         ):
             self._loop(step_function, iter(batches), callbacks)
-        self.model.optimizer.finalize_variable_values(self.model.trained)
+        unaveraged = self._unaveraged()
+        assign_averages(self.model)
         callbacks.on_train_end()
+        if self.model.stop_training:  # EarlyStopping may have put in its best weights.
+            self._write({**self._variables(), **unaveraged}, best=False)
 
     def _summary(self, stopped: str | None) -> dict[str, Any]:
         return {
@@ -272,9 +281,11 @@ class Trainer:
         if better:
             self._best = result.mean
             self._save(best=True)
-        callbacks.on_test_end(row)
-        if self._step % self.validate_every == 0:
-            callbacks.on_epoch_end(self._step // self.validate_every - 1, row)
+        # What callbacks keep of the weights must be what was scored.
+        with averaged_weights(self.model):
+            callbacks.on_test_end(row)
+            if self._step % self.validate_every == 0:
+                callbacks.on_epoch_end(self._step // self.validate_every - 1, row)
 
     @functools.cached_property
     def _scorer(self) -> Scorer:
@@ -307,7 +318,18 @@ class Trainer:
         }
 
     def _save(self, *, best: bool) -> None:
-        callbacks, arrays = callback_state(self.callbacks)
+        groups = {**self._variables(), **self._unaveraged()}
+        with averaged_weights(self.model):
+            self._write(groups, best=best)
+
+    def _unaveraged(self) -> dict[str, list[keras.Variable]]:
+        """A copy of the weights that training goes on from, if others are served."""
+        if not keeps_averages(self.model.optimizer):
+            return {}
+        return {_NOT_AVERAGED: [keras.Variable(v) for v in self.model.trained]}
+
+    def _write(self, groups: dict[str, list[keras.Variable]], *, best: bool) -> None:
+        callbacks, arrays = callback_state(self.callbacks, self._begun)
         state = {
             "step": self._step,
             "best": self._best,
@@ -315,12 +337,7 @@ class Trainer:
             "early": self.model.stop_training,
             "callbacks": callbacks,
         }
-        groups = {**self._variables(), **arrays}
-        if keeps_averages(self.model.optimizer):
-            # Whoever reads the learner gets the averages; training goes on from these.
-            groups[_NOT_AVERAGED] = [keras.Variable(v) for v in self.model.trained]
-        with averaged_weights(self.model):
-            self._chief.save(groups, state, best=best)
+        self._chief.save({**groups, **arrays}, state, best=best)
 
 
 def _check_at_least_one(**values: int) -> None:
@@ -340,29 +357,15 @@ def _check_fit(
     """Refuses a model that a run folder cannot keep, or that the data do not fit."""
     if getattr(model, "optimizer", None) is None:
         raise ValueError("The model must be compiled: call model.compile first.")
-    problem = None if run is None else rebuild_problem(model.learner)
-    if problem is not None:
-        raise ValueError(f"A run folder keeps the config of a learner. {problem}")
     train.check(source.train, model.learner, seed=seed)
     try:
         validation.check(source.val, model.learner, seed=VALIDATION_SEED)
         validation.single()
     except ValueError as error:
         raise ValueError(f"The validation episodes cannot be drawn: {error}") from error
-
-
-def _settings(trainer: Trainer) -> dict[str, Any]:
-    """What a run that goes on must have in common with its beginning."""
-    return settings_of(
-        seed=trainer.seed,
-        learner=trainer.model.learner,
-        optimizer=trainer.model.optimizer,
-        train=trainer.train,
-        validation=trainer.validation,
-        augment=trainer.augment,
-        log_every=trainer.log_every,
-        validate_every=trainer.validate_every,
-    )
+    problem = None if run is None else rebuild_problem(model.learner)
+    if problem is not None:
+        raise ValueError(f"A run folder keeps the config of a learner. {problem}")
 
 
 def _early_stopping(
