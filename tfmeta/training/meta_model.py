@@ -24,13 +24,9 @@ from tfmeta.serving import adapted_task
 from tfmeta.training.arguments import as_metrics, check_compile, check_episodes
 from tfmeta.training.batch_check import check_batch, first_batch, unpacked
 from tfmeta.training.outer_step import (
-    apply_scaled,
-    finite,
-    finite_step,
     finite_steps,
-    gradient_norm,
     loss_scale,
-    overflow_scale,
+    take_outer_step,
     with_regularisers,
 )
 from tfmeta.training.task_map_choice import AUTO, choose_task_map
@@ -202,27 +198,15 @@ class MetaModel(keras.Model):
         x, y = unpacked(data)
         losses, predictions, sums = self.meta_gradients(x, y)
         gradients = with_regularisers(sums.mean(sums.gradients), self.trained)
-        norm = gradient_norm(gradients)
-        scale = overflow_scale(self.optimizer)
-        told = {"scale": scale, "numbers": x.get("episode")}
-        with finite_step(losses, norm, self.optimizer.iterations + 1, **told):
-            apply_scaled(self.optimizer, gradients, self.trained, losses)
-            self._keep(sums.mean(sums.statistics), sound=scale is None)
-        keras_internals.loss_tracker(self).update_state(finite(losses, scale))
+        norm = take_outer_step(
+            self,
+            gradients,
+            losses,
+            numbers=x.get("episode"),
+            statistics=sums.mean(sums.statistics),
+        )
         logs = self._query_metrics(x, y, predictions)
         return {**logs, "gradient_norm": norm, "task_losses": losses}
-
-    def _keep(self, means: list[Tensor], *, sound: bool) -> None:
-        """Assigns the means of the tasks' statistics.
-
-        Unless `sound`, each entry that is not finite keeps its old value.
-        """
-        if not means:
-            return
-        for variable, mean in zip(self.learner.statistics, means, strict=True):
-            if not sound:
-                mean = tf.where(tf.math.is_finite(mean), mean, variable.value)
-            variable.assign(mean)
 
     def step(self, data: Any) -> dict[str, Tensor]:
         """Takes one outer step; `Trainer` calls this method. See `meta_step`."""

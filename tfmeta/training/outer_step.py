@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfmeta import keras_internals
 from tfmeta.core.episode import Tensor
 from tfmeta.inner.body import at_least_float32
 
 _NOT_FINITE = "Training stops before this step changes a weight."
-# The sentence of `finite_step` within TensorFlow's error.
+# The sentence of `_finite_step` within TensorFlow's error.
 _TOLD = re.compile(r"The (loss|norm of the meta-gradient) is \S+ at step \d+[^.]*\.")
 
 
@@ -33,51 +34,6 @@ def loss_scale(optimizer: Any) -> Tensor | None:
     one = tf.constant(1.0)
     scale = optimizer.scale_loss(one)
     return None if scale is one else tf.cast(scale, tf.float32)
-
-
-def overflow_scale(optimizer: Any) -> Tensor | None:
-    """The loss scale of an optimizer that leaves out steps which overflow.
-
-    Args:
-        optimizer: A Keras optimizer.
-
-    Returns:
-        A scalar float32; None for an optimizer that takes every step, such as one with
-        a fixed `loss_scale_factor`.
-    """
-    leaves_out = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    return loss_scale(optimizer) if leaves_out else None
-
-
-def apply_scaled(
-    optimizer: Any,
-    gradients: list[Tensor],
-    variables: list[keras.Variable],
-    losses: Tensor,
-) -> None:
-    """Hands gradients to an optimizer that may expect those of a scaled loss.
-
-    Args:
-        optimizer: The outer Keras optimizer.
-        gradients: The gradient of the loss for each variable, not scaled.
-        variables: The variables that the optimizer moves.
-        losses: The loss of each task. If the optimizer leaves out steps that overflow,
-            a loss that is not finite counts as an overflow.
-    """
-    scale = loss_scale(optimizer)
-    if scale is not None:
-        gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
-    if overflow_scale(optimizer) is not None:
-        sound = tf.reduce_all(tf.math.is_finite(losses))
-        gradients[0] = tf.where(sound, gradients[0], float("nan"))
-    optimizer.apply(gradients, variables)
-
-
-def gradient_norm(gradients: list[Tensor]) -> Tensor:
-    """The norm of all gradients together, a scalar of float32 or float64."""
-    return tf.linalg.global_norm(
-        [tf.cast(g, at_least_float32(g.dtype)) for g in gradients]
-    )
 
 
 def with_regularisers(
@@ -104,17 +60,51 @@ def with_regularisers(
     return [g + e for g, e in zip(gradients, extra, strict=True)]
 
 
-def finite(values: Tensor, scale: Tensor | None) -> Tensor:
-    """The finite ones of a step's losses, for a running mean.
+def take_outer_step(
+    model: Any,
+    gradients: list[Tensor],
+    losses: Tensor,
+    *,
+    numbers: Tensor | None = None,
+    statistics: Sequence[Tensor] = (),
+) -> Tensor:
+    """Hands gradients to a model's optimizer, and keeps new moving statistics.
+
+    If a loss or the gradients are not finite, the graph stops with an error and changes
+    nothing; see `finite_steps`. `LossScaleOptimizer` leaves such a step out instead
+    and lowers its scale, as long as the scale is above 1.
 
     Args:
-        values: `(tasks,)`.
-        scale: What `overflow_scale` returned. Only an optimizer with such a scale can
-            go on after an overflow; without it all losses are returned.
+        model: A compiled `MetaModel` or `PretrainModel`.
+        gradients: The gradient of the loss for each of the model's `trained`, not
+            scaled.
+        losses: `(tasks,)`, the loss of each task; a scalar where there are no tasks.
+        numbers: `(tasks,)`, the number of each task's episode; None if unknown.
+        statistics: New values of the learner's `statistics`; () keeps the old ones.
+
+    Returns:
+        The norm of all gradients together, a scalar.
     """
-    if scale is None:
-        return values
-    return tf.boolean_mask(values, tf.math.is_finite(values))
+    optimizer = model.optimizer
+    floats = [tf.cast(g, at_least_float32(g.dtype)) for g in gradients]
+    norm = tf.linalg.global_norm(floats)
+    scale, sound = loss_scale(optimizer), tf.math.is_finite(losses)
+    leaves_out = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    passes = tf.reduce_all(sound) & tf.math.is_finite(norm)
+    if scale is not None:
+        passes |= leaves_out & (scale > 1)
+        gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
+    if leaves_out:  # An overflow that the losses show counts like one of a gradient.
+        gradients[0] = tf.where(tf.reduce_all(sound), gradients[0], float("nan"))
+    told = _told(losses, norm, optimizer.iterations + 1, numbers)
+    with tf.control_dependencies([tf.debugging.Assert(passes, [told, _NOT_FINITE])]):
+        optimizer.apply(gradients, model.trained)
+        if statistics:
+            _keep(model.learner.statistics, statistics, only_finite=leaves_out)
+    if leaves_out:
+        losses = tf.boolean_mask(losses[tf.newaxis], sound[tf.newaxis])
+    keras_internals.loss_tracker(model).update_state(losses)
+    return norm
 
 
 @contextmanager
@@ -140,53 +130,28 @@ def finite_steps(hint: str = "") -> Iterator[None]:
         ) from None
 
 
-@contextmanager
-def finite_step(
-    losses: Tensor,
-    norm: Tensor,
-    step: Tensor,
-    *,
-    scale: Tensor | None = None,
-    numbers: Tensor | None = None,
-) -> Iterator[None]:
-    """Makes each assignment in a `with` block wait for a check of losses and gradients.
+def _keep(
+    variables: list[keras.Variable], values: Sequence[Tensor], *, only_finite: bool
+) -> None:
+    """Assigns moving statistics; with `only_finite`, entry by entry."""
+    for variable, value in zip(variables, values, strict=True):
+        if only_finite:
+            value = tf.where(tf.math.is_finite(value), value, variable.value)
+        variable.assign(value)
 
-    If one of them is not finite, the graph stops with an error and assigns nothing.
-    Where the loss is scaled, an overflow of half precision is no error, as long as the
-    scale is above 1 and can still be lowered.
 
-    Args:
-        losses: `(tasks,)`, the loss of each task; a scalar where there are no tasks.
-        norm: The norm of the gradients, a scalar.
-        step: The number of the step, from 1.
-        scale: What `overflow_scale` returned.
-        numbers: `(tasks,)`, the number of each task's episode; None if unknown.
-    """
+def _told(losses: Tensor, norm: Tensor, step: Tensor, numbers: Tensor | None) -> Tensor:
+    """A sentence that says what is not finite, and where."""
     sound = tf.math.is_finite(losses)
-    passes = tf.reduce_all(sound) & tf.math.is_finite(norm)
-    if scale is not None:
-        passes |= scale > 1
-    told = tf.where(
-        tf.reduce_all(sound),
-        tf.strings.format(
-            "The norm of the meta-gradient is {} at step {}.", (norm, step)
-        ),
-        _told_loss(losses, sound, step, numbers),
-    )
-    check = tf.debugging.Assert(
-        passes, [tf.strings.regex_replace(told, "-nan", "nan"), _NOT_FINITE]
-    )
-    with tf.control_dependencies([check]):
-        yield
-
-
-def _told_loss(
-    losses: Tensor, sound: Tensor, step: Tensor, numbers: Tensor | None
-) -> Tensor:
     first, place = losses, ""
     if losses.shape.rank:
         task = tf.argmin(tf.cast(sound, tf.int32))
         first, place = losses[task], tf.strings.format(", task {}", task)
         if numbers is not None:
             place += tf.strings.format(" (episode {})", numbers[task])
-    return tf.strings.format("The loss is {} at step {}", (first, step)) + place + "."
+    loss = tf.strings.format("The loss is {} at step {}", (first, step)) + place + "."
+    gradient = tf.strings.format(
+        "The norm of the meta-gradient is {} at step {}.", (norm, step)
+    )
+    told = tf.where(tf.reduce_all(sound), gradient, loss)
+    return tf.strings.regex_replace(told, "-nan", "nan")

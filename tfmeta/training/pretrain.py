@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta import keras_internals
 from tfmeta.core import Labels, Targets, Values, keys
 from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
@@ -20,15 +19,7 @@ from tfmeta.learners import FineTune, Learner
 from tfmeta.learners.base import scaled_gradients
 from tfmeta.training.arguments import as_metrics, check_compile
 from tfmeta.training.batch_check import unpacked
-from tfmeta.training.outer_step import (
-    apply_scaled,
-    finite,
-    finite_step,
-    finite_steps,
-    gradient_norm,
-    loss_scale,
-    overflow_scale,
-)
+from tfmeta.training.outer_step import finite_steps, loss_scale, take_outer_step
 
 
 @renamed_arguments(count="examples")
@@ -168,10 +159,7 @@ class PretrainModel(keras.Model):
             loss = self.compute_loss(x, y, logits)
         values = [v.value for v in variables]
         gradients = scaled_gradients(tape, loss, values, scale)
-        norm, spare = gradient_norm(gradients), overflow_scale(self.optimizer)
-        with finite_step(loss, norm, self.optimizer.iterations + 1, scale=spare):
-            apply_scaled(self.optimizer, gradients, variables, loss)
-        keras_internals.loss_tracker(self).update_state(finite(loss[None], spare))
+        norm = take_outer_step(self, gradients, loss)
         logs = self.compute_metrics(x, y, logits)
         return {**logs, "gradient_norm": norm, "task_losses": loss[None]}
 
