@@ -164,7 +164,7 @@ def test_pictures_are_refused_by_a_net_of_whole_numbers() -> None:
     flat = keras.layers.Flatten()(keras.layers.Embedding(256, 2)(inputs))
     model = MetaModel(ProtoNet(keras.Model(inputs, flat)))
     model.compile()
-    with pytest.raises(ValueError, match=r"takes int32.* pictures, .* as int32"):
+    with pytest.raises(ValueError, match=r"takes int32.* for pictures .* to int32"):
         model.fit(episodes(part, **EPISODES), steps_per_epoch=1, verbose=0)
     # As int32 they are no pictures, and one task takes whole numbers as they are.
     whole = Split("test", x.astype("int32"), part.y, part.class_names)

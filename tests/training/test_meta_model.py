@@ -233,7 +233,7 @@ def test_refusals() -> None:
         MetaModel(plain())
     with pytest.raises(ValueError, match="auto, loop, compiled.*'vmap'"):
         MetaModel(ProtoNet(plain()), task_map="vmap")
-    with pytest.raises(ValueError, match="loss is the learner's own"):
+    with pytest.raises(ValueError, match="minimises the learner's own loss"):
         MetaModel(ProtoNet(plain())).compile("sgd", loss="mse")
     for learner in (NearestNeighbour(), FromScratch(plain())):
         with pytest.raises(ValueError, match="no weights to train"):
