@@ -91,3 +91,19 @@ def own_class() -> keras.Model:
 
 def images(way: int | None = None) -> keras.Model:
     return drawn(conv4(way=way, filters=4, strided=True, input_shape=IMAGE))
+
+
+def stock_net() -> keras.Model:
+    """A net with each kind of Keras' own normalisation, one of them nested."""
+    inner = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(6),
+            keras.layers.GroupNormalization(2, name="group"),
+        ],
+        name="inner",
+    )
+    inputs = keras.Input((4,), name="features")
+    x = keras.layers.BatchNormalization(name="batch", momentum=0.8)(inner(inputs))
+    x = keras.layers.LayerNormalization(name="layer", epsilon=1e-5)(x) + x
+    return keras.Model(inputs, keras.layers.Dense(2, name="head")(x), name="stock")

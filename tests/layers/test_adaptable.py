@@ -7,25 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from learner_nets import stock_net
 
 from tfmeta import Examples, Options
 from tfmeta.layers import BatchNorm, DropBlock, adaptable, inexact_parts, swap_inexact
 from tfmeta.learners import MAML, ProtoNet
-
-
-def _stock_net() -> keras.Model:
-    inner = keras.Sequential(
-        [
-            keras.Input((4,)),
-            layers.Dense(6),
-            layers.GroupNormalization(2, name="group"),
-        ],
-        name="inner",
-    )
-    inputs = keras.Input((4,), name="features")
-    x = layers.BatchNormalization(name="batch", momentum=0.8)(inner(inputs))
-    x = layers.LayerNormalization(name="layer", epsilon=1e-5)(x) + x
-    return keras.Model(inputs, layers.Dense(2, name="head")(x), name="stock")
 
 
 def _scramble(net: keras.Model) -> None:
@@ -34,7 +20,7 @@ def _scramble(net: keras.Model) -> None:
 
 
 def test_swap_keeps_outputs_weights_and_names() -> None:
-    net = _stock_net()
+    net = stock_net()
     _scramble(net)
     before = net.get_weights()
     swapped = swap_inexact(net)
@@ -79,7 +65,7 @@ def test_swap_leaves_our_own_layers_and_seeds_alone() -> None:
 
 
 def test_swap_saves_and_loads(tmp_path) -> None:
-    swapped = swap_inexact(_stock_net())
+    swapped = swap_inexact(stock_net())
     swapped.save(tmp_path / "net.keras")
     loaded = keras.saving.load_model(tmp_path / "net.keras")
     x = np.ones((2, 4), "float32")

@@ -6,25 +6,11 @@ import keras
 import pytest
 import tensorflow as tf
 from keras import layers
+from learner_nets import stock_net
 
 from tfmeta.layers import check_exact, inexact_parts
 from tfmeta.learners import MAML
 from tfmeta.nets import conv4
-
-
-def _stock_net() -> keras.Model:
-    inner = keras.Sequential(
-        [
-            keras.Input((4,)),
-            layers.Dense(6),
-            layers.GroupNormalization(2, name="group"),
-        ],
-        name="inner",
-    )
-    inputs = keras.Input((4,), name="features")
-    x = layers.BatchNormalization(name="batch", momentum=0.8)(inner(inputs))
-    x = layers.LayerNormalization(name="layer", epsilon=1e-5)(x) + x
-    return keras.Model(inputs, layers.Dense(2, name="head")(x), name="stock")
 
 
 def test_our_nets_are_exact() -> None:
@@ -34,7 +20,7 @@ def test_our_nets_are_exact() -> None:
 
 
 def test_stock_layers_are_found_at_any_depth() -> None:
-    assert inexact_parts(_stock_net()) == [
+    assert inexact_parts(stock_net()) == [
         ("inner/group", "stock normalisation"),
         ("batch", "stock normalisation"),
         ("layer", "stock normalisation"),
