@@ -25,7 +25,7 @@ from absl import app, flags
 
 import tfmeta
 from tfmeta.data import Split
-from tfmeta.data.id_sampler import IdSampler
+from tfmeta.data.sampling.id_sampler import IdSampler
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("query", 1, "Queries per class, of the whole pipeline.")

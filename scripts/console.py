@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from tfmeta.json_files import to_json
-from tfmeta.training.reporters import Reporter
+from tfmeta.training.run.reporters import Reporter
 
 SCREEN = Console()
 INTERRUPTED = 130

@@ -6,6 +6,7 @@ Everything here reads source text, so it needs neither TensorFlow nor an import.
 from __future__ import annotations
 
 import ast
+import collections
 import graphlib
 import pathlib
 import re
@@ -48,7 +49,7 @@ AT_POINT_OF_USE = {
 }
 # A warning's cause is removed, not its text.
 MUTES = {"set_verbosity", "filterwarnings", "simplefilter", "catch_warnings"}
-MAX_LINES, MAX_FUNCTION_LINES = 400, 40
+MAX_LINES, MAX_FUNCTION_LINES, MAX_FILES = 400, 40, 15
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -138,6 +139,15 @@ def check_length(package: Package) -> Iterator[str]:
             yield f"{name} has {lines} lines, more than {MAX_LINES}"
 
 
+def check_crowds(package: Package) -> Iterator[str]:
+    """A folder is small enough to be read at one glance."""
+    crowds = collections.Counter(path.parent for path in package.paths.values())
+    for directory, files in crowds.items():
+        if files > MAX_FILES:
+            place = directory.relative_to(package.root.parent)
+            yield f"{place} has {files} files, more than {MAX_FILES}"
+
+
 def check_functions(package: Package) -> Iterator[str]:
     """Functions are short, those inside them included, their docstrings not."""
     for name, tree in package.trees.items():
@@ -196,7 +206,8 @@ def check_inits(package: Package) -> Iterator[str]:
             imports = isinstance(node, ast.Import | ast.ImportFrom)
             if not imports and not is_all(node) and not is_text(node):
                 yield f"{name}:{node.lineno} has more than imports and __all__"
-        if not any(is_all(node) for node in tree.body):
+        # A room of a folder has no names of its own: its files are imported.
+        if not all(is_text(n) for n in tree.body) and not any(map(is_all, tree.body)):
             yield f"{name} has no __all__"
 
 
@@ -248,6 +259,7 @@ CHECKS = [
     check_flat_folders,
     check_cycles,
     check_length,
+    check_crowds,
     check_functions,
     check_statements,
     check_private_names,
@@ -309,6 +321,8 @@ CASES = [
     ),
     (check_length, {"ops/a.py": "x = 1\n" * 400}, ""),
     (check_length, {"ops/a.py": "x = 1\n" * 401}, "401 lines"),
+    (check_crowds, {f"ops/a{i}.py": "" for i in range(15)}, ""),
+    (check_crowds, {f"ops/a{i}.py": "" for i in range(16)}, "16 files"),
     (check_functions, {"ops/a.py": "def f():\n" + " x = 1\n" * 39}, ""),
     (check_functions, {"ops/a.py": 'def f():\n "A.\\\n"\n' + " x\n" * 39}, ""),
     (check_functions, {"ops/a.py": "def f():\n" + " x = 1\n" * 40}, ":1 f has 41 l"),

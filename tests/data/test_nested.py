@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfmeta.data import Split, episodes
 from tfmeta.data.contact_sheet import contact_sheet
-from tfmeta.data.examples import examples
 from tfmeta.data.nested import array_shape, as_arrays, map_shapes
+from tfmeta.data.pipeline.examples import examples
 
 SIZES = [9, 12, 10, 9]
 

@@ -7,7 +7,7 @@ import pytest
 
 from tfmeta.core.targets import Values
 from tfmeta.data import TaskSplit, episodes, from_arrays, from_npz, small_moves
-from tfmeta.data.examples import examples
+from tfmeta.data.pipeline.examples import examples
 
 PARTS = ("train", "val", "test")
 SIZES = [6, 9, 7, 6, 8, 12, 6, 10, 7, 6]

@@ -20,7 +20,7 @@ from tfmeta.json_files import write_json
 from tfmeta.learners import ProtoNet
 from tfmeta.nets import fresh, mlp
 from tfmeta.training import RunFolder, Stream, Trainer
-from tfmeta.training.growing_file import GrowingFile
+from tfmeta.training.run.growing_file import GrowingFile
 
 DRAWS = np.random.default_rng(0)
 SOURCE = from_arrays(

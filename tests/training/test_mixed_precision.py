@@ -15,8 +15,8 @@ from tfmeta.core import Examples
 from tfmeta.inner import Adam, LearnedRates
 from tfmeta.layers import BatchNorm
 from tfmeta.learners import MAML, FineTune, Learner, MatchingNet, ProtoNet, Reptile
-from tfmeta.training.outer_step import finite_steps
 from tfmeta.training.pretrain import PretrainModel
+from tfmeta.training.step.outer_step import finite_steps
 
 FEATURES, WAY = 6, 3
 HALF = ("mixed_float16", "mixed_bfloat16", "bfloat16")

@@ -8,7 +8,7 @@ import pytest
 
 from tfmeta import evaluate
 from tfmeta.data import Split, sinusoid
-from tfmeta.data.examples import examples
+from tfmeta.data.pipeline.examples import examples
 from tfmeta.learners import FineTune, LinearProbe
 from tfmeta.nets import fresh, mlp
 from tfmeta.training import ExampleStream, pretrain

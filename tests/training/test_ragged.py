@@ -12,7 +12,7 @@ from tfmeta import MetaModel, Options
 from tfmeta.core import Episode
 from tfmeta.data import episodes, from_arrays, load
 from tfmeta.learners import MAML, ProtoNet
-from tfmeta.training import task_map_choice
+from tfmeta.training.step import task_map_choice
 
 BY_NAME = {case.name: case for case in CASES}
 NAMES = ("maml", "protonet", "maml_regression")

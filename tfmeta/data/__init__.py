@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from tfmeta.data.arrays import from_arrays
-from tfmeta.data.augmentation import flips_and_shifts, small_moves
-from tfmeta.data.class_lists import class_lists
-from tfmeta.data.episode_sampler import EpisodeSampler
-from tfmeta.data.episodes import episodes
-from tfmeta.data.families import harmonic, lines, sinusoid
-from tfmeta.data.folder import from_folder
-from tfmeta.data.from_function import from_function
 from tfmeta.data.function_split import FunctionSplit
-from tfmeta.data.glyphs import glyphs
+from tfmeta.data.glyphs.glyphs import glyphs
 from tfmeta.data.load import load
-from tfmeta.data.npz import from_npz
 from tfmeta.data.part import Part
-from tfmeta.data.rotations import with_rotations
-from tfmeta.data.saved_episodes import frozen_episodes, save_episodes
+from tfmeta.data.pipeline.augmentation import flips_and_shifts, small_moves
+from tfmeta.data.pipeline.episodes import episodes
+from tfmeta.data.pipeline.saved_episodes import frozen_episodes, save_episodes
+from tfmeta.data.sampling.episode_sampler import EpisodeSampler
 from tfmeta.data.source import Source
+from tfmeta.data.sources.arrays import from_arrays
+from tfmeta.data.sources.class_lists import class_lists
+from tfmeta.data.sources.families import harmonic, lines, sinusoid
+from tfmeta.data.sources.folder import from_folder
+from tfmeta.data.sources.from_function import from_function
+from tfmeta.data.sources.npz import from_npz
+from tfmeta.data.sources.rotations import with_rotations
+from tfmeta.data.sources.tfds_source import from_tfds
 from tfmeta.data.split import Split
 from tfmeta.data.task_split import TaskSplit
-from tfmeta.data.tfds_source import from_tfds
 
 __all__ = [
     "EpisodeSampler",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfmeta.data.nested import array_shape
-from tfmeta.data.pictures import is_picture
+from tfmeta.data.pictures.is_picture import is_picture
 from tfmeta.data.split import Split
 
 _GAP = 2  # pixels between two pictures

@@ -8,9 +8,9 @@ import math
 import numpy as np
 
 from tfmeta.core.targets import Targets, Values
-from tfmeta.data.function_sampler import Function, FunctionSampler
-from tfmeta.data.ranges import bounds, in_ranges
-from tfmeta.data.sampler import Range, Sampler
+from tfmeta.data.sampling.function_sampler import Function, FunctionSampler
+from tfmeta.data.sampling.ranges import bounds, in_ranges
+from tfmeta.data.sampling.sampler import Range, Sampler
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

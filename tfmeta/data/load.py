@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from tfmeta.data.arrays import from_arrays
-from tfmeta.data.class_lists import PARTS, ClassSplit
-from tfmeta.data.families import FAMILIES
-from tfmeta.data.folder import from_folder
-from tfmeta.data.glyphs import glyphs
-from tfmeta.data.images import fit_source
-from tfmeta.data.npz import from_npz
-from tfmeta.data.rotations import with_rotations
+from tfmeta.data.glyphs.glyphs import glyphs
+from tfmeta.data.pictures.fit import fit_source
 from tfmeta.data.source import Source
-from tfmeta.data.tfds_source import from_tfds
+from tfmeta.data.sources.arrays import from_arrays
+from tfmeta.data.sources.class_lists import PARTS, ClassSplit
+from tfmeta.data.sources.families import FAMILIES
+from tfmeta.data.sources.folder import from_folder
+from tfmeta.data.sources.npz import from_npz
+from tfmeta.data.sources.rotations import with_rotations
+from tfmeta.data.sources.tfds_source import from_tfds
 
 
 def load(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from tfmeta.core.targets import Targets
-from tfmeta.data.sampler import Range, Sampler
+from tfmeta.data.sampling.sampler import Range, Sampler
 
 
 class Part(Protocol):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from tfmeta.core.targets import Labels, Targets
-from tfmeta.data.episode_sampler import EpisodeSampler
-from tfmeta.data.groups import Groups, check_lengths
 from tfmeta.data.nested import as_arrays, example_dtype, example_shape
-from tfmeta.data.ranges import bounds, in_ranges
-from tfmeta.data.sampler import Range, Sampler
+from tfmeta.data.sampling.episode_sampler import EpisodeSampler
+from tfmeta.data.sampling.groups import Groups, check_lengths
+from tfmeta.data.sampling.ranges import bounds, in_ranges
+from tfmeta.data.sampling.sampler import Range, Sampler
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfmeta.core import Batch, Episode, Options, map_tasks
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.data.castable import check_inputs
+from tfmeta.data.prepare.castable import check_inputs
 from tfmeta.learners import Learner
 
 

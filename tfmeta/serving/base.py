@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from tfmeta.core import Examples, Options, Targets, nests
 from tfmeta.core.episode import Nest
-from tfmeta.data.castable import check_castable
 from tfmeta.data.nested import as_arrays
-from tfmeta.data.pictures import is_picture
+from tfmeta.data.pictures.is_picture import is_picture
+from tfmeta.data.prepare.castable import check_castable
 from tfmeta.export.signatures import bound, predictions_of, variables_of
 from tfmeta.learners import Learner
 

@@ -2,7 +2,7 @@
 
 from tfmeta.training.meta_model import MetaModel, TaskSums
 from tfmeta.training.pretrain import ExampleStream, PretrainModel, pretrain
-from tfmeta.training.run_folder import RunFolder
+from tfmeta.training.run.run_folder import RunFolder
 from tfmeta.training.stream import Stream
 from tfmeta.training.trainer import Trainer
 

@@ -21,16 +21,16 @@ from tfmeta.core.episode import Nest, Tensor
 from tfmeta.learners import Learner
 from tfmeta.nets import rebuild_problem
 from tfmeta.serving import adapted_task
-from tfmeta.training.arguments import as_metrics, check_compile, check_episodes
-from tfmeta.training.batch_check import check_batch, first_batch, unpacked
-from tfmeta.training.outer_step import (
+from tfmeta.training.step.arguments import as_metrics, check_compile, check_episodes
+from tfmeta.training.step.batch_check import check_batch, first_batch, unpacked
+from tfmeta.training.step.outer_step import (
     finite_steps,
     loss_scale,
     take_outer_step,
     with_regularisers,
 )
-from tfmeta.training.task_map_choice import AUTO, choose_task_map
-from tfmeta.training.task_sums import TaskSums, sum_over_tasks
+from tfmeta.training.step.task_map_choice import AUTO, choose_task_map
+from tfmeta.training.step.task_sums import TaskSums, sum_over_tasks
 
 
 @keras.saving.register_keras_serializable("tfmeta")

@@ -16,20 +16,20 @@ from tfmeta.data import Source
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.nets import rebuild_problem
-from tfmeta.training.averaged_weights import (
+from tfmeta.training.meta_model import MetaModel
+from tfmeta.training.pretrain import ExampleStream, PretrainModel
+from tfmeta.training.run.callback_state import callback_state, restore_callbacks
+from tfmeta.training.run.chief import Chief, Worker
+from tfmeta.training.run.reporters import Reporter
+from tfmeta.training.run.run_folder import RunFolder
+from tfmeta.training.run.settings import trainer_settings
+from tfmeta.training.run.stop_signals import StopSignals
+from tfmeta.training.step.averaged_weights import (
     assign_averages,
     averaged_weights,
     keeps_averages,
 )
-from tfmeta.training.callback_state import callback_state, restore_callbacks
-from tfmeta.training.chief import Chief, Worker
-from tfmeta.training.meta_model import MetaModel
-from tfmeta.training.outer_step import finite_steps
-from tfmeta.training.pretrain import ExampleStream, PretrainModel
-from tfmeta.training.reporters import Reporter
-from tfmeta.training.run_folder import RunFolder
-from tfmeta.training.settings import trainer_settings
-from tfmeta.training.stop_signals import StopSignals
+from tfmeta.training.step.outer_step import finite_steps
 from tfmeta.training.stream import Stream
 from tfmeta.training.validation_pictures import validation_pictures
 

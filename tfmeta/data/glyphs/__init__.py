@@ -1,0 +1,1 @@
+"""Characters of invented alphabets, drawn by a program."""

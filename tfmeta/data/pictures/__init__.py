@@ -1,0 +1,1 @@
+"""Pictures: which examples are some, how they are decoded and resized."""

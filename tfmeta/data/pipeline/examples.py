@@ -1,0 +1,110 @@
+"""Batches of single examples, for training a net without episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.core.keys import key
+from tfmeta.data.function_split import FunctionSplit
+from tfmeta.data.pipeline.augmentation import Augmentation, check_images
+from tfmeta.data.pipeline.gather import Gather
+from tfmeta.data.sampling.function_sampler import FunctionSampler
+from tfmeta.data.split import Split
+from tfmeta.data.task_split import TaskSplit
+
+Draw: TypeAlias = Callable[[tf.Tensor], tuple[Any, tf.Tensor]]
+
+
+def examples(
+    split: Split | TaskSplit | FunctionSplit,
+    *,
+    batch_size: int = 64,
+    seed: int = 0,
+    start: int = 0,
+    augment: Any = None,
+) -> tf.data.Dataset:
+    """Makes the endless stream of a split's examples, drawn at random.
+
+    Batch number i depends on (seed, split's name, i) alone, so a stream that starts
+    at `start` goes on as if the batches before had been read. Examples of classes and
+    of tasks are drawn with replacement, each as likely as any other. Of functions,
+    each example is a point of a function of its own.
+
+    Args:
+        split: The part of a source to draw from.
+        batch_size: The number of examples in a batch.
+        seed: Another seed draws other batches.
+        start: The first batch's number.
+        augment: A Keras preprocessing layer of images, such as `small_moves()`; None
+            for images as they are.
+
+    Returns:
+        A dataset of `(x, y)` with shapes `(batch_size, *example_shape)` and
+        `(batch_size,)`; y is int32, the class's number in the split. Pictures
+        (uint8, `(height, width, 1 or 3)`) become float32 in 0..1, others stay as they
+        are; where the split's `x` is a nest, so is this one. Of tasks y are the values,
+        float32 `(batch_size, ...)`, of functions `(batch_size, 1)`.
+
+    Raises:
+        ValueError: If `batch_size` is below 1, the split has no examples, or what is
+            to be augmented is no image.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
+    if augment is not None:
+        check_images(split)
+    if isinstance(split, FunctionSplit):
+        draw = _points(split, batch_size, seed)
+    elif not len(split.y):
+        raise ValueError(
+            f"Split {split.name!r} must have examples to draw from. Received: none. "
+            "Use another split, or share more out to this one."
+        )
+    else:
+        draw = _members(split, batch_size, seed, augment)
+    dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+    return dataset.map(draw, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def _members(
+    split: Split | TaskSplit, batch_size: int, seed: int, augment: Any
+) -> Draw:
+    """Draws batches of a split's members, by their number."""
+    x, y, end = Gather(split.x), Gather(split.y), len(split.y)
+    purpose = f"examples/{split.name}"
+    augmentation = None if augment is None else Augmentation(augment)
+
+    def draw(index: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        ids = tf.random.stateless_uniform(
+            (batch_size,), key(seed, purpose, index), 0, end, tf.int64, alg="philox"
+        )
+        batch = x(ids)
+        if augmentation is not None:
+            batch = augmentation(batch, key(seed, f"augment/{purpose}", index))
+        return batch, y(ids)
+
+    return draw
+
+
+def _points(split: FunctionSplit, batch_size: int, seed: int) -> Draw:
+    """Draws batches of points, each of another function, by their number."""
+    sampler = FunctionSampler(
+        split.function,
+        (split.low, split.high),
+        name=split.name,
+        shot=1,
+        query=1,
+        seed=seed,
+        purpose="examples",
+    )
+
+    def draw(index: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        functions = index * batch_size + tf.range(batch_size, dtype=tf.int64)
+        x, y = sampler.rows(functions)
+        return x[:, 0, 0], y[:, 0, 0]
+
+    return draw

@@ -1,0 +1,1 @@
+"""How a raw input becomes what a net takes."""

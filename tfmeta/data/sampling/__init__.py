@@ -1,0 +1,1 @@
+"""Which groups and which examples an episode has."""

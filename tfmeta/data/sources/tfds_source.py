@@ -1,0 +1,231 @@
+"""Image data sets of TensorFlow Datasets as sources."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.data.pictures.fit import check_fit, fit_image
+from tfmeta.data.source import Source
+from tfmeta.data.sources.arrays import from_arrays
+from tfmeta.data.sources.class_lists import PARTS, ClassSplit, class_parts
+
+# Others, such as Omniglot's small1 and small2, repeat what these hold.
+_TFDS_SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Preset:
+    """How a data set is read where the defaults do not do."""
+
+    size: int | None = None
+    channels: int | None = None
+    inverted: bool = False  # dark ink on a bright ground
+    group: str | None = None  # the label that stands before a class name's slash
+    number: str | None = None  # the number within the group that names the class
+
+
+_PRESETS = {
+    "omniglot": _Preset(28, 1, True, group="alphabet", number="alphabet_char_id"),
+    "cifar100": _Preset(group="coarse_label"),
+}
+
+
+def from_tfds(
+    name: str,
+    *,
+    data_dir: str | pathlib.Path | None = None,
+    download: bool = False,
+    split: ClassSplit | None = None,
+    rotations: bool = False,
+    image_size: int | None = None,
+    channels: int | None = None,
+    seed: int = 0,
+) -> Source:
+    """Reads a data set of images with labels that TensorFlow Datasets prepared.
+
+    The TFDS splits are read together and their classes shared out anew. Where they
+    hold different classes already (Omniglot) and `split` is None, its test classes
+    stay the test classes. Omniglot is read as bright ink on a dark ground, one
+    channel, 28x28; its classes are "Korean/character01", those of CIFAR-100
+    "fish/ray".
+
+    Args:
+        name: The TFDS name, such as "omniglot", "cifar100" or "mnist:3.0.1". The data
+            set has the features `image` and `label`.
+        data_dir: Where TFDS keeps its data; None for its default.
+        download: Whether TFDS may download and prepare what is missing.
+        split: See `from_arrays` and `class_lists`; "vinyals" for Omniglot, "cifar_fs"
+            and "fc100" for CIFAR-100. None: the data set's own classes for test, 20
+            in 100 of the others (of the alphabets for Omniglot) for val; or fractions
+            0.64, 0.16, 0.2 where its splits share classes.
+        rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
+        image_size: Height and width; None for the data's own, or 28 for Omniglot.
+        channels: 1 or 3; None for the data's own, or 1 for Omniglot.
+        seed: Another seed takes other classes where `split` are fractions.
+
+    Returns:
+        The three class-disjoint splits, uint8 images.
+
+    Raises:
+        ValueError: Where the data set does not exist, is not there or is of no use.
+        ImportError: Where tensorflow_datasets is not installed.
+    """
+    check_fit(size=image_size, channels=channels)
+    builder = _builder(name, data_dir, download)
+    preset = _PRESETS.get(builder.name, _Preset())
+    preset = dataclasses.replace(
+        preset, size=image_size or preset.size, channels=channels or preset.channels
+    )
+    _check_features(name, builder.info.features, preset)
+    found = [part for part in _TFDS_SPLITS if part in builder.info.splits]
+    if not found:
+        raise ValueError(
+            f"tfds:{name} has none of the splits {', '.join(_TFDS_SPLITS)}. Received: "
+            f"{', '.join(builder.info.splits)}. Read it with TFDS and use from_arrays."
+        )
+    pieces = {part: _read(builder, part, preset) for part in found}
+    x = np.concatenate([images for images, _ in pieces.values()])
+    keys = np.concatenate([labels for _, labels in pieces.values()])
+    classes, y = np.unique(keys, axis=0, return_inverse=True)
+    names = _names(classes, builder.info.features, preset)
+    if split is None:
+        split = _own_splits(pieces, names, classes, preset, seed)
+    return from_arrays(
+        x,
+        y.reshape(-1),
+        class_names=names,
+        split=split,
+        rotations=rotations,
+        seed=seed,
+        name=f"tfds:{name}",
+    )
+
+
+def _builder(name: str, data_dir: str | pathlib.Path | None, download: bool) -> Any:
+    """Returns the TFDS builder of a data set that lies ready on disk."""
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise ImportError(
+            f"tfds:{name} needs TensorFlow Datasets. Install the extra 'data': "
+            'pip install "tfmeta[data]".'
+        ) from error
+    data_dir = None if data_dir is None else str(pathlib.Path(data_dir).expanduser())
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except (tfds.core.DatasetNotFoundError, AssertionError, ValueError) as error:
+        raise ValueError(
+            f"TensorFlow Datasets has no data set {name!r}, or not that version. "
+            "Names are like omniglot, cifar100 or mnist:3.0.1; data that you prepared "
+            "yourself is looked for under data_dir."
+        ) from error
+    if not builder.is_prepared():
+        if not download:
+            raise ValueError(
+                f"tfds:{name} is not in {str(builder.data_dir)!r}. Give the folder "
+                "that holds it with data_dir, or fetch it with download=True."
+            )
+        builder.download_and_prepare()
+    return builder
+
+
+def _check_features(name: str, features: Any, preset: _Preset) -> None:
+    """Raises where the data set is not one of labelled images."""
+    names = sorted(features) if hasattr(features, "keys") else []
+    if not {"image", "label"} <= set(names) or not hasattr(features["image"], "shape"):
+        raise ValueError(
+            f"tfds:{name} needs the features 'image' and 'label'. Received: "
+            f"{', '.join(names) or features}. Read it with TFDS and use from_arrays."
+        )
+    if None in features["image"].shape[:2] and preset.size is None:
+        raise ValueError(
+            f"The images of tfds:{name} differ in size. Give image_size to bring "
+            "them to one."
+        )
+
+
+def _read(builder: Any, part: str, preset: _Preset) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a TFDS split's images, `(n, H, W, C)`, and keys of their classes."""
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    depth = features["image"].shape[-1] or 3
+    columns = [column for column in (preset.group, preset.number) if column]
+    if preset.number is None:
+        columns.append("label")
+
+    def decode(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        # Decoding straight to the wanted depth skips the conversion of pixels.
+        image = tf.io.decode_image(
+            example["image"], channels=preset.channels or depth, expand_animations=False
+        )
+        image = fit_image(image, size=preset.size)
+        key = tf.stack([tf.cast(example[column], tf.int32) for column in columns])
+        return 255 - image if preset.inverted else image, key
+
+    dataset = builder.as_dataset(
+        split=part,
+        decoders={"image": tfds.decode.SkipDecoding()},
+        shuffle_files=False,
+    )
+    dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
+    images, keys = zip(*dataset.as_numpy_iterator(), strict=True)
+    x, y = np.concatenate(images), np.concatenate(keys)
+    labelled = y.min(axis=1) >= 0  # TFDS marks an unknown label by -1
+    return x[labelled], y[labelled]
+
+
+def _names(classes: np.ndarray, features: Any, preset: _Preset) -> list[str]:
+    """Returns a name for each row of class keys."""
+    columns = []
+    if preset.group is not None:
+        columns.append(_strings(features[preset.group], classes[:, 0]))
+    if preset.number is not None:
+        columns.append([f"character{i + 1:02d}" for i in classes[:, -1]])
+    else:
+        columns.append(_strings(features["label"], classes[:, -1]))
+    return ["/".join(words) for words in zip(*columns, strict=True)]
+
+
+def _strings(feature: Any, ids: np.ndarray) -> list[str]:
+    """Returns the label names that TFDS has, or the numbers."""
+    return [
+        feature.int2str(int(i)) if hasattr(feature, "int2str") else str(i) for i in ids
+    ]
+
+
+def _own_splits(
+    pieces: dict[str, tuple[np.ndarray, np.ndarray]],
+    names: list[str],
+    classes: np.ndarray,
+    preset: _Preset,
+    seed: int,
+) -> dict[str, list[str]] | None:
+    """Returns class lists where the TFDS splits share no class, None where they do."""
+    rows = {tuple(row): name for row, name in zip(classes.tolist(), names, strict=True)}
+    held = {
+        part: sorted({rows[tuple(key)] for key in np.unique(keys, axis=0).tolist()})
+        for part, (_, keys) in pieces.items()
+    }
+    if (
+        len(held) < 2
+        or "train" not in held
+        or sum(map(len, held.values())) > len(names)
+    ):
+        return None
+    lists = {"train": held["train"], "val": held.get("validation", [])}
+    lists["test"] = held.get("test", [])
+    for part in PARTS[1:]:
+        if not lists[part]:
+            groups = lists["train"]
+            if preset.group is not None:
+                groups = sorted({name.rsplit("/", 1)[0] for name in groups})
+            taken = class_parts((0.8, 0.2, 0), groups, seed=seed)
+            lists["train"] = [groups[i] for i in taken["train"]]
+            lists[part] = [groups[i] for i in taken["val"]]
+    return lists

@@ -1,0 +1,1 @@
+"""Where examples lie: in memory, on disk, in a mapped file."""

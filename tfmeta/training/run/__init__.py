@@ -1,0 +1,1 @@
+"""A training run on disk: its folder, what it reports, how it is stopped."""

@@ -1,0 +1,1 @@
+"""An outer step, and what is checked before it."""
