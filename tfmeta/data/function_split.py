@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from tfmeta.core.targets import Targets, Values
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.sampling.function_sampler import Function, FunctionSampler
 from tfmeta.data.sampling.ranges import bounds, in_ranges
 from tfmeta.data.sampling.sampler import Range, Sampler
@@ -63,6 +64,16 @@ class FunctionSplit:
     def group_names(self) -> tuple[str, ...]:
         """Functions are no groups of examples: the parts may share the family."""
         return ()
+
+    @property
+    def disjoint(self) -> str:
+        """Tasks: each part draws functions of its own."""
+        return "tasks"
+
+    @property
+    def prepare(self) -> Preparation:
+        """Numbers stay as they are."""
+        return Preparation(low=[self.low], high=[self.high])
 
     @property
     def class_names(self) -> tuple[str, ...]:

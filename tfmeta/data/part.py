@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from tfmeta.core.targets import Targets
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.sampling.sampler import Range, Sampler
 
 
@@ -37,7 +38,15 @@ class Part(Protocol):
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """The classes or tasks, of which no two parts share any; `()` of functions."""
+        """The names of the classes or tasks; `()` of functions."""
+
+    @property
+    def disjoint(self) -> str:
+        """What no two parts of the source share: "classes", "tasks" or "examples"."""
+
+    @property
+    def prepare(self) -> Preparation:
+        """How an example becomes what a net takes."""
 
     def sampler(
         self,

@@ -1,4 +1,4 @@
-"""A data set in three parts that share no class and no task."""
+"""A data set in three parts, for meta-training, validation and test."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ PartT = TypeVar("PartT", bound=Part)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source(Generic[PartT]):
-    """Three parts of one data set that share no class and no task.
+    """Three parts of one data set, which share no class, no task, or no example.
 
     Meta-training, meta-validation and meta-test draw their episodes from different
     classes, or for regression from different tasks. The constructor checks by name that
-    no class or task is in two parts. A part may have no class or task at all (in a
-    source that is only for testing). If tasks are functions, the three parts draw
-    different functions of one family.
+    no class or task is in two parts. The parts of a plain supervised data set share
+    their classes, and only the examples are different; then `disjoint` is "examples". A
+    part may have no class or task at all (in a source that is only for testing). If
+    tasks are functions, the three parts draw different functions of one family.
 
     Args:
         name: The source's name, such as "glyphs" or "tfds:omniglot".
@@ -30,7 +31,8 @@ class Source(Generic[PartT]):
 
     Raises:
         ValueError: If a class or a task is in two splits, or if the splits differ in
-            the shape or dtype of their examples, or in the kind of `y`.
+            the shape or dtype of their examples, in the kind of `y`, or in what they do
+            not share.
 
     Example:
         >>> import numpy as np
@@ -71,8 +73,14 @@ class Source(Generic[PartT]):
                     f"kind. Received: {self.train.targets} in 'train', "
                     f"{split.targets} in {field!r}."
                 )
+            if split.disjoint != self.disjoint:
+                raise ValueError(
+                    f"The splits of source {self.name!r} must agree on what they do "
+                    f"not share. Received: {self.disjoint!r} in 'train', "
+                    f"{split.disjoint!r} in {field!r}."
+                )
             kind = "class" if split.class_names else "task"
-            for name in split.group_names:
+            for name in () if self.disjoint == "examples" else split.group_names:
                 if name in owner:
                     raise ValueError(
                         f"The splits of a source must share no {kind}, but {name!r} of "
@@ -80,6 +88,11 @@ class Source(Generic[PartT]):
                         "in one of them."
                     )
                 owner[name] = field
+
+    @property
+    def disjoint(self) -> str:
+        """What no two parts share: "classes", "tasks" or "examples"."""
+        return self.train.disjoint
 
     def identity(self) -> dict[str, dict[str, Any]]:
         """Digests by which a run recognises the data that it was trained on.
