@@ -18,7 +18,7 @@ _CHUNK = 4096  # images resized at once: what bounds the float copy
 def fit_image(
     image: tf.Tensor | np.ndarray,
     *,
-    size: int | None = None,
+    size: int | tuple[int, int] | None = None,
     channels: int | None = None,
 ) -> tf.Tensor:
     """Gives images a size and a number of channels.
@@ -27,7 +27,8 @@ def fit_image(
 
     Args:
         image: uint8, `(H, W, C)` or `(images, H, W, C)`, C 1 or 3.
-        size: Height and width to resize to; None leaves them.
+        size: Height and width to resize to, one number for both or a pair; None leaves
+            them.
         channels: 1 or 3; None leaves them. Colour becomes its luminance.
 
     Returns:
@@ -42,10 +43,11 @@ def fit_image(
         image = tf.image.rgb_to_grayscale(image)
     if channels == 3 and image.shape[-1] == 1:
         image = tf.image.grayscale_to_rgb(image)
-    if size is not None and image.shape[-3:-1] != (size, size):
+    size = (size, size) if isinstance(size, int) else size
+    if size is not None and image.shape[-3:-1] != size:
         single = image.shape.rank == 3
         batch = image[tf.newaxis] if single else image
-        batch = tf.image.resize(batch, (size, size), method="area")
+        batch = tf.image.resize(batch, size, method="area")
         batch = tf.cast(tf.round(batch), tf.uint8)
         image = batch[0] if single else batch
     return image
