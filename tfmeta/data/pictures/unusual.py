@@ -24,7 +24,9 @@ def bmp_pixels(contents: tf.Tensor) -> tf.Tensor:
     Returns:
         uint8, `(height, width, 3)`.
     """
-    head, bits, packed = (number_at(contents, *at) for at in ((14, 4), (28, 2), (30, 4)))
+    head, bits, packed = (
+        number_at(contents, *at) for at in ((14, 4), (28, 2), (30, 4))
+    )
     checks = [
         tf.debugging.Assert(
             (head >= 40) & (packed == 0) & tf.reduce_any(bits == [8, 24, 32]),

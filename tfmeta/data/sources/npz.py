@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from tfmeta.data.sources.class_lists import PARTS, ClassSplit
 from tfmeta.data.sources.pool import Pool, divide
 from tfmeta.data.sources.rotations import turned
 from tfmeta.data.stores.choice import AUTO, on_disk
-from tfmeta.data.stores.mapped import MappedStore, mapped_arrays, mapping_of
+from tfmeta.data.stores.mapped import MappedStore, mappable, mapped_arrays
 from tfmeta.data.stores.memory import MemoryStore
 from tfmeta.data.stores.store import Store
 from tfmeta.npz_files import read_npz, reason
@@ -85,7 +86,7 @@ def npz_pools(path: str | pathlib.Path, *, store: str = AUTO) -> Pool | dict[str
         missing = [f"{p}_{k}" for p in PARTS for k in "xy" if f"{p}_{k}" not in arrays]
         if missing:
             raise ValueError(
-                f"It must hold {_EXPECTED}. Received: "
+                f"{str(path)!r} must hold {_EXPECTED}. Received: "
                 f"{', '.join(sorted(arrays)) or 'nothing'}."
             )
         x, y = ([arrays[f"{part}_{key}"] for part in PARTS] for key in "xy")
@@ -107,6 +108,8 @@ def naming(path: str | pathlib.Path) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
+        if repr(str(path)) in str(error):
+            raise
         raise ValueError(f"{str(path)!r}: {error}") from error
 
 
@@ -116,18 +119,27 @@ def _read(
     """Returns the file's arrays, and what makes a store of the examples."""
     if not path.exists():
         raise ValueError(
-            f"There is no such file. Give the path of an .npz file that holds "
+            f"There is no file {str(path)!r}. Give the path of an .npz file that holds "
             f"{_EXPECTED}."
         )
-    nbytes, problem = mapping_of(path)
-    if on_disk(store, nbytes, possible=problem is None):
-        return mapped_arrays(path), MappedStore
-    try:
-        arrays = mapped_arrays(path) if path.is_dir() else read_npz(path)
-    except (OSError, ValueError) as error:
+    if path.is_file() and _begins(path, _BARE):
         raise ValueError(
-            f"It is not a readable .npz file ({reason(error)}). Restore "
+            f"{str(path)!r} holds one bare array. Write it with np.savez, with "
+            f"{_EXPECTED}."
+        )
+    try:
+        nbytes, possible = mappable(path)
+        if on_disk(store, nbytes, possible=possible):
+            return mapped_arrays(path), MappedStore
+        return (mapped_arrays if path.is_dir() else read_npz)(path), MemoryStore
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{str(path)!r} is not a readable .npz file ({reason(error)}). Restore "
             f"it from a copy, or write it with np.savez, with {_EXPECTED}; arrays of "
             "Python objects are not read."
         ) from error
-    return arrays, MemoryStore
+
+
+def _begins(path: pathlib.Path, start: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
