@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfmeta.core.nests import named
 from tfmeta.data.pictures.format import PictureFormat
+from tfmeta.data.prepare.raw_inputs import from_texts, to_texts
 from tfmeta.data.prepare.scale_pictures import ScalePictures
 
 
@@ -27,6 +28,8 @@ class Preparation(keras.layers.Layer):
         pictures: What an encoded picture (a JPEG file, for example) becomes before the
             layer sees it, as a `PictureFormat` or four values; None if the raw inputs
             are no pictures.
+        inputs: The raw examples, a nest of `tf.TensorSpec` whose leading axis counts
+            the examples; None if the net's own inputs tell their shapes and dtypes.
         low: The smallest prepared value of meta-training, one number for each part of
             an example in the order of `tf.nest.flatten`; None if it is not known.
         high: The largest such value.
@@ -48,6 +51,7 @@ class Preparation(keras.layers.Layer):
         layer: keras.layers.Layer | None = None,
         *,
         pictures: Sequence[Any] | None = None,
+        inputs: Any = None,
         low: Sequence[float] | None = None,
         high: Sequence[float] | None = None,
         **kwargs: Any,
@@ -61,6 +65,7 @@ class Preparation(keras.layers.Layer):
                 f"{type(layer).__name__}."
             )
         self.pictures = None if pictures is None else PictureFormat(*pictures)
+        self.inputs = None if inputs is None else from_texts(inputs)
         self.low = None if low is None else [float(value) for value in low]
         self.high = None if high is None else [float(value) for value in high]
 
@@ -116,6 +121,7 @@ class Preparation(keras.layers.Layer):
             **super().get_config(),
             "layer": keras.saving.serialize_keras_object(self.layer),
             "pictures": None if self.pictures is None else list(self.pictures),
+            "inputs": None if self.inputs is None else to_texts(self.inputs),
             "low": self.low,
             "high": self.high,
         }
