@@ -49,9 +49,7 @@ def measured(preparation: Preparation, chunks: Iterable[Any]) -> Preparation:
             break
         found = [_range_of(leaf) for leaf in tf.nest.flatten(preparation(raw))]
         ranges = found if ranges is None else list(map(_joined, ranges, found))
-    return Preparation(
-        preparation.layer,
-        pictures=preparation.pictures,
+    return preparation.replaced(
         low=[None if each is None else each[0] for each in ranges or ()],
         high=[None if each is None else each[1] for each in ranges or ()],
     )

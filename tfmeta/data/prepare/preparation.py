@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfmeta.core.nests import named
 from tfmeta.data.pictures.format import PictureFormat
 from tfmeta.data.pictures.is_picture import is_picture
+from tfmeta.data.prepare.raw_inputs import from_texts, to_texts
 from tfmeta.data.prepare.scale_pictures import ScalePictures
 
 
@@ -29,6 +30,8 @@ class Preparation(keras.layers.Layer):
         pictures: What an encoded picture (a JPEG file, for example) becomes before the
             layer sees it, as a `PictureFormat` or four values; None if the raw inputs
             are no pictures.
+        inputs: The raw examples, a nest of `tf.TensorSpec` whose leading axis counts
+            the examples; None if the net's own inputs tell their shapes and dtypes.
         low: The smallest prepared value of meta-training, one number for each part of
             an example in the order of `tf.nest.flatten`; None in place of a number, or
             of all, where it is not known.
@@ -52,6 +55,7 @@ class Preparation(keras.layers.Layer):
         layer: keras.layers.Layer | None = None,
         *,
         pictures: Sequence[Any] | None = None,
+        inputs: Any = None,
         low: Sequence[float | None] | None = None,
         high: Sequence[float | None] | None = None,
         **kwargs: Any,
@@ -66,6 +70,7 @@ class Preparation(keras.layers.Layer):
             )
         self.layer.trainable = False
         self.pictures = None if pictures is None else PictureFormat(*pictures)
+        self.inputs = None if inputs is None else from_texts(inputs)
         self.low, self.high = _numbers(low), _numbers(high)
         if [v is None for v in self.low or ()] != [v is None for v in self.high or ()]:
             raise ValueError(
@@ -168,12 +173,26 @@ class Preparation(keras.layers.Layer):
             )
         return "Give inputs in the units and the scale of the training data."
 
+    def replaced(self, **changes: Any) -> Preparation:
+        """A preparation that differs from this one in some arguments.
+
+        Args:
+            **changes: Arguments of the constructor by name.
+
+        Returns:
+            The preparation; it shares the layer, unless another one is given.
+        """
+        names = ("layer", "pictures", "inputs", "low", "high")
+        kept = {name: getattr(self, name) for name in names}
+        return Preparation(**{**kept, **changes})
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this preparation again."""
         return {
             **super().get_config(),
             "layer": keras.saving.serialize_keras_object(self.layer),
             "pictures": None if self.pictures is None else list(self.pictures),
+            "inputs": None if self.inputs is None else to_texts(self.inputs),
             "low": self.low,
             "high": self.high,
         }
@@ -226,4 +245,4 @@ def as_preparation(prepare: Any, inputs: Any = None) -> Preparation:
     if type(prepare.layer) is not ScalePictures or whole <= set(prepare.layer.whole):
         return prepare
     layer = ScalePictures(whole=sorted(whole | set(prepare.layer.whole)))
-    return Preparation(layer, pictures=prepare.pictures)
+    return prepare.replaced(layer=layer, low=None, high=None)
