@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 from tfmeta.core.targets import Targets, Values
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.sampling.function_sampler import Function, FunctionSampler
 from tfmeta.data.sampling.ranges import bounds, in_ranges
 from tfmeta.data.sampling.sampler import Range, Sampler
@@ -68,6 +71,15 @@ class FunctionSplit:
     def class_names(self) -> tuple[str, ...]:
         """Functions have no classes."""
         return ()
+
+    @functools.cached_property
+    def prepare(self) -> Preparation:
+        """How the examples become what a net takes: they stay as they are."""
+        return Preparation()
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """The lowest and the highest x, in one set of raw examples."""
+        yield np.float32([[self.low], [self.high]])
 
     def sampler(
         self,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from tfmeta.core.targets import Targets
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.sampling.sampler import Range, Sampler
 
 
@@ -38,6 +40,13 @@ class Part(Protocol):
     @property
     def group_names(self) -> tuple[str, ...]:
         """The classes or tasks, of which no two parts share any; `()` of functions."""
+
+    @property
+    def prepare(self) -> Preparation:
+        """How raw examples become what a net takes; without `low` and `high`."""
+
+    def chunks(self) -> Iterator[Any]:
+        """Sets of raw examples that have the part's smallest and largest numbers."""
 
     def sampler(
         self,

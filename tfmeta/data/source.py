@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from typing import Any, Generic, TypeVar
 
 from tfmeta.data.part import Part
+from tfmeta.data.prepare.measured import measured
+from tfmeta.data.prepare.preparation import Preparation
 
 PartT = TypeVar("PartT", bound=Part)
 
@@ -80,6 +83,15 @@ class Source(Generic[PartT]):
                         "in one of them."
                     )
                 owner[name] = field
+
+    @functools.cached_property
+    def prepare(self) -> Preparation:
+        """How raw examples become what a net takes, for `MetaModel(prepare=...)`.
+
+        It is the preparation of the train part, with the smallest and the largest
+        prepared value of meta-training. They are measured once, when first asked for.
+        """
+        return measured(self.train.prepare, self.train.chunks())
 
     def identity(self) -> dict[str, dict[str, Any]]:
         """Digests by which a run recognises the data that it was trained on.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tfmeta.core.targets import Labels, Targets
 from tfmeta.data.nested import as_arrays, example_dtype, example_shape
+from tfmeta.data.prepare.measured import chunks_of
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.sampling.episode_sampler import EpisodeSampler
 from tfmeta.data.sampling.groups import Groups, check_lengths
 from tfmeta.data.sampling.ranges import bounds, in_ranges
 from tfmeta.data.sampling.sampler import Range, Sampler
+from tfmeta.data.stores.memory import MemoryStore
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,6 +101,15 @@ class Split:
     def dtype(self) -> Any:
         """The dtype of the examples, uint8 for images; a nest where `x` is one."""
         return example_dtype(self.x)
+
+    @functools.cached_property
+    def prepare(self) -> Preparation:
+        """How the examples become what a net takes: pictures are scaled to 0..1."""
+        return Preparation()
+
+    def chunks(self) -> Iterator[Any]:
+        """The raw examples, some at a time."""
+        return chunks_of(MemoryStore(self.x))
 
     def sampler(
         self,

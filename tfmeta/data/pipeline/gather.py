@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data.pictures.is_picture import is_picture
 from tfmeta.data.sampling.sampler import Batch
 
 
 class Gather:
     """Looks examples up by their ids, in the graph.
-
-    Pictures (uint8 of `is_picture`) become float32 in 0..1, others stay as they are.
 
     Args:
         x: `(examples, *example_shape)`, or a nest of such arrays.
@@ -36,13 +33,7 @@ class Gather:
             The examples, `(*ids.shape, *example_shape)`, or a nest of such tensors.
         """
 
-        def taken(leaf: tf.Tensor) -> tf.Tensor:
-            rows = tf.gather(leaf, ids)
-            if is_picture(leaf.shape[1:], leaf.dtype):
-                return tf.cast(rows, tf.float32) / 255.0
-            return rows
-
-        return tf.nest.map_structure(taken, self._examples)
+        return tf.nest.map_structure(lambda leaf: tf.gather(leaf, ids), self._examples)
 
     def targets(self, ids: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """The targets of examples.

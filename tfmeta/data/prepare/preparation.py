@@ -143,6 +143,7 @@ class Preparation(keras.layers.Layer):
         for (leaf_name, leaf), low, high in zip(
             leaves.items(), self.low or (), self.high or (), strict=False
         ):
+            leaf = tf.convert_to_tensor(leaf)
             if low is None or high is None or low == high or not _numeric(leaf.dtype):
                 continue
             span = high - low
@@ -245,4 +246,8 @@ def as_preparation(prepare: Any, inputs: Any = None) -> Preparation:
     if type(prepare.layer) is not ScalePictures or whole <= set(prepare.layer.whole):
         return prepare
     layer = ScalePictures(whole=sorted(whole | set(prepare.layer.whole)))
-    return prepare.replaced(layer=layer, low=None, high=None)
+    low, high = (
+        ends and [None if n in whole else v for n, v in zip(specs, ends, strict=False)]
+        for ends in (prepare.low, prepare.high)
+    )
+    return prepare.replaced(layer=layer, low=low, high=high)
