@@ -79,7 +79,7 @@ class FunctionSplit:
 
     def chunks(self) -> Iterator[np.ndarray]:
         """The lowest and the highest x, in one set of raw examples."""
-        yield np.float32([[self.low], [self.high]])
+        yield np.array([[self.low], [self.high]], np.float32)
 
     def sampler(
         self,

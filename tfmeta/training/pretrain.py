@@ -13,12 +13,13 @@ from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.data import Part
 from tfmeta.data.pipeline.examples import examples
+from tfmeta.data.prepare.fits import checked
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.inner.body import at_least_float32
 from tfmeta.learners import FineTune, Learner
 from tfmeta.learners.base import scaled_gradients
 from tfmeta.training.step.arguments import as_metrics, check_compile
-from tfmeta.training.step.batch_check import check_examples, unpacked
+from tfmeta.training.step.batch_check import unpacked
 from tfmeta.training.step.outer_step import finite_steps, loss_scale, take_outer_step
 
 
@@ -38,7 +39,9 @@ class ExampleStream:
         """The number of draws in a step, which are its examples."""
         return self.examples
 
-    def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
+    def check(
+        self, part: Part, learner: Learner, *, prepare: Any = None, seed: int = 0
+    ) -> None:
         """Refuses steps without examples; the arguments are those of `Stream.check`.
 
         Whether the learner fits the tasks is checked by the validation's `Stream`.
@@ -128,7 +131,7 @@ class PretrainModel(keras.Model):
 
     def check_batch(self, data: Any) -> None:
         """Refuses examples that the net cannot take; see `MetaModel.check_batch`."""
-        check_examples("x", unpacked(data)[0], self.learner, self.prepare)
+        checked(self.prepare, unpacked(data)[0], self.learner.inputs)
 
     def compile(
         self, optimizer: Any = "adam", *, metrics: Any = None, **kwargs: Any
@@ -141,7 +144,7 @@ class PretrainModel(keras.Model):
         )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Logits `(examples, classes)`, or values, of raw examples `(examples, ...)`."""
+        """Logits `(examples, classes)`, or values, of raw `(examples, ...)`."""
         z = self.learner.net(self.prepare(inputs), training=training)
         outputs = self.classifier(z)
         return tf.cast(outputs, at_least_float32(outputs.dtype))

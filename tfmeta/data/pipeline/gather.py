@@ -32,7 +32,6 @@ class Gather:
         Returns:
             The examples, `(*ids.shape, *example_shape)`, or a nest of such tensors.
         """
-
         return tf.nest.map_structure(lambda leaf: tf.gather(leaf, ids), self._examples)
 
     def targets(self, ids: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -2,40 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from tfmeta.core.nests import named
+from tfmeta.data.prepare.castable import check_inputs
 from tfmeta.data.prepare.preparation import Preparation
 
 
-def ready(preparation: Preparation, x: Any, name: str = "x") -> Any:
+def ready(
+    preparation: Preparation,
+    x: Any,
+    name: str = "x",
+    apply: Callable[[Any], Any] | None = None,
+) -> Any:
     """Prepares examples; tells in a sentence if the layer cannot take them.
 
     Args:
         preparation: The preparation.
-        x: `(examples, ...)` tensors or a nest of them; or their `tf.TensorSpec`, of
-            which only the shapes and dtypes are prepared.
+        x: What the preparation takes.
         name: The name of the examples in an error.
+        apply: What applies the preparation, such as its method `tasks` or a graph of
+            it; None for the preparation itself.
 
     Returns:
-        What the net takes, tensors or specs as `x`.
+        What `apply` returns of `x`.
 
     Raises:
         ValueError: If the preparation's layer fails on the examples.
     """
-    specs = all(isinstance(leaf, tf.TensorSpec) for leaf in tf.nest.flatten(x))
     try:
-        if not specs:
-            return preparation(x)
-        graph = tf.function(preparation, autograph=False).get_concrete_function(x)
-        return graph.structured_outputs
+        return (apply or preparation)(x)
     except (TypeError, ValueError, KeyError, tf.errors.OpError) as error:
         raise ValueError(
-            f"The preparation {_layer(preparation)} cannot take {_told(x, name)}: "
-            f"{error} Give other inputs, or another preparation."
+            f"The preparation {_layer(preparation)} cannot take {name}: {error} Give "
+            "other inputs, or another preparation."
         ) from error
+
+
+def checked(
+    preparation: Preparation,
+    x: Any,
+    inputs: Any,
+    name: str = "x",
+    *,
+    axes: int = 1,
+    apply: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Prepares examples, and refuses those that a net cannot take.
+
+    Args:
+        preparation: The preparation.
+        x: Raw examples, eager tensors or a nest of them.
+        inputs: The net's inputs, a nest of `tf.TensorSpec`; None for a learner without
+            a net.
+        name: The name of the examples in an error.
+        axes: The number of axes before an example's own: 1 of `(examples, ...)`, 2 of
+            `(tasks, examples, ...)`.
+        apply: As in `ready`.
+
+    Returns:
+        The prepared examples, with the same leading axes.
+
+    Raises:
+        ValueError: If the prepared examples do not fit the net, see `check_fits`, or
+            if a number would become another one in the net.
+    """
+    prepared = ready(preparation, x, name, apply)
+
+    def spec(leaf: Any) -> tf.TensorSpec:
+        return tf.TensorSpec((None, *leaf.shape[axes:]), leaf.dtype)
+
+    raw, made = (tf.nest.map_structure(spec, nest) for nest in (x, prepared))
+    check_fits(preparation, raw, made, inputs, name)
+    check_inputs({name: prepared}, inputs)
+    return prepared
+
+
+def checked_batch(
+    preparation: Preparation,
+    x: dict[str, Any],
+    inputs: Any,
+    apply: Callable[[Any], Any] | None = None,
+) -> dict[str, Any]:
+    """Prepares a batch of episodes, and refuses one that a net cannot take.
+
+    Args:
+        preparation: The preparation.
+        x: The raw inputs of a batch, as eager tensors.
+        inputs: As in `checked`.
+        apply: A graph of the preparation's `tasks`; None for this method itself.
+
+    Returns:
+        The same inputs, with prepared `support_x` and `query_x`.
+
+    Raises:
+        ValueError: As for `checked`.
+    """
+    apply = apply or preparation.tasks
+    sets = {
+        name: checked(preparation, x[name], inputs, name, axes=2, apply=apply)
+        for name in ("support_x", "query_x")
+    }
+    return {**x, **sets}
 
 
 def check_fits(

@@ -120,8 +120,10 @@ class Preparation(keras.layers.Layer):
         Returns:
             The same inputs, with prepared `support_x` and `query_x`.
         """
-        ready = {n: self.tasks(x[n]) for n in ("support_x", "query_x") if n in x}
-        return {**x, **ready}
+        ready = dict(x)
+        for name in ready.keys() & {"support_x", "query_x"}:
+            ready[name] = self.tasks(x[name])
+        return ready
 
     def outside(self, prepared: Any, name: str = "x") -> tuple[tf.Tensor, tf.Tensor]:
         """Looks for values far outside those of meta-training, in the graph.

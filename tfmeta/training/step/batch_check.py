@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Batch, Labels
-from tfmeta.data.prepare.castable import check_inputs
-from tfmeta.data.prepare.fits import check_fits, ready
+from tfmeta.data.prepare.fits import checked_batch
 from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.learners import Learner
 
@@ -50,24 +49,6 @@ def first_batch(data: Any) -> Any:
     )
 
 
-def check_examples(name: str, x: Any, learner: Learner, prepare: Preparation) -> None:
-    """Refuses raw examples that do not become what a learner's net takes.
-
-    Args:
-        name: The name of the examples in an error.
-        x: `(examples, ...)` eager tensors, or a nest of them.
-        learner: The learner that shall learn from the examples.
-        prepare: The preparation of the examples.
-
-    Raises:
-        ValueError: If the prepared examples differ from the net's inputs in structure,
-            shape or kind of number, or would become other numbers in the net.
-    """
-    prepared = ready(prepare, x, name)
-    check_fits(prepare, x, prepared, learner.inputs, name)
-    check_inputs({name: prepared}, learner.inputs)
-
-
 def check_batch(
     x: dict[str, Any], y: Any, learner: Learner, prepare: Preparation
 ) -> None:
@@ -83,14 +64,10 @@ def check_batch(
         prepare: The preparation of the inputs.
 
     Raises:
-        ValueError: If the prepared examples do not fit the net; if a label is out of range, or a query
-            has a class that its support set lacks.
+        ValueError: If the prepared examples do not fit the net, if a label is out of
+            range, or if a query has a class that its support set lacks.
     """
-    for name in ("support_x", "query_x"):
-        rows = tf.nest.map_structure(
-            lambda t: tf.reshape(t, [-1, *tf.convert_to_tensor(t).shape[2:]]), x[name]
-        )
-        check_examples(name, rows, learner, prepare)
+    checked_batch(prepare, x, learner.inputs)
     if not isinstance(learner.targets_for(y), Labels):
         return
     for name, labels in (("support_y", x["support_y"]), ("y", y)):
