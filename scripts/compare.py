@@ -39,21 +39,21 @@ flags.mark_flags_as_required(["run_dir", "against"])
 def main() -> dict:
     """Scores both, prints a table and the verdict."""
     run = RunFolder(FLAGS.run_dir)
-    learner = run.load_model(FLAGS.which).learner
+    model = run.load_model(FLAGS.which)
     values = common_flags.values_of_run(run)
     run_b, other = None, None
     if FLAGS.against not in common_flags.UNTRAINED:
         run_b = RunFolder(FLAGS.against)
-        other = run_b.load_model(FLAGS.which).learner
+        other = run_b.load_model(FLAGS.which)
         _check_same_data(values, common_flags.values_of_run(run_b))
     source = common_flags.load_source(values)
     for each in (run, run_b):
         if each is not None:
             each.check_data(source)
     part = getattr(source, FLAGS.part)
-    other = other or _baseline(learner, part)
+    other = other or _baseline(model, part)
     comparison = tfmeta.compare(
-        scoring.score(learner, part, steps=scoring.steps_of(learner)),
+        scoring.score(model, part, steps=scoring.steps_of(model)),
         scoring.score(
             other,
             part,
@@ -78,10 +78,10 @@ def _check_same_data(a: dict, b: dict) -> None:
         )
 
 
-def _baseline(learner: Learner, part: Part) -> Learner:
+def _baseline(model: tfmeta.MetaModel, part: Part) -> Learner:
     known = {
         type(each).__name__.lower(): each
-        for each in baselines(learner, targets=part.targets)
+        for each in baselines(model, targets=part.targets)
     }
     if FLAGS.against not in known:
         raise ValueError(

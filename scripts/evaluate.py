@@ -11,6 +11,8 @@ from __future__ import annotations
 import quiet_tensorflow  # noqa: F401
 
 # isort: split
+from typing import Any
+
 import common_flags
 import console
 import numpy as np
@@ -29,7 +31,6 @@ from tfmeta.evaluation import (
     reliability,
 )
 from tfmeta.json_files import write_json
-from tfmeta.learners import Learner
 from tfmeta.training import RunFolder
 
 FLAGS = flags.FLAGS
@@ -77,7 +78,7 @@ def main() -> dict:
     """Scores, prints a table, writes `results.json`."""
     if FLAGS.run_dir:
         run = RunFolder(FLAGS.run_dir)
-        trained = run.load_model(FLAGS.which, normalisation=FLAGS.normalisation).learner
+        trained = run.load_model(FLAGS.which, normalisation=FLAGS.normalisation)
         values = _values_of_run(run)
     else:
         run, trained, values = None, None, common_flags.values()
@@ -92,23 +93,21 @@ def main() -> dict:
             "--calibration is of probabilities, but the tasks have values. Leave it "
             "out."
         )
-    learner = trained or common_flags.make_learner(
+    model = trained or common_flags.make_learner(
         part.example_shape, outputs=scoring.outputs_for(part)
     )
-    steps = scoring.steps_of(learner)
+    steps = scoring.steps_of(model)
     if FLAGS.picture:
-        regression_picture(
-            learner, part, FLAGS.picture, shot=FLAGS.shot, seed=FLAGS.seed
-        )
+        regression_picture(model, part, FLAGS.picture, shot=FLAGS.shot, seed=FLAGS.seed)
         console.say(f"Drew {FLAGS.picture}")
     if FLAGS.save_episodes:
         asked = scoring.episodes_of(part)
         count = asked.pop("episodes")
         save_episodes(FLAGS.save_episodes, part, count=count, **asked)
         console.say(f"Wrote {FLAGS.save_episodes}")
-    results = [scoring.score(learner, part, steps=steps, curve=FLAGS.curve)]
+    results = [scoring.score(model, part, steps=steps, curve=FLAGS.curve)]
     if FLAGS.baselines:
-        others = baselines(learner, targets=part.targets)
+        others = baselines(model, targets=part.targets)
         results += [scoring.score(each, part) for each in others]
     _tell(results, values["dataset"])
     summary = {
@@ -120,7 +119,7 @@ def main() -> dict:
     if run is not None:
         write_json(run.results_file, {**results[0].record(), **summary})
     if FLAGS.calibration:
-        summary["calibration"] = _calibration(learner, source.val, part, results[0])
+        summary["calibration"] = _calibration(model, source.val, part, results[0])
         if run is not None:
             write_json(run.results_file, {**results[0].record(), **summary})
     return summary
@@ -190,13 +189,13 @@ def _tell(results: list[Result], source: str) -> None:
         )
 
 
-def _calibration(learner: Learner, val: Part, part: Part, result: Result) -> dict:
+def _calibration(model: Any, val: Part, part: Part, result: Result) -> dict:
     """Fits on validation classes, judges on others, and says it."""
-    steps = scoring.steps_of(learner)
+    steps = scoring.steps_of(model)
     names = ("way", "shot", "query", "episodes")
     same = {name: getattr(result, name) for name in names}
-    temperature = fit_temperature(learner, val, **same, seed=FLAGS.seed, steps=steps)
-    given = query_logits(learner, part, **scoring.episodes_of(part), steps=steps)
+    temperature = fit_temperature(model, val, **same, seed=FLAGS.seed, steps=steps)
+    given = query_logits(model, part, **scoring.episodes_of(part), steps=steps)
     before, after = reliability(given), reliability(given, temperature=temperature)
     console.table(
         f"Calibration on {before.queries} queries; the temperature was fitted on "

@@ -12,7 +12,7 @@ import tfmeta
 from tfmeta.core import Labels
 from tfmeta.data import Part, frozen_episodes
 from tfmeta.evaluation import Result
-from tfmeta.learners import Learner
+from tfmeta.learners import as_learner
 
 FLAGS = flags.FLAGS
 _IN_A_FILE = ("way", "shot", "query", "episodes", "seed")
@@ -71,14 +71,14 @@ def outputs_for(part: Part) -> int | None:
     return None
 
 
-def steps_of(learner: Learner) -> int | None:
-    """`--steps`, for a learner that takes any."""
-    return FLAGS.steps if learner.default_steps is not None else None
+def steps_of(model: Any) -> int | None:
+    """`--steps`, for a model or learner that takes any."""
+    return FLAGS.steps if as_learner(model).default_steps is not None else None
 
 
-def score(learner: Learner, part: Part, **options: Any) -> Result:
-    """Scores a learner on the episodes that FLAGS name."""
-    return tfmeta.evaluate(learner, part, **episodes_of(part), **options)
+def score(model: Any, part: Part, **options: Any) -> Result:
+    """Scores a model or learner on the episodes that FLAGS name."""
+    return tfmeta.evaluate(model, part, **episodes_of(part), **options)
 
 
 def title(result: Result, source: str) -> str:

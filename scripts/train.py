@@ -195,9 +195,9 @@ def _train_several() -> dict:
         if summary["stopped"] not in (None, "early"):
             return {"runs": summaries}
         shape = _streams(source.test)[1].single()
-        learner = RunFolder(folder).load_model().learner
+        model = RunFolder(folder).load_model()
         results.append(
-            tfmeta.evaluate(learner, source.test, episodes=_TEST_EPISODES, **shape)
+            tfmeta.evaluate(model, source.test, episodes=_TEST_EPISODES, **shape)
         )
         keras.utils.clear_session()
     over = over_seeds(results)
@@ -221,8 +221,10 @@ def _model(
     if FLAGS.learner in _PRETRAINED:
         labels = isinstance(source.train.targets, Labels)
         classes = len(source.train.class_names) if labels else None
-        return PretrainModel(learner, classes, seed=FLAGS.seed)
-    return tfmeta.MetaModel(learner, task_map=FLAGS.task_map, seed=FLAGS.seed)
+        return PretrainModel(learner, classes, prepare=source.prepare, seed=FLAGS.seed)
+    return tfmeta.MetaModel(
+        learner, prepare=source.prepare, task_map=FLAGS.task_map, seed=FLAGS.seed
+    )
 
 
 def _streams(part: Part) -> tuple[Stream | ExampleStream, Stream]:

@@ -35,9 +35,9 @@ def check(x, lead):
     ids = np.asarray(x["id"])
     image, pair = (np.asarray(leaf) for leaf in x["parts"])
     assert ids.shape == lead and ids.dtype == np.int64
-    assert image.shape == (*lead, 2, 2, 1) and image.dtype == np.float32
+    assert image.shape == (*lead, 2, 2, 1) and image.dtype == np.uint8
     assert pair.shape == (*lead, 2) and pair.dtype == np.float32
-    np.testing.assert_allclose(image[..., 0, 0, 0] * 255, ids, rtol=1e-6)
+    np.testing.assert_array_equal(image[..., 0, 0, 0], ids)
     np.testing.assert_array_equal(pair[..., 0], ids)
     np.testing.assert_array_equal(pair[..., 1], -ids)
 

@@ -12,7 +12,7 @@ from tfmeta import MetaModel, Options
 from tfmeta.core import STRATEGIES, Episode
 from tfmeta.layers import BatchNorm
 from tfmeta.learners import MAML, FromScratch, NearestNeighbour, ProtoNet
-from tfmeta.training import task_map_choice
+from tfmeta.training.step import task_map_choice
 
 CASE = CASES[0]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -71,14 +73,18 @@ class FunctionSplit:
         return "tasks"
 
     @property
-    def prepare(self) -> Preparation:
-        """Numbers stay as they are."""
-        return Preparation(low=[self.low], high=[self.high])
-
-    @property
     def class_names(self) -> tuple[str, ...]:
         """Functions have no classes."""
         return ()
+
+    @functools.cached_property
+    def prepare(self) -> Preparation:
+        """How the examples become what a net takes: they stay as they are."""
+        return Preparation()
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """The lowest and the highest x, in one set of raw examples."""
+        yield np.array([[self.low], [self.high]], np.float32)
 
     def sampler(
         self,

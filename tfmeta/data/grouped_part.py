@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import abc
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfmeta.core.targets import Targets
+from tfmeta.data.prepare.measured import chunks_of
 from tfmeta.data.prepare.preparation import Preparation, as_preparation
 from tfmeta.data.sampling.groups import Groups
 from tfmeta.data.sampling.sampler import Range, Sampler
@@ -107,6 +109,10 @@ class GroupedPart(abc.ABC):
     def read(self, ids: np.ndarray) -> Any:
         """Looks examples up as NumPy arrays; the arguments are those of `take`."""
         return self.store.read(ids if self.rows is None else self.rows[ids])
+
+    def chunks(self) -> Iterator[Any]:
+        """The raw examples, some at a time, as nests of tensors `(some, ...)`."""
+        return chunks_of(self.store, self.rows)
 
     @functools.cached_property
     def _rows(self) -> Any:

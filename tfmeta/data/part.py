@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from tfmeta.core.targets import Targets
@@ -46,7 +47,10 @@ class Part(Protocol):
 
     @property
     def prepare(self) -> Preparation:
-        """How an example becomes what a net takes."""
+        """How raw examples become what a net takes; without `low` and `high`."""
+
+    def chunks(self) -> Iterator[Any]:
+        """Sets of raw examples that have the part's smallest and largest numbers."""
 
     def sampler(
         self,

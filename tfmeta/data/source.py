@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from typing import Any, Generic, TypeVar
 
+import tensorflow as tf
+
+from tfmeta.data.nested import map_shapes
 from tfmeta.data.part import Part
+from tfmeta.data.prepare.measured import measured
+from tfmeta.data.prepare.preparation import Preparation
+from tfmeta.data.prepare.scale_pictures import ScalePictures
 
 PartT = TypeVar("PartT", bound=Part)
 
@@ -94,6 +101,18 @@ class Source(Generic[PartT]):
         """What no two parts share: "classes", "tasks" or "examples"."""
         return self.train.disjoint
 
+    @functools.cached_property
+    def prepare(self) -> Preparation:
+        """How raw examples become what a net takes, for `MetaModel(prepare=...)`.
+
+        It is the preparation of the train part, with the smallest and the largest
+        prepared value of meta-training. They are measured once, when first asked for.
+        """
+        found = measured(self.train.prepare, self.train.chunks())
+        if type(found.layer) is ScalePictures:
+            return found  # Its raw inputs have the shapes that the net takes.
+        return found.replaced(inputs=_specs(self.train))
+
     def identity(self) -> dict[str, dict[str, Any]]:
         """Digests by which a run recognises the data that it was trained on.
 
@@ -111,6 +130,15 @@ class Source(Generic[PartT]):
             }
             for part in ("train", "val", "test")
         }
+
+
+def _specs(part: Part) -> Any:
+    """The raw examples of a part, a nest of `tf.TensorSpec`."""
+    return map_shapes(
+        lambda shape, dtype: tf.TensorSpec([None, *shape], tf.as_dtype(dtype)),
+        part.example_shape,
+        part.dtype,
+    )
 
 
 def _digest(values: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from tfmeta.core import Labels
 from tfmeta.data import Part
 from tfmeta.evaluation.frozen import episodes_for
+from tfmeta.evaluation.prepared import preparation_of
 from tfmeta.evaluation.reliability import (
     Calibration,
     LabelledLogits,
@@ -117,7 +118,7 @@ def query_logits(
             "Calibration is of the probabilities of classes, but these episodes have "
             "float targets. Use a source with labels."
         )
-    scorer = Scorer(learner, steps=steps)
+    scorer = Scorer(learner, preparation_of(model, split), steps=steps)
     logits, labels = [], []
     for x, y in asked.stream:
         real = np.ones(y.shape, bool)

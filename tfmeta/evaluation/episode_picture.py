@@ -8,11 +8,13 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core import Episode, Labels, Options
+from tfmeta.core import Episode, Examples, Labels, Options
 from tfmeta.core.episode import Nest
 from tfmeta.data import Part
 from tfmeta.data.nested import map_shapes
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.evaluation.frozen import frozen
+from tfmeta.evaluation.prepared import preparation_of
 from tfmeta.learners import Learner, as_learner
 
 _CHANNELS = (1, 3, 4)
@@ -65,7 +67,7 @@ def episode_picture(
         episodes=index + 1,
         seed=seed,
     )
-    shown = _answered(learner, stream, index, way)
+    shown = _answered(learner, preparation_of(model, split), stream, index, way)
     shots = min(shot, _SHOTS)
     figure, axes = _grid(min(way, _ROWS), shots, min(query, _QUERIES))
     for label, row in enumerate(axes):
@@ -100,13 +102,18 @@ class _Shown(NamedTuple):
 
 
 def _answered(
-    learner: Learner, stream: tf.data.Dataset, index: int, way: int
+    learner: Learner,
+    prepare: Preparation,
+    stream: tf.data.Dataset,
+    index: int,
+    way: int,
 ) -> _Shown:
     """Has a learner answer the episode with this number in a stream."""
     x, y = next(iter(stream.unbatch().skip(index).batch(1)))
     support, query = tf.nest.map_structure(lambda t: t[0], Episode.from_batch(x, y))
-    adapted = learner.adapt(support, Options())
-    logits = learner.predict(adapted, query.x, Options())[:, :way]
+    ready = Examples(prepare(support.x), support.y)
+    adapted = learner.adapt(ready, Options())
+    logits = learner.predict(adapted, prepare(query.x), Options())[:, :way]
     odds = tf.nn.softmax(logits).numpy()
     return _Shown(
         support=_images(support.x).numpy(),

@@ -10,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.data import Part
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.evaluation.frozen import Digest, episodes_for
+from tfmeta.evaluation.prepared import preparation_of
 from tfmeta.evaluation.result import Result
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.learners import Learner, as_learner
@@ -38,7 +40,8 @@ def evaluate(
     error for values.
 
     Args:
-        model: A `MetaModel` or a `Learner`.
+        model: A `MetaModel`, which prepares the examples itself, or a `Learner`, for
+            which the split's `prepare` does it.
         split: The part to draw from, such as `data.test`.
         way: The number of classes in an episode; None where tasks have no classes.
         shot: The number of support examples per class.
@@ -49,8 +52,8 @@ def evaluate(
             training.
         curve: Whether to score after every inner step too, if the learner takes any.
         scorer: A `Scorer` of the same learner to use again, so that repeated
-            evaluations (as in validation) compile once. It has its own `steps` and
-            `curve`, so leave these out.
+            evaluations (as in validation) compile once. It has its own
+            preparation, `steps` and `curve`, so leave the latter two out.
         episodes_file: A file that `tfmeta.data.save_episodes` wrote. Its episodes take
             the place of `way`, `shot`, `query`, `episodes` and `seed`.
 
@@ -59,12 +62,14 @@ def evaluate(
         answers with NaN.
 
     Raises:
-        ValueError: If the learner or the split cannot serve the episodes, or if
-            `scorer` belongs to another learner or comes with `steps` or `curve`.
+        ValueError: If the learner or the split cannot serve the episodes, if the
+            prepared examples do not fit the learner's net, or if `scorer` belongs to
+            another learner or comes with `steps` or `curve`.
     """
     learner = as_learner(model)
     start = time.perf_counter()
-    scorer = _scorer(learner, scorer, steps=steps, curve=curve)
+    prepare = preparation_of(model, split)
+    scorer = _scorer(learner, prepare, scorer, steps=steps, curve=curve)
     asked = episodes_for(
         learner,
         split,
@@ -90,11 +95,16 @@ def evaluate(
 
 
 def _scorer(
-    learner: Learner, given: Scorer | None, *, steps: int | None, curve: bool
+    learner: Learner,
+    prepare: Preparation,
+    given: Scorer | None,
+    *,
+    steps: int | None,
+    curve: bool,
 ) -> Scorer:
     """The scorer that was given, or a new one."""
     if given is None:
-        return Scorer(learner, steps=steps, curve=curve)
+        return Scorer(learner, prepare, steps=steps, curve=curve)
     if given.learner is not learner:
         raise ValueError(
             "scorer must be of the learner that is scored. Received: a scorer of "

@@ -13,6 +13,7 @@ from tfmeta.core import Episode, Options, Values, map_tasks
 from tfmeta.core.episode import Nest
 from tfmeta.data import FunctionSplit, Part
 from tfmeta.evaluation.frozen import frozen
+from tfmeta.evaluation.prepared import preparation_of
 from tfmeta.learners import Learner, as_learner
 
 _POINTS = 200  # Of each function, drawn as its curve.
@@ -56,7 +57,8 @@ def regression_picture(
     stream = frozen(learner, split, shot=shot, query=_POINTS, episodes=tasks, seed=seed)
     x, y = next(iter(stream.unbatch().batch(tasks)))
     shown = sorted(set(steps)) if learner.default_steps is not None else []
-    answers = _curves(learner, Episode.from_batch(x, y), shown)
+    ready = preparation_of(model, split).batch(x)
+    answers = _curves(learner, Episode.from_batch(ready, y), shown)
     names = [f"after {n} step{'s' * (n != 1)}" for n in shown] or ["answer"]
     figure, axes = _grid(tasks)
     parts = (x["support_x"], x["support_y"], x["query_x"], y, answers)

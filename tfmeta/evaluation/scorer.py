@@ -8,15 +8,17 @@ import tensorflow as tf
 
 from tfmeta.core import Batch, Episode, Options, map_tasks
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.data.prepare.castable import check_inputs
+from tfmeta.data.prepare.fits import checked_batch
+from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.learners import Learner
 
 
 class Scorer:
-    """Scores batches of episodes in one compiled graph.
+    """Scores batches of episodes in compiled graphs.
 
     Args:
         learner: The learner to score.
+        prepare: How raw inputs become what the learner takes; see `MetaModel`.
         steps: The number of inner steps; None for the learner's own number.
         curve: Whether to score after every inner step too, if the learner takes any.
 
@@ -25,17 +27,26 @@ class Scorer:
     """
 
     def __init__(
-        self, learner: Learner, *, steps: int | None = None, curve: bool = False
+        self,
+        learner: Learner,
+        prepare: Any = None,
+        *,
+        steps: int | None = None,
+        curve: bool = False,
     ):
         if steps is not None and steps < 0:
             raise ValueError(f"steps must be at least 0, or None. Received: {steps}.")
         self.learner = learner
+        self.prepare = as_preparation(prepare, learner.inputs)
         self.steps: Any = learner.default_steps
         if self.steps is not None and steps is not None:
             self.steps = steps
         self.curve = curve and self.steps is not None
         # They are traced by `get_concrete_function`: TensorFlow counts the traces of
         # calls over all scorers of a process, and would warn of too many.
+        self._prepare = tf.function(
+            self.prepare.tasks, autograph=False, reduce_retracing=True
+        )
         self._score = tf.function(self._scores, autograph=False, reduce_retracing=True)
         self._predict = tf.function(
             lambda x: self.learner.answer(x, steps=self.steps),
@@ -47,7 +58,7 @@ class Scorer:
         """The scores of a batch.
 
         Args:
-            x: The inputs of a batch of episodes, see `tfmeta.core.Batch.read`.
+            x: The raw inputs of a batch of episodes, see `tfmeta.core.Batch.read`.
             y: `(tasks, queries)` labels, or `(tasks, queries, ...)` float targets.
 
         Returns:
@@ -56,25 +67,25 @@ class Scorer:
             all steps.
 
         Raises:
-            ValueError: If the net cannot take the examples' numbers, or float targets
+            ValueError: If the net cannot take the prepared examples, or float targets
                 do not have the shape of the predictions.
         """
-        self._check(x)
+        x = self._prepared(x)
         return self._score.get_concrete_function(x, y)(x, y)
 
     def predictions(self, x: dict[str, Nest]) -> Nest:
         """The logits or values for a batch's queries.
 
         Args:
-            x: The inputs of a batch of episodes, see `tfmeta.core.Batch.read`.
+            x: The raw inputs of a batch of episodes, see `tfmeta.core.Batch.read`.
 
         Returns:
             `(tasks, queries, ...)`.
 
         Raises:
-            ValueError: If the net cannot take the examples' numbers.
+            ValueError: If the net cannot take the prepared examples.
         """
-        self._check(x)
+        x = self._prepared(x)
         return self._predict.get_concrete_function(x)(x)
 
     def settings(self) -> dict[str, Any]:
@@ -85,10 +96,14 @@ class Scorer:
             "steps": self.steps,
         }
 
-    def _check(self, x: dict[str, Nest]) -> None:
-        body = self.learner.body
-        sets = {name: x[name] for name in ("support_x", "query_x")}
-        check_inputs(sets, None if body is None else body.inputs)
+    def _prepared(self, x: dict[str, Nest]) -> dict[str, Nest]:
+        """Prepares a batch outside of the tasks' graph, and checks what it becomes."""
+        return checked_batch(
+            self.prepare,
+            x,
+            self.learner.inputs,
+            lambda sets: self._prepare.get_concrete_function(sets)(sets),
+        )
 
     def _scores(self, x: dict[str, Nest], y: Tensor) -> dict[str, Tensor]:
         if self.curve:

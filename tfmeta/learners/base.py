@@ -113,6 +113,11 @@ class Learner(Configured, keras.layers.Layer):
         return body
 
     @property
+    def inputs(self) -> Nest:
+        """The inputs of the learner's net, `tf.TensorSpec`s; None without a net."""
+        return None if self.body is None else self.body.inputs
+
+    @property
     def mode(self) -> str:
         """The normalisation mode in use; "none" if no net has moving statistics."""
         modes = {body.mode.name for body in self.bodies} - {"none"}

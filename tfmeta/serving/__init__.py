@@ -5,6 +5,7 @@ from tfmeta.serving.adapted_regressor import AdaptedRegressor
 from tfmeta.serving.adapted_task import adapted_task
 from tfmeta.serving.base import AdaptedTask
 from tfmeta.serving.checkpoint import load_checkpoint, save_checkpoint
+from tfmeta.serving.far_outside import FarOutside
 from tfmeta.serving.stored_learner import stored_learner
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "AdaptedRegressor",
     "adapted_task",
     "AdaptedTask",
+    "FarOutside",
     "load_checkpoint",
     "save_checkpoint",
     "stored_learner",

@@ -24,8 +24,9 @@ class AdaptedClassifier(AdaptedTask):
 
     Args:
         learner: The learner that adapts.
-        support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
+        support_x: Raw inputs, `(examples, ...)`, or a nest of them.
         support_y: `(examples,)` class names or numbers.
+        **options: `prepare` and `far_outside`, see `AdaptedTask`.
 
     Attributes:
         classes: The distinct values of `support_y`, sorted, then the classes that
@@ -35,8 +36,10 @@ class AdaptedClassifier(AdaptedTask):
         ValueError: If the arrays do not fit each other or the learner.
     """
 
-    def __init__(self, learner: Learner, support_x: Any, support_y: Any):
-        super().__init__(learner, Labels(), support_x)
+    def __init__(
+        self, learner: Learner, support_x: Any, support_y: Any, **options: Any
+    ):
+        super().__init__(learner, Labels(), **options)
         x, names = self.read("support_x", support_x), _names(support_y)
         examples = tf.nest.flatten(x)[0]
         if names.ndim != 1 or len(examples) != len(names) or not len(names):
@@ -60,7 +63,7 @@ class AdaptedClassifier(AdaptedTask):
         examples, which are kept for that. A net with a head needs an unused output.
 
         Args:
-            x: `(examples, ...)`, scaled as the support set was.
+            x: Raw inputs, `(examples, ...)`, such as the support set's.
             name: The name or number of the class, of the same kind as the others.
 
         Raises:
@@ -89,7 +92,7 @@ class AdaptedClassifier(AdaptedTask):
         """Class probabilities.
 
         Args:
-            x: `(queries, ...)`, scaled as the support set was.
+            x: Raw inputs, `(queries, ...)`, such as the support set's.
 
         Returns:
             `(queries, len(classes))` float32; each row sums to one.
@@ -112,7 +115,7 @@ class AdaptedClassifier(AdaptedTask):
         """The most probable class of each query.
 
         Args:
-            x: `(queries, ...)`, scaled as the support set was.
+            x: Raw inputs, `(queries, ...)`, such as the support set's.
             reject_below: A query is answered if its largest class probability is at
                 least this number; every other query gets None. See `choose_threshold`.
                 None answers all queries.
@@ -170,7 +173,7 @@ class AdaptedClassifier(AdaptedTask):
         """The accuracy, in 0..1, on queries whose classes are known.
 
         Args:
-            x: `(queries, ...)`, scaled as the support set was.
+            x: Raw inputs, `(queries, ...)`, such as the support set's.
             y: `(queries,)` class names or numbers, each one of `classes`.
 
         Returns:

@@ -25,16 +25,19 @@ class AdaptedRegressor(AdaptedTask):
 
     Args:
         learner: The learner that adapts.
-        support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
+        support_x: Raw inputs, `(examples, ...)`, or a nest of them.
         support_y: `(examples, ...)` numbers; `(examples,)` where the net has one
             output.
+        **options: `prepare` and `far_outside`, see `AdaptedTask`.
 
     Raises:
         ValueError: If the arrays do not fit each other or the learner.
     """
 
-    def __init__(self, learner: Learner, support_x: Any, support_y: Any):
-        super().__init__(learner, Values(), support_x)
+    def __init__(
+        self, learner: Learner, support_x: Any, support_y: Any, **options: Any
+    ):
+        super().__init__(learner, Values(), **options)
         x = self.read("support_x", support_x)
         y = self._targets("support_y", support_y)
         if len(tf.nest.flatten(x)[0]) != len(y) or not len(y):
@@ -49,7 +52,7 @@ class AdaptedRegressor(AdaptedTask):
         """The predicted values.
 
         Args:
-            x: `(queries, ...)`, scaled as the support set was.
+            x: Raw inputs, `(queries, ...)`, such as the support set's.
 
         Returns:
             `(queries, ...)` float32; `(queries, 1)` where the net has one output. If
@@ -75,7 +78,7 @@ class AdaptedRegressor(AdaptedTask):
         """The mean squared error on queries whose values are known.
 
         Args:
-            x: `(queries, ...)`, scaled as the support set was.
+            x: Raw inputs, `(queries, ...)`, such as the support set's.
             y: `(queries, ...)` numbers.
 
         Returns:

@@ -13,7 +13,7 @@ from tfmeta.serving.adapted_regressor import AdaptedRegressor
 
 
 def adapted_task(
-    learner: Learner, support_x: Any, support_y: Any
+    learner: Learner, support_x: Any, support_y: Any, **options: Any
 ) -> AdaptedClassifier | AdaptedRegressor:
     """Adapts a learner to one task.
 
@@ -22,9 +22,10 @@ def adapted_task(
 
     Args:
         learner: The learner.
-        support_x: `(examples, ...)`, or a nest.
+        support_x: Raw inputs, `(examples, ...)`, or a nest of them.
         support_y: `(examples,)` names or whole numbers of classes; or values
             `(examples, ...)`.
+        **options: `prepare` and `far_outside`, see `AdaptedTask`.
 
     Returns:
         An `AdaptedClassifier` or an `AdaptedRegressor`.
@@ -37,7 +38,7 @@ def adapted_task(
     kind = AdaptedClassifier if isinstance(targets, Labels) else AdaptedRegressor
     before, learner.targets = learner.targets, targets
     try:
-        return kind(learner, support_x, support_y)
+        return kind(learner, support_x, support_y, **options)
     except Exception:
         learner.targets = before
         raise

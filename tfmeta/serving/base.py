@@ -10,10 +10,13 @@ import tensorflow as tf
 from tfmeta.core import Examples, Options, Targets, nests
 from tfmeta.core.episode import Nest
 from tfmeta.data.nested import as_arrays
-from tfmeta.data.pictures.is_picture import is_picture
 from tfmeta.data.prepare.castable import check_castable
+from tfmeta.data.prepare.fits import check_fits, ready
+from tfmeta.data.prepare.preparation import as_preparation
+from tfmeta.data.prepare.scale_pictures import ScalePictures
 from tfmeta.export.signatures import bound, predictions_of, variables_of
 from tfmeta.learners import Learner
+from tfmeta.serving.far_outside import FarOutside
 
 AT_ONCE = 128  # The most examples in one call of the net, to bound memory.
 
@@ -24,19 +27,31 @@ class AdaptedTask:
     Args:
         learner: The learner that adapts.
         targets: The kind of `y`, labels or values.
-        support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
+        prepare: How raw inputs become what the net takes; see `MetaModel`.
+        far_outside: What warns of inputs that are not like those of meta-training;
+            None for one of its own.
 
     Attributes:
         learner: The learner.
         targets: The kind of `y`.
+        prepare: The `Preparation` of the inputs.
         weights: A copy of the learner's variables, which the learner reads here in
             place of its own: `adapted` belongs to these values.
         adapted: What the learner's `adapt` returned.
     """
 
-    def __init__(self, learner: Learner, targets: Targets, support_x: Any):
+    def __init__(
+        self,
+        learner: Learner,
+        targets: Targets,
+        *,
+        prepare: Any = None,
+        far_outside: FarOutside | None = None,
+    ):
         self.learner, self.targets = learner, targets
-        self._inputs: Nest = None if learner.body is None else learner.body.inputs
+        self._inputs: Nest = learner.inputs
+        self.prepare = as_preparation(prepare, self._inputs)
+        self._far_outside = far_outside or FarOutside(self.prepare)
         self.weights = [
             tf.Variable(tf.convert_to_tensor(v), trainable=False)
             for v in variables_of(learner)
@@ -51,26 +66,55 @@ class AdaptedTask:
         return tf.nest.map_structure(lambda s: tuple(s.shape[1:]), self._inputs)
 
     def read(self, name: str, x: Any) -> Nest:
-        """Turns examples into arrays that the net takes.
+        """Prepares raw examples, as arrays that the net takes.
 
         Args:
             name: The name of the examples in an error.
-            x: Numbers, `(examples, ...)`, or a nest of them as the net takes it.
-                Pictures (uint8, `(examples, height, width, 1 or 3)`) become float32 in
-                0..1, unless the net takes whole numbers; others stay as they are.
+            x: What the preparation takes, `(examples, ...)`, or a nest of such arrays.
 
         Returns:
             Arrays of float32, or of the net's dtype if it takes whole numbers, in the
             nest that the net takes.
 
         Raises:
-            ValueError: If the examples are not finite numbers, do not have the shape
-                that the net takes, or are not exact in the net's dtype.
+            ValueError: If the examples do not become finite numbers, do not have the
+                shape that the net takes, or are not exact in the net's dtype.
+
+        Warns:
+            UserWarning: If a value is far outside the range of meta-training.
         """
         try:
-            arrays = as_arrays(x)
+            raw = tf.nest.map_structure(_array, as_arrays(x))
         except (TypeError, ValueError) as error:
             raise _no_numbers(name, x, error) from error
+        if any(not array.ndim for array in tf.nest.flatten(raw)):
+            raise _not_finite(name, "a single number")
+        prepared = self._prepared(name, raw)
+        read = self._as_taken(name, prepared)
+        if len({len(leaf) for leaf in tf.nest.flatten(read)}) > 1:
+            raise ValueError(
+                f"The parts of {name} must have the same number of examples. Received: "
+                f"{[len(leaf) for leaf in tf.nest.flatten(read)]}."
+            )
+        self._far_outside(name, prepared)
+        return read
+
+    def _prepared(self, name: str, raw: Nest) -> Nest:
+        """Prepares examples, some at a time to bound memory; returns arrays."""
+        count = max(len(leaf) for leaf in tf.nest.flatten(raw))
+        parts = []
+        for i in range(0, max(count, 1), AT_ONCE):
+            some = tf.nest.map_structure(lambda a, i=i: a[i : i + AT_ONCE], raw)
+            some = tf.nest.map_structure(tf.convert_to_tensor, some)
+            made = ready(self.prepare, some, name)
+            if not isinstance(self.prepare.layer, ScalePictures):
+                # ScalePictures keeps shapes, so that the inputs themselves do not fit.
+                check_fits(self.prepare, some, made, self._inputs, name)
+            parts.append(tf.nest.map_structure(np.asarray, made))
+        return tf.nest.map_structure(lambda *each: np.concatenate(each), *parts)
+
+    def _as_taken(self, name: str, arrays: Nest) -> Nest:
+        """Casts prepared arrays to what the net takes."""
         if self._inputs is None:
             return tf.nest.map_structure(lambda a: _numbers(name, a, None), arrays)
         try:
@@ -79,17 +123,11 @@ class AdaptedTask:
             wanted = ", ".join(nests.named(self._inputs, name))
             raise ValueError(
                 f"{name} must be a nest as the net takes it: {wanted}. Received: "
-                f"{type(x).__name__}."
+                f"{type(arrays).__name__}."
             ) from error
-        read = tf.nest.map_structure(
+        return tf.nest.map_structure(
             lambda spec, a: _numbers(name, a, spec), self._inputs, arrays
         )
-        if len({len(leaf) for leaf in tf.nest.flatten(read)}) > 1:
-            raise ValueError(
-                f"The parts of {name} must have the same number of examples. Received: "
-                f"{[len(leaf) for leaf in tf.nest.flatten(read)]}."
-            )
-        return read
 
     def fix_shape(self, x: Nest) -> None:
         """Makes `read` refuse further examples of another shape than these.
@@ -137,7 +175,7 @@ class AdaptedTask:
         """The learner's predictions.
 
         Args:
-            x: `(queries, ...)`, scaled as the support set was.
+            x: Raw inputs, `(queries, ...)`.
 
         Returns:
             `(queries, ...)` tensors.
@@ -166,24 +204,18 @@ def _some(x: Nest, y: np.ndarray, start: int, end: int) -> Examples:
 
 
 def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.ndarray:
-    """Casts to what the net takes, float32 or whole numbers; scales pictures."""
+    """Casts to what the net takes, float32 or whole numbers."""
     dtype = spec.dtype if spec is not None and spec.dtype.is_integer else tf.float32
     try:
         with np.errstate(over="ignore"):  # What overflows is refused below.
             numbers = values.astype(np.float32)
     except (TypeError, ValueError) as error:
         raise _no_numbers(name, values, error) from error
-    if numbers.ndim == 0 or not np.isfinite(numbers).all():
-        what = "a single number" if numbers.ndim == 0 else "NaN or infinite values"
-        raise ValueError(
-            f"{name} must be an array of finite numbers. Received: {what}. Leave "
-            "damaged examples out."
-        )
+    if not np.isfinite(numbers).all():
+        raise _not_finite(name, "NaN or infinite values")
     check_castable(name, values, dtype)
     if dtype.is_integer:
         numbers = values.astype(dtype.as_numpy_dtype)
-    elif is_picture(values.shape[1:], values.dtype):
-        numbers /= np.float32(255)
     if spec is not None and not spec.shape[1:].is_compatible_with(numbers.shape[1:]):
         wanted = ", ".join(str(n) for n in ("examples", *spec.shape[1:]))
         raise ValueError(
@@ -191,6 +223,19 @@ def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.nd
             "examples as the net takes them, the leading axis counting them."
         )
     return numbers
+
+
+def _array(array: np.ndarray) -> np.ndarray:
+    """The same array, if TensorFlow can hold it."""
+    tf.as_dtype(array.dtype)
+    return array
+
+
+def _not_finite(name: str, what: str) -> ValueError:
+    return ValueError(
+        f"{name} must be an array of finite numbers. Received: {what}. Leave damaged "
+        "examples out."
+    )
 
 
 def _no_numbers(name: str, x: Any, error: Exception) -> ValueError:

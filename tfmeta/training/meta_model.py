@@ -17,10 +17,12 @@ from tfmeta.core import (
     map_tasks,
     targets_of,
 )
+from tfmeta.core.configured import Configured
 from tfmeta.core.episode import Nest, Tensor
+from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.learners import Learner
 from tfmeta.nets import rebuild_problem
-from tfmeta.serving import adapted_task
+from tfmeta.serving import FarOutside, adapted_task
 from tfmeta.training.step.arguments import as_metrics, check_compile, check_episodes
 from tfmeta.training.step.batch_check import check_batch, first_batch, unpacked
 from tfmeta.training.step.outer_step import (
@@ -34,16 +36,21 @@ from tfmeta.training.step.task_sums import TaskSums, sum_over_tasks
 
 
 @keras.saving.register_keras_serializable("tfmeta")
-class MetaModel(keras.Model):
+class MetaModel(Configured, keras.Model):
     """Maps a learner over batches of tasks and meta-trains it.
 
     A training step adapts to each task, takes the task's meta-gradient, averages the
     meta-gradients over tasks and hands the mean to the outer optimizer, all in one
     graph. The model works with `compile`, `fit`, `evaluate`, `predict` and Keras
-    callbacks, on the datasets of `tfmeta.data.episodes`.
+    callbacks, on the datasets of `tfmeta.data.episodes`. Inputs are raw: a preparation
+    makes of them what the learner's net takes, before they are mapped over.
 
     Args:
         learner: The learner to meta-train.
+        prepare: How a raw input becomes what the net takes: a Keras layer, or the
+            `prepare` of a source; it is not trained. None divides pictures (uint8
+            `(height, width, 1 or 3)`) by 255 where the net takes floats, and leaves all
+            else as it is.
         task_map: The strategy that maps a step over tasks, see `tfmeta.core.map_tasks`.
             "auto" times all on the first batch and keeps the fastest. It keeps "loop"
             if tasks differ in size, or if a net has random layers, which draw other
@@ -51,12 +58,22 @@ class MetaModel(keras.Model):
         seed: The seed of all that is random inside a training step, such as dropout.
         **kwargs: For `keras.Model`, such as `name`.
 
+    Attributes:
+        prepare: The `Preparation` in use.
+
     Raises:
-        ValueError: If `learner` is no learner or there is no such `task_map`.
+        ValueError: If `learner` is no learner, `prepare` is no Keras layer, or there is
+            no such `task_map`.
     """
 
     def __init__(
-        self, learner: Learner, *, task_map: str = AUTO, seed: int = 0, **kwargs: Any
+        self,
+        learner: Learner,
+        *,
+        prepare: Any = None,
+        task_map: str = AUTO,
+        seed: int = 0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if not isinstance(learner, Learner):
@@ -70,6 +87,8 @@ class MetaModel(keras.Model):
                 f"Received: {task_map!r}."
             )
         self.learner = learner
+        self.prepare = as_preparation(prepare, learner.inputs)
+        self._far_outside = FarOutside(self.prepare)
         self.task_map = task_map
         self.seed = seed
         self._default_metrics: Targets | None = None
@@ -145,13 +164,13 @@ class MetaModel(keras.Model):
         """Adapts to each task's support set and answers its queries.
 
         Args:
-            inputs: The inputs of a batch of episodes, see `tfmeta.core.Batch.read`.
+            inputs: The raw inputs of a batch of episodes, see `tfmeta.core.Batch.read`.
             training: Ignored: the learner answers as it does when served.
 
         Returns:
             Logits `(tasks, queries, way)` or values; zeros for padded queries.
         """
-        return self.learner.answer(inputs)
+        return self.learner.answer(self.prepare.batch(inputs))
 
     def meta_gradients(
         self, x: dict[str, Nest], y: Tensor
@@ -159,14 +178,14 @@ class MetaModel(keras.Model):
         """The losses, the predictions and the sums of a batch of tasks.
 
         Args:
-            x: The inputs of a batch, as `tfmeta.data.episodes` yields them.
+            x: The raw inputs of a batch, as `tfmeta.data.episodes` yields them.
             y: The labels or targets of the batch's queries.
 
         Returns:
             The losses `(tasks,)`, the predictions `(tasks, queries, ...)` (zeros for
             padded queries), and the `TaskSums`.
         """
-        batch = Batch.read(x, y)
+        batch = Batch.read(self.prepare.batch(x), y)
         return sum_over_tasks(
             self.learner,
             batch,
@@ -286,9 +305,10 @@ class MetaModel(keras.Model):
             data: A batch `(x, y)`, as eager tensors.
 
         Raises:
-            ValueError: If examples or labels do not fit the learner.
+            ValueError: If examples or labels do not fit the learner, or the preparation
+                does not make what the net takes.
         """
-        check_batch(*unpacked(data), self.learner)
+        check_batch(*unpacked(data), self.learner, self.prepare)
 
     def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
         """Scores batches of episodes; see `keras.Model.evaluate`."""
@@ -336,7 +356,7 @@ class MetaModel(keras.Model):
         are values, all others are labels.
 
         Args:
-            support_x: `(examples, ...)`, or a nest; uint8 images are scaled to 0..1.
+            support_x: Raw inputs, `(examples, ...)`, or a nest of them.
             support_y: `(examples,)` names or whole numbers of classes; or values
                 `(examples, ...)`.
 
@@ -345,24 +365,18 @@ class MetaModel(keras.Model):
 
         Raises:
             ValueError: If the arrays do not fit each other or the learner.
+
+        Warns:
+            UserWarning: If inputs are far outside the range of meta-training, here or
+                in the answers to queries; once for each model.
         """
-        return adapted_task(self.learner, support_x, support_y)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this model again."""
-        return {
-            "learner": keras.saving.serialize_keras_object(self.learner),
-            "task_map": self.task_map,
-            "seed": self.seed,
-            "name": self.name,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> MetaModel:
-        """Makes a model from what `get_config` returned."""
-        learner = keras.saving.deserialize_keras_object(config["learner"])
-        return cls(**{**config, "learner": learner})
+        return adapted_task(
+            self.learner,
+            support_x,
+            support_y,
+            prepare=self.prepare,
+            far_outside=self._far_outside,
+        )
 
     def _query_metrics(
         self, x: dict[str, Nest], y: Tensor, predictions: Nest

@@ -13,7 +13,8 @@ from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.data import Part
 from tfmeta.data.pipeline.examples import examples
-from tfmeta.data.prepare.castable import check_inputs
+from tfmeta.data.prepare.fits import checked
+from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.inner.body import at_least_float32
 from tfmeta.learners import FineTune, Learner
 from tfmeta.learners.base import scaled_gradients
@@ -38,7 +39,9 @@ class ExampleStream:
         """The number of draws in a step, which are its examples."""
         return self.examples
 
-    def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
+    def check(
+        self, part: Part, learner: Learner, *, prepare: Any = None, seed: int = 0
+    ) -> None:
         """Refuses steps without examples; the arguments are those of `Stream.check`.
 
         Whether the learner fits the tasks is checked by the validation's `Stream`.
@@ -75,15 +78,23 @@ class PretrainModel(keras.Model):
     Args:
         learner: A learner around the net to train, such as `FineTune(net)`.
         classes: The number of classes; None for values.
+        prepare: How a raw input becomes what the net takes; see `MetaModel`.
         seed: The seed of the linear layer's first weights.
         **kwargs: For `keras.Model`, such as `name`.
     """
 
     def __init__(
-        self, learner: Learner, classes: int | None, *, seed: int = 0, **kwargs: Any
+        self,
+        learner: Learner,
+        classes: int | None,
+        *,
+        prepare: Any = None,
+        seed: int = 0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.learner = learner
+        self.prepare = as_preparation(prepare, learner.inputs)
         self.task_map = "loop"  # There are no tasks to map over.
         self.targets: Targets = Values() if classes is None else Labels()
         self.classifier: Any = keras.layers.Identity()
@@ -120,7 +131,7 @@ class PretrainModel(keras.Model):
 
     def check_batch(self, data: Any) -> None:
         """Refuses examples that the net cannot take; see `MetaModel.check_batch`."""
-        check_inputs({"x": unpacked(data)[0]}, self.learner.body.inputs)
+        checked(self.prepare, unpacked(data)[0], self.learner.inputs)
 
     def compile(
         self, optimizer: Any = "adam", *, metrics: Any = None, **kwargs: Any
@@ -133,8 +144,9 @@ class PretrainModel(keras.Model):
         )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Logits `(examples, classes)`, or values, of examples `(examples, ...)`."""
-        outputs = self.classifier(self.learner.net(inputs, training=training))
+        """Logits `(examples, classes)`, or values, of raw `(examples, ...)`."""
+        z = self.learner.net(self.prepare(inputs), training=training)
+        outputs = self.classifier(z)
         return tf.cast(outputs, at_least_float32(outputs.dtype))
 
     def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs) -> Tensor:
@@ -185,7 +197,8 @@ def pretrain(
 
     If the tasks have values, the net learns to predict the values of all tasks alike.
     Then give the net to `FineTune` or `LinearProbe`, the baselines of transfer learning
-    that a meta-learner is compared with.
+    that a meta-learner is compared with. Examples are prepared as the part's `prepare`
+    tells.
 
     Args:
         net: A built Keras net that embeds, `(examples, ...)` to
@@ -204,13 +217,13 @@ def pretrain(
 
     Raises:
         ValueError: If a number is below 1, the net's outputs do not fit the values, the
-            net cannot take the examples' numbers, or `class_weight` is given.
+            net cannot take the prepared examples, or `class_weight` is given.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
     labels = isinstance(split.targets, Labels)
     classes = len(split.class_names) if labels else None
-    model = PretrainModel(FineTune(net), classes, seed=seed)
+    model = PretrainModel(FineTune(net), classes, prepare=split.prepare, seed=seed)
     batches = examples(split, batch_size=batch_size, seed=seed, augment=augment)
     values = batches.element_spec[1].shape[1:]
     if not labels and not model.learner.body.outputs.shape[1:].is_compatible_with(
@@ -222,7 +235,7 @@ def pretrain(
             f"{tuple(model.learner.body.outputs.shape[1:])}. End the net with a linear "
             f"layer whose outputs have the shape {tuple(values)}."
         )
-    check_inputs({"x": next(iter(batches))[0]}, model.learner.body.inputs)
+    model.check_batch(next(iter(batches)))
     model.compile(optimizer)
     kwargs.setdefault("shuffle", False)
     with finite_steps():

@@ -11,6 +11,7 @@ from tfmeta.core import Episode, Options, Values
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.data import Part, episodes
 from tfmeta.data.part import Range
+from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.learners import Learner
 
 
@@ -40,12 +41,16 @@ class Stream:
         """The number of draws in a step, which are its tasks."""
         return self.tasks
 
-    def check(self, part: Part, learner: Learner, *, seed: int = 0) -> None:
+    def check(
+        self, part: Part, learner: Learner, *, prepare: Any = None, seed: int = 0
+    ) -> None:
         """Refuses episodes that the part does not have or the learner cannot serve.
 
         Args:
             part: The part that the episodes are drawn from.
             learner: The learner that shall learn from the episodes.
+            prepare: How raw examples become what the learner takes; None for the part's
+                own preparation.
             seed: The seed of the episodes.
 
         Raises:
@@ -57,7 +62,7 @@ class Stream:
             )
         self._sampler(part, seed)
         if isinstance(part.targets, Values):
-            self._check_values(part, learner)
+            self._check_values(part, learner, prepare or part.prepare)
             return
         ways = (self.way,) if isinstance(self.way, int) else self.way or (1,)
         way = max(ways)
@@ -108,10 +113,11 @@ class Stream:
             unequal_shots=self.unequal_shots,
         )
 
-    def _check_values(self, part: Part, learner: Learner) -> None:
+    def _check_values(self, part: Part, learner: Learner, prepare: Any) -> None:
         """Tries one episode to find out whether the learner takes float targets."""
         zero = tf.zeros((1,), tf.int64)
         x, y = self._sampler(part, 0).batch(zero, zero[0])
+        x = as_preparation(prepare, learner.inputs).batch(x)
         task = tf.nest.map_structure(lambda t: t[0], Episode.from_batch(x, y))
         try:
             learner.loss(task, Options(training=True))

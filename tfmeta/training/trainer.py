@@ -15,11 +15,12 @@ import tensorflow as tf
 from tfmeta.data import Source
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.scorer import Scorer
-from tfmeta.nets import rebuild_problem
+from tfmeta.training.check_fit import VALIDATION_SEED, check_at_least_one, check_fit
 from tfmeta.training.meta_model import MetaModel
 from tfmeta.training.pretrain import ExampleStream, PretrainModel
 from tfmeta.training.run.callback_state import callback_state, restore_callbacks
 from tfmeta.training.run.chief import Chief, Worker
+from tfmeta.training.run.kept_preparation import fingerprint
 from tfmeta.training.run.reporters import Reporter
 from tfmeta.training.run.run_folder import RunFolder
 from tfmeta.training.run.settings import trainer_settings
@@ -33,7 +34,6 @@ from tfmeta.training.step.outer_step import finite_steps
 from tfmeta.training.stream import Stream
 from tfmeta.training.validation_pictures import validation_pictures
 
-VALIDATION_SEED = 0
 _NOT_AVERAGED = "not_averaged"  # The group of the weights that training goes on from.
 
 
@@ -46,7 +46,7 @@ class Trainer:
     that training depends on. A trainer on the same folder continues the run, and
     reaches the same losses and weights, bit for bit, as a run that was never stopped.
     When a run continues, `steps` may be larger and `checkpoint_every` another number;
-    all else must be as it was.
+    all else must be as it was, the model's preparation too.
 
     Args:
         model: A compiled `MetaModel` or `PretrainModel`.
@@ -72,8 +72,9 @@ class Trainer:
         reporters: Reporters beside those of the folder's own files.
 
     Raises:
-        ValueError: If a number is below one, the model is not compiled, or the data
-            or the learner cannot serve the episodes asked for.
+        ValueError: If a number is below one, the model is not compiled, the data or the
+            learner cannot serve the episodes asked for, or the model's preparation does
+            not make what the learner's net takes.
     """
 
     def __init__(
@@ -94,13 +95,13 @@ class Trainer:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         reporters: Sequence[Reporter] = (),
     ):
-        _check_at_least_one(
+        check_at_least_one(
             steps=steps,
             log_every=log_every,
             validate_every=validate_every,
             checkpoint_every=checkpoint_every,
         )
-        _check_fit(model, source, run, train, validation, seed)
+        check_fit(model, source, train, validation, seed, kept=run is not None)
         self.model, self.source = model, source
         self._chief = Worker() if run is None else Chief(run, reporters)
         self.train, self.validation = train, validation
@@ -112,7 +113,7 @@ class Trainer:
             model.learner.targets = source.train.targets
         self._step, self._began, self._trained_seconds = 0, 0, 0.0
         self._best = -math.inf if source.val.targets.higher_is_better else math.inf
-        self._settings = trainer_settings(self)
+        self._settings = trainer_settings(self, prepare=fingerprint(model.prepare))
         self._signals = StopSignals(self._chief.stopping)
         model.optimizer.build(model.trained)
 
@@ -289,7 +290,7 @@ class Trainer:
 
     @functools.cached_property
     def _scorer(self) -> Scorer:
-        return Scorer(self.model.learner, curve=True)
+        return Scorer(self.model.learner, self.model.prepare, curve=True)
 
     def _score(self) -> Result:
         result = evaluate(
@@ -338,34 +339,6 @@ class Trainer:
             "callbacks": callbacks,
         }
         self._chief.save({**groups, **arrays}, state, best=best)
-
-
-def _check_at_least_one(**values: int) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1. Received: {value}.")
-
-
-def _check_fit(
-    model: MetaModel | PretrainModel,
-    source: Source,
-    run: RunFolder | None,
-    train: Stream | ExampleStream,
-    validation: Stream,
-    seed: int,
-) -> None:
-    """Refuses a model that a run folder cannot keep, or that the data do not fit."""
-    if getattr(model, "optimizer", None) is None:
-        raise ValueError("The model must be compiled: call model.compile first.")
-    train.check(source.train, model.learner, seed=seed)
-    try:
-        validation.check(source.val, model.learner, seed=VALIDATION_SEED)
-        validation.single()
-    except ValueError as error:
-        raise ValueError(f"The validation episodes cannot be drawn: {error}") from error
-    problem = None if run is None else rebuild_problem(model.learner)
-    if problem is not None:
-        raise ValueError(f"A run folder keeps the config of a learner. {problem}")
 
 
 def _early_stopping(

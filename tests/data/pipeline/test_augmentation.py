@@ -38,10 +38,9 @@ def test_examples_change_a_little_each_in_its_own_way(split: Split) -> None:
     plain = drawn(split, tasks=2, count=40)
     moved = drawn(split, tasks=2, count=40, augment=small_moves())
     for a, b in zip(plain, moved, strict=True):
-        assert a.shape == b.shape and b.dtype == np.float32
-        assert b.min() >= 0 and b.max() <= 1
+        assert a.shape == b.shape and b.dtype == np.uint8
         assert not np.array_equal(a, b)
-        assert 0.5 < b.sum() / a.sum() < 1.5
+        assert 0.5 < b.sum(dtype=float) / a.sum(dtype=float) < 1.5
         shifts = np.array([centre(image) for image in b.reshape(-1, 12, 12)])
         assert len(np.unique(shifts.round(4), axis=0)) > 0.9 * len(shifts)
         assert np.abs(shifts - 5.5).max() < 3
@@ -83,7 +82,7 @@ def test_support_and_query_sets_change_on_their_own(split: Split) -> None:
     white[:, 6, 6] = 255
     same = Split("train", white, split.y, split.class_names)
     support, query = drawn(same, tasks=2, count=20, augment=small_moves())
-    alike = np.isclose(support[:, :1], query[:, :1], atol=1e-6).all(axis=(1, 2, 3, 4))
+    alike = np.equal(support[:, :1], query[:, :1]).all(axis=(1, 2, 3, 4))
     assert not alike.any()
 
 
@@ -116,7 +115,7 @@ def test_shifts_uncover_mirrored_edges(split: Split) -> None:
     white = Split("train", np.full_like(split.x, 255), split.y, split.class_names)
     moved = drawn(white, tasks=2, count=4, augment=flips_and_shifts())
     for images in moved:
-        np.testing.assert_allclose(images, 1, atol=1e-6)
+        np.testing.assert_array_equal(images, 255)
     plain = drawn(split, tasks=2, count=4)[0]
     assert not np.array_equal(
         plain, drawn(split, tasks=2, count=4, augment=flips_and_shifts())[0]
@@ -131,5 +130,34 @@ def test_images_that_are_no_pictures_keep_their_numbers():
         part = Split("train", x.astype(dtype), np.repeat([0, 1], 3), ("a", "b"))
         batch, _ = next(iter(episodes(part, way=2, shot=1, query=1, augment=layer)))
         for image in batch["support_x"][0].numpy():
-            assert image.dtype == np.float32
+            assert image.dtype == dtype
             assert any(np.all(e == image) or np.all(e[:, ::-1] == image) for e in x)
+
+
+class Plus(keras.layers.Layer):
+    """Adds a number, and keeps what it got."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number, self.got = number, []
+
+    def call(self, x):
+        self.got.append(keras.backend.standardize_dtype(x.dtype))
+        return x + self.number
+
+
+def test_layers_see_floats_in_0_to_255_and_the_result_is_rounded_and_clipped():
+    pixels = np.uint8([0, 7, 254, 255]).reshape(1, 2, 2, 1)
+    for number, expected in ((0.6, [1, 8, 255, 255]), (-1.4, [0, 6, 253, 254])):
+        layer = Plus(number)
+        done = Augmentation(layer)(pixels, key(0, "augment", 0)).numpy()
+        assert done.dtype == np.uint8 and set(layer.got) == {"float32"}
+        assert done.ravel().tolist() == expected
+
+
+def test_floats_are_neither_rounded_nor_clipped():
+    x = np.float32([0.3, -2, 300, 1]).reshape(1, 2, 2, 1)
+    for dtype in ("float32", "float64"):
+        done = Augmentation(Plus(0.5))(x.astype(dtype), key(0, "augment", 0)).numpy()
+        assert done.dtype == dtype
+        np.testing.assert_array_equal(done, (x + np.float32(0.5)).astype(dtype))

@@ -65,6 +65,9 @@ def flips_and_shifts(*, shift: float = 0.125) -> Any:
 class Augmentation:
     """Runs Keras preprocessing layers as a pure function of a key.
 
+    The images keep their dtype. The layers see uint8 images as float32 in 0..255,
+    which Keras' layers take by default; what they return is rounded and clipped.
+
     Args:
         layer: A Keras layer of images, such as one of `keras.layers.Random...` or a
             `keras.Sequential` of them.
@@ -77,14 +80,15 @@ class Augmentation:
         """Augments one episode's images.
 
         Args:
-            images: `(examples, height, width, channels)`, float.
+            images: `(examples, height, width, channels)`, uint8 or floats.
             key: `(2,)` int64, what the changes are drawn from.
 
         Returns:
-            Images of the same shape.
+            Images of the same shape and dtype.
         """
         import keras
 
+        images = tf.convert_to_tensor(images)
         if not self.layer.built:
             self.layer.build((None, *images.shape[1:]))
         states = []
@@ -95,8 +99,15 @@ class Augmentation:
                 halves = tf.bitcast(bits, tf.uint32)
                 states.append((variable, tf.cast(halves, variable.dtype)))
         with keras.StatelessScope(state_mapping=states):
-            moved = self.layer(images, training=True)
-        return tf.ensure_shape(moved, images.shape)
+            moved = self.layer(_as_floats(images), training=True)
+        moved = tf.ensure_shape(moved, images.shape)
+        if images.dtype.is_integer:
+            return tf.saturate_cast(tf.round(moved), images.dtype)
+        return tf.cast(moved, images.dtype)
+
+
+def _as_floats(images: tf.Tensor) -> tf.Tensor:
+    return tf.cast(images, tf.float32) if images.dtype.is_integer else images
 
 
 def check_images(part: Part) -> None:

@@ -64,9 +64,9 @@ def episodes(
         with shapes `(tasks, way * shot, *example_shape)`, `(tasks, way * shot)`,
         `(tasks, way * query, *example_shape)`, `(tasks,)` and `(tasks, way * query)`.
         Labels are int32 in `0..way-1`; "episode" is int64, the episodes' numbers.
-        Pictures (uint8, `(height, width, 1 or 3)`) become float32 in 0..1, others stay
-        as they are. Where the split's `x` is a nest, "support_x" and "query_x" are
-        nests of its structure.
+        Examples are raw, in the dtype of the split: a model's preparation scales
+        pictures. Where the split's `x` is a nest, "support_x" and "query_x" are nests
+        of its structure.
         Where `y` holds values, they are float32, `(tasks, shot, ...)` in the support
         set and `(tasks, query, ...)` in the query set; values of functions end in an
         axis of size 1. With unequal shots support sets are padded at their ends, and
@@ -161,7 +161,7 @@ def _changed_by(
             return tf.map_fn(
                 lambda pair: augmentation(*pair),
                 (images, key(seed, f"augment/{part}", indices)),
-                fn_output_signature=tf.TensorSpec(images.shape[1:], tf.float32),
+                fn_output_signature=tf.TensorSpec(images.shape[1:], images.dtype),
             )
 
         return {**x, "support_x": one("support"), "query_x": one("query")}

@@ -43,10 +43,10 @@ def examples(
 
     Returns:
         A dataset of `(x, y)` with shapes `(batch_size, *example_shape)` and
-        `(batch_size,)`; y is int32, the class's number in the split. Pictures
-        (uint8, `(height, width, 1 or 3)`) become float32 in 0..1, others stay as they
-        are; where the split's `x` is a nest, so is this one. Of tasks y are the values,
-        float32 `(batch_size, ...)`, of functions `(batch_size, 1)`.
+        `(batch_size,)`; y is int32, the class's number in the split. x is raw, in
+        the dtype of the split; where the split's `x` is a nest, so is this one. Of
+        tasks y are the values, float32 `(batch_size, ...)`, of functions
+        `(batch_size, 1)`.
 
     Raises:
         ValueError: If `batch_size` is below 1, the split has no examples, or what is

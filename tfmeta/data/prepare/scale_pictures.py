@@ -49,7 +49,9 @@ class ScalePictures(keras.layers.Layer):
         def scaled(name: str, leaf: tf.Tensor) -> tf.Tensor:
             if name in self.whole or not is_picture(leaf.shape[1:], leaf.dtype):
                 return leaf
-            return tf.cast(leaf, tf.float32) / 255.0
+            # In float32 TensorFlow divides in eager mode, but multiplies by the rounded
+            # inverse in graphs. By float64 the results agree to the bit.
+            return tf.cast(tf.cast(leaf, tf.float64) / 255.0, tf.float32)
 
         leaves = named(x, "" if tf.nest.is_nested(x) else "x")
         done = [scaled(name, leaf) for name, leaf in leaves.items()]

@@ -18,6 +18,7 @@ from tfmeta.data import Source
 from tfmeta.json_files import read_json, to_json, write_json
 from tfmeta.serving import stored_learner
 from tfmeta.training.meta_model import MetaModel
+from tfmeta.training.run.kept_preparation import load_preparation, save_preparation
 
 # The flags that may differ between a run and its continuation.
 MAY_CHANGE = (
@@ -30,8 +31,9 @@ MAY_CHANGE = (
     "steps",
 )
 # The number of the draws' version. A change of the code that makes the same seed draw
-# other episodes, masks or first weights must change this number.
-DRAWS = 1
+# other episodes, masks or first weights must change this number; one that makes the
+# same seed draw other augmented images changes the second number.
+DRAWS, DRAWS_AUGMENTED = 1, 2
 _PACKAGES = ("tfmeta", "tensorflow", "keras", "numpy")
 
 
@@ -40,9 +42,9 @@ class RunFolder:
 
     `config.json` has the flags, the trainer's settings, the versions, the learner, the
     task map, and digests of each part's class names and numbers of examples, by which
-    a changed set of classes is noticed. The other files are
-    `metrics.jsonl`, `checkpoints/last.npz`, `checkpoints/best.npz`, `tensorboard/` and
-    `results.json`.
+    a changed set of classes is noticed. The other files are `prepare.keras`, how raw
+    inputs become what the learner takes, `metrics.jsonl`, `checkpoints/last.npz`,
+    `checkpoints/best.npz`, `tensorboard/` and `results.json`.
 
     Args:
         path: The folder; it is made if it does not exist.
@@ -52,6 +54,7 @@ class RunFolder:
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path)
         self.config_file = self.path / "config.json"
+        self.prepare_file = self.path / "prepare.keras"
         self.metrics_file = self.path / "metrics.jsonl"
         self.results_file = self.path / "results.json"
         self.last = self.path / "checkpoints" / "last.npz"
@@ -128,11 +131,12 @@ class RunFolder:
                 or a run of a version of tfmeta that drew other episodes.
         """
         config = self._config() if self.last.exists() else {}
-        if config and config.get("draws", 0) != DRAWS:
+        if config and config.get("draws", 0) != _draws(config):
             raise ValueError(
                 f"The run in {self.path} was begun by a version of tfmeta that drew "
-                "other episodes, so it cannot be continued to the same numbers. It can "
-                "be scored and exported; to train on, start anew in another run folder."
+                "other episodes or images, so it cannot be continued to the same "
+                "numbers. It can be scored and exported; to train on, start anew in "
+                "another run folder."
             )
         old = config.get("flags", {}) if config else flags
         differ = [
@@ -215,17 +219,18 @@ class RunFolder:
         source: Source,
         settings: dict[str, Any] | None = None,
     ) -> None:
-        """Writes `config.json`, whole or not at all.
+        """Writes `prepare.keras` and `config.json`, each whole or not at all.
 
         Args:
             flags: The flags of this start.
-            model: The model, with the learner and the task map.
+            model: The model, with the learner, the preparation and the task map.
             source: The data.
             settings: The trainer's settings by name; None leaves them out.
 
         Raises:
-            OSError: If the file cannot be written.
+            OSError: If a file cannot be written.
         """
+        save_preparation(model.prepare, self.prepare_file)
         write_json(
             self.config_file,
             {
@@ -233,7 +238,7 @@ class RunFolder:
                 "settings": settings or {},
                 "data": source.identity(),
                 "task_map": model.task_map,
-                "draws": DRAWS,
+                "draws": _draws({"settings": settings or {}}),
                 "versions": {
                     "python": platform.python_version(),
                     **{name: importlib.metadata.version(name) for name in _PACKAGES},
@@ -261,7 +266,7 @@ class RunFolder:
     def load_model(
         self, which: str = "best", *, normalisation: str | None = None
     ) -> MetaModel:
-        """Rebuilds the run's model with its trained weights.
+        """Rebuilds the run's model with its trained weights and its preparation.
 
         Args:
             which: "last" for the last checkpoint, or "best" for the best by validation.
@@ -273,8 +278,9 @@ class RunFolder:
             The model, not compiled.
 
         Raises:
-            ValueError: If there is no run or no checkpoint in the folder, or if
-                `normalisation` is "running" and training kept no moving averages.
+            ValueError: If there is no run or no checkpoint in the folder, if the
+                preparation cannot be read, or if `normalisation` is "running" and
+                training kept no moving averages.
         """
         checkpoint = self.best if which == "best" and self.best.exists() else self.last
         if not self.config_file.exists() or not checkpoint.exists():
@@ -287,7 +293,10 @@ class RunFolder:
         learner = stored_learner(
             config["learner"], checkpoint, normalisation=normalisation
         )
-        return MetaModel(learner, task_map=config["task_map"])
+        prepare = None  # The default, of runs that began before there was such a file.
+        if self.prepare_file.exists():
+            prepare = load_preparation(self.prepare_file)
+        return MetaModel(learner, prepare=prepare, task_map=config["task_map"])
 
     def _unwritable(self, error: OSError) -> ValueError:
         return ValueError(
@@ -304,3 +313,9 @@ class RunFolder:
                 "from a copy, or choose another run folder."
             )
         return config
+
+
+def _draws(config: dict[str, Any]) -> int:
+    """The version of the draws that a run with this config must have."""
+    augmented = config.get("settings", {}).get("augment") is not None
+    return DRAWS_AUGMENTED if augmented else DRAWS

@@ -13,11 +13,12 @@ from typing import Any
 _NOT_TOLD = ("name", "dtype", "trainable", "draw", "seed")
 
 
-def trainer_settings(trainer: Any) -> dict[str, Any]:
+def trainer_settings(trainer: Any, *, prepare: str) -> dict[str, Any]:
     """What a run that goes on must have in common with its beginning.
 
     Args:
         trainer: A `Trainer`.
+        prepare: The fingerprint of the model's preparation.
 
     Returns:
         What `settings_of` returns. The rate of an optimizer that has taken steps is
@@ -27,6 +28,7 @@ def trainer_settings(trainer: Any) -> dict[str, Any]:
     told = settings_of(
         seed=trainer.seed,
         learner=trainer.model.learner,
+        prepare=prepare,
         optimizer=optimizer,
         train=trainer.train,
         validation=trainer.validation,
@@ -81,13 +83,17 @@ def _entries(name: str, config: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(config, dict):
         for key, each in config.items():
             if key == "net" and each is not None:
-                yield f"{name}.net", f"net {_digest(each)}"
+                yield f"{name}.net", f"net {digest(each)}"
             elif key not in _NOT_TOLD:
                 yield from _told(f"{name}.{key}", each)
 
 
-def _digest(config: Any) -> str:
-    """A short text that differs for nets of different layers, by whatever name."""
+def digest(config: Any) -> str:
+    """A short text that differs for nets of different layers, by whatever name.
+
+    Args:
+        config: What `keras.saving.serialize_keras_object` returned, or a net's config.
+    """
     numbers: dict[str, int] = {}
 
     def plain(value: Any) -> Any:

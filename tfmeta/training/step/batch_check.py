@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Batch, Labels
-from tfmeta.data.prepare.castable import check_inputs
+from tfmeta.data.prepare.fits import checked_batch
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.learners import Learner
 
 
@@ -48,24 +49,25 @@ def first_batch(data: Any) -> Any:
     )
 
 
-def check_batch(x: dict[str, Any], y: Any, learner: Learner) -> None:
+def check_batch(
+    x: dict[str, Any], y: Any, learner: Learner, prepare: Preparation
+) -> None:
     """Refuses examples that a cast would change, and labels that cannot be answers.
 
-    The examples must stay the same when they are cast to the net's dtype. The learner
-    must be able to answer with every label; values always pass.
+    The prepared examples must stay the same when they are cast to the net's dtype. The
+    learner must be able to answer with every label; values always pass.
 
     Args:
-        x: The inputs of a batch, as eager tensors.
+        x: The raw inputs of a batch, as eager tensors.
         y: The labels or values of the batch's queries.
         learner: The learner that shall learn from the batch.
+        prepare: The preparation of the inputs.
 
     Raises:
-        ValueError: If the net takes whole numbers and the examples are none, or they
-            are too large for the net's dtype; if a label is out of range, or a query
-            has a class that its support set lacks.
+        ValueError: If the prepared examples do not fit the net, if a label is out of
+            range, or if a query has a class that its support set lacks.
     """
-    sets = {name: x[name] for name in ("support_x", "query_x")}
-    check_inputs(sets, None if learner.body is None else learner.body.inputs)
+    checked_batch(prepare, x, learner.inputs)
     if not isinstance(learner.targets_for(y), Labels):
         return
     for name, labels in (("support_y", x["support_y"]), ("y", y)):

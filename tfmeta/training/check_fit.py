@@ -1,0 +1,92 @@
+"""Checks of what a trainer is given, before it does any work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfmeta.data import Source
+from tfmeta.data.prepare.fits import check_fits, ready
+from tfmeta.nets import rebuild_problem
+from tfmeta.training.meta_model import MetaModel
+from tfmeta.training.pretrain import ExampleStream, PretrainModel
+from tfmeta.training.stream import Stream
+
+VALIDATION_SEED = 0
+
+
+def check_at_least_one(**values: int) -> None:
+    """Refuses numbers below 1.
+
+    Args:
+        **values: The numbers by name.
+
+    Raises:
+        ValueError: If one is below 1.
+    """
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1. Received: {value}.")
+
+
+def check_fit(
+    model: MetaModel | PretrainModel,
+    source: Source,
+    train: Stream | ExampleStream,
+    validation: Stream,
+    seed: int,
+    *,
+    kept: bool,
+) -> None:
+    """Refuses a model that a run folder cannot keep, or that the data do not fit.
+
+    Args:
+        model: The model to train.
+        source: The data.
+        train: The size of the training episodes, or of the batches of examples.
+        validation: The size of the validation episodes.
+        seed: The seed of the training episodes.
+        kept: Whether a run folder keeps the model.
+
+    Raises:
+        ValueError: If the model is not compiled or cannot be kept, if the episodes
+            cannot be drawn or served, or if the preparation does not make what the
+            learner's net takes.
+    """
+    if getattr(model, "optimizer", None) is None:
+        raise ValueError("The model must be compiled: call model.compile first.")
+    learner, options = model.learner, {"prepare": model.prepare}
+    train.check(source.train, learner, seed=seed, **options)
+    _check_inputs(model, source, train, seed)
+    try:
+        validation.check(source.val, learner, seed=VALIDATION_SEED, **options)
+        validation.single()
+    except ValueError as error:
+        raise ValueError(f"The validation episodes cannot be drawn: {error}") from error
+    for layer in (learner, model.prepare) if kept else ():
+        problem = rebuild_problem(layer)
+        if problem is not None:
+            raise ValueError(f"A run folder keeps the configs of layers. {problem}")
+
+
+def _check_inputs(
+    model: MetaModel | PretrainModel,
+    source: Source,
+    train: Stream | ExampleStream,
+    seed: int,
+) -> None:
+    """Prepares the shapes and dtypes of examples, which also builds the layer."""
+    x, axes = train.episodes(source.train, seed=seed).element_spec[0], 1
+    if isinstance(train, Stream):
+        x, axes = x["support_x"], 2
+    raw = tf.nest.map_structure(
+        lambda spec: tf.TensorSpec((None, *spec.shape[axes:]), spec.dtype), x
+    )
+
+    def traced(specs: Any) -> Any:
+        graph = tf.function(model.prepare, autograph=False)
+        return graph.get_concrete_function(specs).structured_outputs
+
+    prepared = ready(model.prepare, raw, "x", traced)
+    check_fits(model.prepare, raw, prepared, model.learner.inputs)
