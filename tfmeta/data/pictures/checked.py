@@ -8,6 +8,7 @@ from tfmeta.data.pictures.decode import decode_picture
 from tfmeta.data.pictures.format import PictureFormat
 
 
+@tf.autograph.experimental.do_not_convert
 def decode_checked(
     contents: tf.Tensor, form: PictureFormat, *, what: str
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -120,7 +120,9 @@ def number_at(
     return tf.bitcast(tf.reduce_sum(each), tf.int32)
 
 
-def _text(contents: tf.Tensor, at: tf.Tensor | int, count: tf.Tensor | int) -> tf.Tensor:
+def _text(
+    contents: tf.Tensor, at: tf.Tensor | int, count: tf.Tensor | int
+) -> tf.Tensor:
     """Returns a part of a string, shorter where the string ends."""
     start = tf.clip_by_value(at, 0, tf.strings.length(contents))
     return tf.strings.substr(contents, start, count)

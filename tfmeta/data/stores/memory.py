@@ -74,8 +74,13 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 def as_tensor(array: np.ndarray) -> tf.Tensor:
     """An array as a tensor of the same memory, or a copy where that is not possible."""
-    plain = array.dtype.kind in "biuf" and array.dtype.isnative and array.size
-    apt = array.flags.c_contiguous and array.flags.writeable
-    if plain and apt and array.ctypes.data % _ALIGNED == 0:
-        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    if readable_in_place(array):
+        return tf.experimental.dlpack.from_dlpack(np.asarray(array).__dlpack__())
     return tf.convert_to_tensor(array)
+
+
+def readable_in_place(array: np.ndarray) -> bool:
+    """Whether TensorFlow can read an array where it lies."""
+    plain = array.dtype.kind in "biuf" and array.dtype.isnative and array.size > 0
+    apt = array.flags.c_contiguous and array.flags.writeable
+    return plain and apt and array.ctypes.data % _ALIGNED == 0
