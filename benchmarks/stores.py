@@ -55,13 +55,15 @@ def main(_) -> None:
 def write(folder: pathlib.Path, files: int) -> None:
     """Writes JPEGs with the texture of photographs: noise of all frequencies."""
     draws = np.random.default_rng(0)
+    ground = sum(
+        np.kron(draws.normal(size=(840 // n, 840 // n, 3)), np.ones((n, n, 1))) * n
+        for n in (1, 2, 4, 12, 28)
+    )
+    ground = np.clip(128 + 2 * ground, 0, 255).astype(np.uint8)
     for number in range(files):
-        picture = sum(
-            np.kron(draws.normal(size=(84 // n, 84 // n, 3)), np.ones((n, n, 1))) * n
-            for n in (1, 2, 4, 12, 28)
-        )
-        pixels = np.clip(128 + 2 * picture, 0, 255).astype(np.uint8)
-        encoded = tf.io.encode_jpeg(pixels, quality=90)
+        top, left = draws.integers(0, 840 - 84, 2)
+        cut = ground[top : top + 84, left : left + 84]
+        encoded = tf.io.encode_jpeg(cut, quality=90)
         (folder / f"{number:06}.jpg").write_bytes(encoded.numpy())
 
 
@@ -82,8 +84,8 @@ def drawn(paths: list[str]) -> Iterator:
     )
 
     def draw(numbers: tf.Tensor):
-        support, support_y, query, query_y = sampler.draw(numbers)
-        return store.take(support), support_y, store.take(query), query_y
+        ids, _ = sampler.draw(numbers)
+        return store.take(ids[..., :SHOT]), store.take(ids[..., SHOT:])
 
     numbers = tf.data.Dataset.range(2**62).batch(TASKS, drop_remainder=True)
     return iter(numbers.map(draw, num_parallel_calls=2).prefetch(2))
