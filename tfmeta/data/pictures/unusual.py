@@ -47,17 +47,13 @@ def gif_pixels(contents: tf.Tensor) -> tf.Tensor:
         uint8, `(height, width, 3)`.
     """
     frame, control = _first_frame(contents)
-    flags = bytes_at(contents, control + 3, 1)[0]
-    opaque = tf.cond(
-        (control > 0) & (flags % 2 == 1),
-        lambda: _with_white(contents, frame, control, flags),
-        lambda: tf.identity(contents),
-    )
-    # TensorFlow gives the frame without what is around it.
-    pixels = tf.io.decode_image(opaque, channels=3, expand_animations=False)
-    pixels = tf.ensure_shape(pixels, (None, None, 3))
     size = [number_at(contents, at, 2) for at in (8, 6)]
     before = [number_at(contents, frame + at, 2) for at in (3, 1)]
+    alone = _replaced(
+        _white_where_clear(contents, frame, control), frame + 1, b"\0" * 4
+    )
+    pixels = tf.io.decode_image(alone, channels=3, expand_animations=False)
+    pixels = tf.ensure_shape(pixels, (None, None, 3))
     after = tf.maximum(tf.stack(size) - before - tf.shape(pixels)[:2], 0)
     around = tf.pad(tf.stack([tf.stack(before), after], axis=1), [[0, 1], [0, 0]])
     return tf.pad(pixels, around, constant_values=255)
@@ -93,25 +89,29 @@ def _table_size(contents: tf.Tensor, flags_at: tf.Tensor | int) -> tf.Tensor:
     return tf.where(flags >= 0x80, size, 0)
 
 
-def _with_white(
-    contents: tf.Tensor, frame: tf.Tensor, control: tf.Tensor, flags: tf.Tensor
+def _white_where_clear(
+    contents: tf.Tensor, frame: tf.Tensor, control: tf.Tensor
 ) -> tf.Tensor:
-    """Returns the GIF with opaque white for the transparent colour."""
-    own = _table_size(contents, frame + 9) > 0
-    table = tf.where(own, frame + 10, _GIF_HEAD)
-    colour = table + 3 * bytes_at(contents, control + 6, 1)[0]
-    opaque = tf.gather(_BYTES, flags - 1)
-    # The control block stands before the frame and its own table, not before the other.
-    for at, new in ((control + 3, opaque), (colour, tf.constant(b"\xff\xff\xff"))):
-        after = at + tf.strings.length(new)
-        contents = tf.strings.join(
-            [
-                tf.strings.substr(contents, 0, at),
-                new,
-                tf.strings.substr(contents, after, tf.strings.length(contents) - after),
-            ]
-        )
-    return contents
+    """Returns the GIF with opaque white for the transparent colour, if it has one."""
+    flags, _, _, colour = tf.unstack(bytes_at(contents, control + 3, 4))
+    own = _table_size(contents, frame + 9)
+    table = tf.where(own > 0, frame + 10, _GIF_HEAD)
+    size = tf.where(own > 0, own, _table_size(contents, 10))
+
+    def whitened() -> tf.Tensor:
+        opaque = tf.gather(_BYTES, flags - 1)
+        white = _replaced(contents, table + 3 * colour, b"\xff\xff\xff")
+        return _replaced(white, control + 3, opaque)
+
+    clear = (control > 0) & (flags % 2 == 1) & (3 * colour < size)
+    return tf.cond(clear, whitened, lambda: tf.identity(contents))
+
+
+def _replaced(contents: tf.Tensor, at: tf.Tensor, new: tf.Tensor | bytes) -> tf.Tensor:
+    """Returns a string with other bytes at a place."""
+    after = at + tf.strings.length(new)
+    tail = tf.strings.substr(contents, after, tf.strings.length(contents) - after)
+    return tf.strings.join([tf.strings.substr(contents, 0, at), new, tail])
 
 
 _BYTES = [bytes([i]) for i in range(256)]
