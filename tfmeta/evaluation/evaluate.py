@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfmeta.data import Part
 from tfmeta.data.prepare.preparation import Preparation
+from tfmeta.data.stores.drawing import drawing_from
 from tfmeta.evaluation.frozen import Digest, episodes_for
 from tfmeta.evaluation.prepared import preparation_of
 from tfmeta.evaluation.result import Result
@@ -80,7 +81,7 @@ def evaluate(
         seed=seed,
         episodes_file=episodes_file,
     )
-    metrics, drawn = _scores(scorer, asked.stream)
+    metrics, drawn = _scores(scorer, asked.stream, split)
     metric = asked.targets_for(learner).metric
     return Result(
         metric=metric,
@@ -119,13 +120,14 @@ def _scorer(
 
 
 def _scores(
-    scorer: Scorer, stream: tf.data.Dataset
+    scorer: Scorer, stream: tf.data.Dataset, split: Part
 ) -> tuple[dict[str, np.ndarray], str]:
     """The scores of all episodes by metric, `(steps + 1, episodes)`, and a digest."""
     parts, drawn = [], Digest()
-    for x, y in stream:
-        drawn.add(x, y)
-        parts.append(scorer(x, y))
+    with drawing_from(split):
+        for x, y in stream:
+            drawn.add(x, y)
+            parts.append(scorer(x, y))
     metrics = {
         name: np.concatenate([part[name].numpy() for part in parts], axis=-1)
         for name in parts[0]

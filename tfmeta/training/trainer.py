@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.data import Source
+from tfmeta.data.stores.drawing import drawing_from
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.training.check_fit import VALIDATION_SEED, check_at_least_one, check_fit
@@ -141,7 +142,8 @@ class Trainer:
             state = self._restore()
             early = state["early"]
             if not early and self._step < self.steps:
-                with self._signals:
+                drawing = drawing_from(self.source.train, self.source.val)
+                with self._signals, drawing:
                     self._train(flags, state)
                 early = self.model.stop_training
         if self._step >= self.steps:

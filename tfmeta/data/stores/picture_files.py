@@ -7,6 +7,7 @@ import functools
 import os
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -93,8 +94,7 @@ class PictureFiles(Store):
         """
         paths, lengths = self._files
         flat = tf.reshape(ids, (-1,))
-        contents = _contents(tf.gather(paths, flat), tf.gather(lengths, flat))
-        pixels = decode_pictures(contents, self.form, other=pillow_pixels)
+        pixels = _pixels(tf.gather(paths, flat), tf.gather(lengths, flat), self.form)
         pixels = tf.reshape(pixels, tf.concat([tf.shape(ids), self.shape], 0))
         return tf.ensure_shape(pixels, (*ids.shape, *self.shape))
 
@@ -166,14 +166,13 @@ def broken(store: PictureFiles) -> Iterator[tuple[int, str]]:
 
 def _chunks(store: PictureFiles) -> Iterator[tuple[int, Sequence[np.ndarray | str]]]:
     """Yields a number, and the pictures from it on or why they cannot be read."""
-    take = tf.function(
-        store.take, input_signature=[tf.TensorSpec((None,), tf.int64)], autograph=False
-    )
+    compiled = _compiled(store.form)
 
     def read(ids: np.ndarray) -> Sequence[np.ndarray | str]:
+        paths = tf.constant([store.paths[i] for i in ids])
         try:
             with tf.device("CPU:0"):
-                return take(tf.constant(ids)).numpy()
+                return compiled(paths, tf.constant(store.lengths[ids])).numpy()
         except tf.errors.OpError as error:
             if len(ids) == 1:
                 return [_reason(error)]
@@ -190,6 +189,25 @@ def _chunks(store: PictureFiles) -> Iterator[tuple[int, Sequence[np.ndarray | st
             yield from zip(
                 (int(ids[0]) for ids in group), pool.map(read, group), strict=True
             )
+
+
+@functools.cache
+def _compiled(form: PictureFormat) -> Any:
+    """The function that reads files, compiled once for all stores of a form."""
+    return tf.function(
+        functools.partial(_pixels, form=form),
+        input_signature=[
+            tf.TensorSpec([None], tf.string),
+            tf.TensorSpec([None], tf.int64),
+        ],
+        autograph=False,
+    )
+
+
+def _pixels(paths: tf.Tensor, lengths: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    """Reads files of the given lengths, `(files, height, width, channels)` uint8."""
+    contents = _contents(paths, lengths)
+    return decode_pictures(contents, form, other=pillow_pixels)
 
 
 def _contents(paths: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
