@@ -68,6 +68,11 @@ class FunctionSplit:
         return ()
 
     @property
+    def disjoint(self) -> str:
+        """Tasks: each part draws functions of its own."""
+        return "tasks"
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Functions have no classes."""
         return ()

@@ -5,18 +5,17 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-import numpy as np
-
-from tfmeta.data.glyphs.glyphs import glyphs
-from tfmeta.data.pictures.fit import fit_source
+from tfmeta.data.glyphs.glyphs import glyph_pool
 from tfmeta.data.source import Source
-from tfmeta.data.sources.arrays import from_arrays
-from tfmeta.data.sources.class_lists import PARTS, ClassSplit
+from tfmeta.data.sources.class_lists import ClassSplit
 from tfmeta.data.sources.families import FAMILIES
-from tfmeta.data.sources.folder import from_folder
-from tfmeta.data.sources.npz import from_npz
-from tfmeta.data.sources.rotations import with_rotations
-from tfmeta.data.sources.tfds_source import from_tfds
+from tfmeta.data.sources.folder import folder_pools
+from tfmeta.data.sources.npz import naming, npz_pools
+from tfmeta.data.sources.pool import Pool, divide
+from tfmeta.data.sources.resizing import resized
+from tfmeta.data.sources.rotations import turned
+from tfmeta.data.sources.tfds_source import tfds_pool
+from tfmeta.data.stores.choice import AUTO, DISK, check_store
 
 
 def load(
@@ -30,6 +29,8 @@ def load(
     channels: int | None = None,
     seed: int = 0,
     skip_broken: bool = False,
+    disjoint: str | None = None,
+    store: str = AUTO,
 ) -> Source:
     """Loads a source by its name.
 
@@ -50,9 +51,15 @@ def load(
         seed: Which classes fractions take, and which glyphs are drawn. Training and
             evaluation must use the same one, or test classes would have been trained.
         skip_broken: Whether pictures of a folder that cannot be read are left out.
+        disjoint: What no two parts share: None for classes, or tasks if the targets
+            are values; or "examples", so that every part has all classes and `split` is
+            fractions of the examples of each.
+        store: "memory"; or "disk" for pictures of a folder that are read as they are
+            drawn, and for an .npz file that is mapped into memory. "auto" draws what is
+            larger than 2 GB from the disk, if that is possible.
 
     Returns:
-        The three class-disjoint splits; of functions, three streams of them.
+        The source; its parts say where their examples lie.
 
     Raises:
         ValueError: Where there is no such source, or it is not as it must be.
@@ -61,30 +68,47 @@ def load(
         >>> load("sinusoid").train.example_shape
         (1,)
     """
-    kind, colon, rest = name.partition(":")
+    check_store(store)
     images: dict[str, Any] = {"image_size": image_size, "channels": channels}
-    classes: dict[str, Any] = {"split": split, "rotations": rotations, "seed": seed}
     if name in FAMILIES:
-        _refuse(name, split or rotations or any(images.values()))
+        _refuse(name, split or rotations or disjoint or any(images.values()))
+        _refuse_disk(name, store)
         return FAMILIES[name]()
-    if kind == "tfds" and rest:
-        where: dict[str, Any] = {"data_dir": data_dir, "download": download}
-        return from_tfds(rest, **where, **classes, **images)
+    kind, _, rest = name.partition(":")
     if kind == "folder" and rest:
         folder = _found(rest, data_dir)
-        return from_folder(folder, skip_broken=skip_broken, **classes, **images)
-    if kind == "npz" and rest:
-        source = from_npz(_found(rest, data_dir), split=split, seed=seed)
-    elif kind == "glyphs" and not colon:
-        source = glyphs(seed=seed)
-        source = source if split is None else _split_anew(source, split, seed)
+        pools = folder_pools(folder, skip_broken=skip_broken, store=store, **images)
+    elif kind == "npz" and rest:
+        path = _found(rest, data_dir)
+        with naming(path):
+            pools = npz_pools(path, store=store)
+        pools = resized(pools, size=image_size, channels=channels)
     else:
+        _refuse_disk(name, store)
+        pools = _in_memory(name, data_dir, download, seed, images)
+    source = divide(pools, split, seed=seed, disjoint=disjoint)
+    return turned(source) if rotations else source
+
+
+def _in_memory(
+    name: str,
+    data_dir: str | pathlib.Path | None,
+    download: bool,
+    seed: int,
+    images: dict[str, Any],
+) -> Pool | dict[str, Pool]:
+    """The examples of a source that has no files to draw from."""
+    kind, _, rest = name.partition(":")
+    if kind == "tfds" and rest:
+        return tfds_pool(rest, data_dir=data_dir, download=download, **images)
+    if name != "glyphs":
         raise ValueError(
             f"There is no source {name!r}. Use glyphs, tfds:NAME, folder:PATH or "
             f"npz:PATH; for regression {', '.join(FAMILIES)}."
         )
-    source = fit_source(source, size=image_size, channels=channels)
-    return _turned(source) if rotations else source
+    return resized(
+        glyph_pool(seed), size=images["image_size"], channels=images["channels"]
+    )
 
 
 def _refuse(name: str, options: object) -> None:
@@ -92,7 +116,16 @@ def _refuse(name: str, options: object) -> None:
     if options:
         raise ValueError(
             f"{name!r} is a family of functions: it has no classes and no images. "
-            "Leave out split, rotations, image_size and channels."
+            "Leave out split, rotations, disjoint, image_size and channels."
+        )
+
+
+def _refuse_disk(name: str, store: str) -> None:
+    """Refuses drawing from the disk what is not there as files of their own."""
+    if store == DISK:
+        raise ValueError(
+            f'store="disk" is for folder:PATH and npz:PATH, whose examples are drawn '
+            f"from their files. Received: {name!r}. Leave store out."
         )
 
 
@@ -101,23 +134,3 @@ def _found(path: str, data_dir: str | pathlib.Path | None) -> pathlib.Path:
     here = pathlib.Path(path).expanduser()
     there = pathlib.Path(data_dir or ".").expanduser() / here
     return there if there.exists() and not here.exists() else here
-
-
-def _turned(source: Source) -> Source:
-    """Adds the classes of turned images to each part of a source."""
-    parts = (with_rotations(getattr(source, part)) for part in PARTS)
-    return Source(source.name, *parts)
-
-
-def _split_anew(source: Source, split: ClassSplit, seed: int) -> Source:
-    """Shares out the classes of a source's three splits together."""
-    splits = [getattr(source, part) for part in PARTS]
-    before = np.cumsum([0] + [s.num_classes for s in splits])
-    return from_arrays(
-        np.concatenate([s.x for s in splits]),
-        np.concatenate([s.y + n for s, n in zip(splits, before[:-1], strict=True)]),
-        class_names=[name for s in splits for name in s.class_names],
-        split=split,
-        seed=seed,
-        name=source.name,
-    )

@@ -65,7 +65,9 @@ def example_dtype(x: Any) -> Any:
     return tf.nest.map_structure(lambda leaf: leaf.dtype, x)
 
 
-def map_shapes(function: Callable[[tuple[int, ...], Any], Any], part: Part) -> Any:
+def map_shapes(
+    function: Callable[[tuple[int, ...], Any], Any], shapes: Any, dtypes: Any
+) -> Any:
     """Applies a function to the shape and the dtype of each part of an example.
 
     `tf.nest` takes a shape for a nest of numbers, so it cannot do this on its own.
@@ -73,17 +75,17 @@ def map_shapes(function: Callable[[tuple[int, ...], Any], Any], part: Part) -> A
     Args:
         function: A function of a shape, which is a tuple, and of a NumPy dtype; it may
             return anything.
-        part: The part that the examples belong to.
+        shapes: The shape of one example, or a nest of shapes.
+        dtypes: The NumPy dtype of examples, or a nest of dtypes.
 
     Returns:
         A nest of the structure of the examples.
 
     Example:
-        >>> from tfmeta.data import Split
-        >>> x = {"image": np.zeros((4, 8, 8, 1), np.uint8), "age": np.zeros((4,))}
-        >>> split = Split("train", x, np.int32([0, 0, 1, 1]), ("a", "b"))
-        >>> map_shapes(lambda shape, dtype: (dtype.name, *shape), split)
-        {'image': ('uint8', 8, 8, 1), 'age': ('float64',)}
+        >>> shapes = {"image": (8, 8, 1), "age": ()}
+        >>> dtypes = {"image": "u1", "age": "f8"}
+        >>> map_shapes(lambda shape, dtype: (dtype, *shape), shapes, dtypes)
+        {'image': ('u1', 8, 8, 1), 'age': ('f8',)}
     """
 
     def mapped(shape: Any, dtype: Any) -> Any:
@@ -93,7 +95,7 @@ def map_shapes(function: Callable[[tuple[int, ...], Any], Any], part: Part) -> A
             return _tuple_like(dtype, map(mapped, shape, dtype))
         return function(shape, dtype)
 
-    return mapped(part.example_shape, part.dtype)
+    return mapped(shapes, dtypes)
 
 
 def array_shape(part: Part) -> tuple[int, ...] | None:

@@ -39,7 +39,11 @@ class Part(Protocol):
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """The classes or tasks, of which no two parts share any; `()` of functions."""
+        """The names of the classes or tasks; `()` of functions."""
+
+    @property
+    def disjoint(self) -> str:
+        """What no two parts of the source share: "classes", "tasks" or "examples"."""
 
     @property
     def prepare(self) -> Preparation:

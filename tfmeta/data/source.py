@@ -1,4 +1,4 @@
-"""A data set in three parts that share no class and no task."""
+"""A data set in three parts, for meta-training, validation and test."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ import hashlib
 import json
 from typing import Any, Generic, TypeVar
 
+import tensorflow as tf
+
+from tfmeta.data.nested import map_shapes
 from tfmeta.data.part import Part
 from tfmeta.data.prepare.measured import measured
 from tfmeta.data.prepare.preparation import Preparation
+from tfmeta.data.prepare.scale_pictures import ScalePictures
 
 PartT = TypeVar("PartT", bound=Part)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source(Generic[PartT]):
-    """Three parts of one data set that share no class and no task.
+    """Three parts of one data set, which share no class, no task, or no example.
 
     Meta-training, meta-validation and meta-test draw their episodes from different
     classes, or for regression from different tasks. The constructor checks by name that
-    no class or task is in two parts. A part may have no class or task at all (in a
-    source that is only for testing). If tasks are functions, the three parts draw
-    different functions of one family.
+    no class or task is in two parts. The parts of a plain supervised data set share
+    their classes, and only the examples are different; then `disjoint` is "examples". A
+    part may have no class or task at all (in a source that is only for testing). If
+    tasks are functions, the three parts draw different functions of one family.
 
     Args:
         name: The source's name, such as "glyphs" or "tfds:omniglot".
@@ -33,7 +38,8 @@ class Source(Generic[PartT]):
 
     Raises:
         ValueError: If a class or a task is in two splits, or if the splits differ in
-            the shape or dtype of their examples, or in the kind of `y`.
+            the shape or dtype of their examples, in the kind of `y`, or in what they do
+            not share.
 
     Example:
         >>> import numpy as np
@@ -74,8 +80,14 @@ class Source(Generic[PartT]):
                     f"kind. Received: {self.train.targets} in 'train', "
                     f"{split.targets} in {field!r}."
                 )
+            if split.disjoint != self.disjoint:
+                raise ValueError(
+                    f"The splits of source {self.name!r} must agree on what they do "
+                    f"not share. Received: {self.disjoint!r} in 'train', "
+                    f"{split.disjoint!r} in {field!r}."
+                )
             kind = "class" if split.class_names else "task"
-            for name in split.group_names:
+            for name in () if self.disjoint == "examples" else split.group_names:
                 if name in owner:
                     raise ValueError(
                         f"The splits of a source must share no {kind}, but {name!r} of "
@@ -84,6 +96,11 @@ class Source(Generic[PartT]):
                     )
                 owner[name] = field
 
+    @property
+    def disjoint(self) -> str:
+        """What no two parts share: "classes", "tasks" or "examples"."""
+        return self.train.disjoint
+
     @functools.cached_property
     def prepare(self) -> Preparation:
         """How raw examples become what a net takes, for `MetaModel(prepare=...)`.
@@ -91,7 +108,10 @@ class Source(Generic[PartT]):
         It is the preparation of the train part, with the smallest and the largest
         prepared value of meta-training. They are measured once, when first asked for.
         """
-        return measured(self.train.prepare, self.train.chunks())
+        found = measured(self.train.prepare, self.train.chunks())
+        if type(found.layer) is ScalePictures:
+            return found  # Its raw inputs have the shapes that the net takes.
+        return found.replaced(inputs=_specs(self.train))
 
     def identity(self) -> dict[str, dict[str, Any]]:
         """Digests by which a run recognises the data that it was trained on.
@@ -110,6 +130,15 @@ class Source(Generic[PartT]):
             }
             for part in ("train", "val", "test")
         }
+
+
+def _specs(part: Part) -> Any:
+    """The raw examples of a part, a nest of `tf.TensorSpec`."""
+    return map_shapes(
+        lambda shape, dtype: tf.TensorSpec([None, *shape], tf.as_dtype(dtype)),
+        part.example_shape,
+        part.dtype,
+    )
 
 
 def _digest(values: Any) -> str:

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tfmeta.core.targets import Labels, Targets
-from tfmeta.data.nested import as_arrays, example_dtype, example_shape
-from tfmeta.data.prepare.measured import chunks_of
-from tfmeta.data.prepare.preparation import Preparation
+from tfmeta.data.grouped_part import GroupedPart
+from tfmeta.data.nested import as_arrays
 from tfmeta.data.sampling.episode_sampler import EpisodeSampler
 from tfmeta.data.sampling.groups import Groups, check_lengths
 from tfmeta.data.sampling.ranges import bounds, in_ranges
 from tfmeta.data.sampling.sampler import Range, Sampler
-from tfmeta.data.stores.memory import MemoryStore
+from tfmeta.data.stores.store import Store
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Split:
+class Split(GroupedPart):
     """The examples of one class split, grouped by class.
 
-    A split is plain arrays with names. The examples of a class lie next to each
-    other, so a class is a range: example ids of class `c` are
-    `starts[c] .. starts[c] + counts[c] - 1`. Every class has at least one example.
+    The examples of a class are next to each other, so a class is a range: example ids
+    of class `c` are `starts[c] .. starts[c] + counts[c] - 1`. Every class has at least
+    one example.
 
     Args:
         name: The split's name, "train", "val" or "test". The episodes depend on it, so
             the three splits have different streams.
         x: `(examples, *example_shape)`; images stay uint8 `(examples, H, W, C)`. An
             example may be a nest: then `x` is a dict or a tuple of such arrays, all
-            of one length.
+            of one length. Or a `Store` that holds the examples.
         y: `(examples,)` int32 class ids in `0..num_classes-1`, sorted.
         class_names: One unique name for each class.
+        rows: The places of the examples in `x`, `(examples,)`, so that several splits
+            may share a store; None if the split has all of `x`, in its order.
+        prepare: A Keras layer by which an example becomes what a net takes; None
+            divides pictures by 255, and leaves all else as it is.
+        disjoint: What no two splits of the source share: "classes", or "examples".
 
     Raises:
         ValueError: Where the arrays do not fit together.
@@ -48,24 +49,23 @@ class Split:
         (2, [2, 1], [0, 2])
     """
 
-    name: str
-    x: Any
-    y: np.ndarray
-    class_names: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "x", as_arrays(self.x))
-        object.__setattr__(self, "y", np.asarray(self.y))
-        object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
-        check_lengths(self.x, self.y, self.name)
-        self._groups  # noqa: B018  Checks the labels.
-        object.__setattr__(self, "y", self.y.astype(np.int32, copy=False))
-
-    @functools.cached_property
-    def _groups(self) -> Groups:
-        return Groups(
-            self.y, self.class_names, kind="class", column="y", part=self.name
-        )
+    def __init__(
+        self,
+        name: str,
+        x: Any,
+        y: np.ndarray,
+        class_names: Sequence[str],
+        *,
+        rows: np.ndarray | None = None,
+        prepare: Any = None,
+        disjoint: str = "classes",
+    ):
+        y, names = np.asarray(y), tuple(map(str, class_names))
+        x = x if isinstance(x, Store) else as_arrays(x)
+        check_lengths(x, rows, y, name)
+        groups = Groups(y, names, kind="class", column="y", part=name)
+        super().__init__(name, x, groups, rows=rows, prepare=prepare, disjoint=disjoint)
+        self.y = y.astype(np.int32, copy=False)
 
     @property
     def num_classes(self) -> int:
@@ -73,43 +73,14 @@ class Split:
         return len(self.class_names)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.groups.names
+
+    @property
     def targets(self) -> Targets:
         """The kind of `y`: labels of classes."""
         return Labels()
-
-    @property
-    def group_names(self) -> tuple[str, ...]:
-        """The names of the classes."""
-        return self.class_names
-
-    @property
-    def counts(self) -> np.ndarray:
-        """The number of examples of each class, `(num_classes,)` int64."""
-        return self._groups.counts
-
-    @property
-    def starts(self) -> np.ndarray:
-        """The first example id of each class, `(num_classes,)` int64."""
-        return self._groups.starts
-
-    @property
-    def example_shape(self) -> Any:
-        """The shape of one example, `(H, W, C)` for images; a nest where `x` is one."""
-        return example_shape(self.x)
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of the examples, uint8 for images; a nest where `x` is one."""
-        return example_dtype(self.x)
-
-    @functools.cached_property
-    def prepare(self) -> Preparation:
-        """How the examples become what a net takes: pictures are scaled to 0..1."""
-        return Preparation()
-
-    def chunks(self) -> Iterator[Any]:
-        """The raw examples, some at a time."""
-        return chunks_of(MemoryStore(self.x))
 
     def sampler(
         self,

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tfmeta.core.targets import Targets, Values
-from tfmeta.data.nested import as_arrays, example_dtype, example_shape
-from tfmeta.data.prepare.measured import chunks_of
-from tfmeta.data.prepare.preparation import Preparation
+from tfmeta.data.grouped_part import GroupedPart
+from tfmeta.data.nested import as_arrays
 from tfmeta.data.sampling.episode_sampler import EpisodeSampler
 from tfmeta.data.sampling.groups import Groups, check_lengths
 from tfmeta.data.sampling.ranges import bounds, in_ranges
 from tfmeta.data.sampling.sampler import Range, Sampler
-from tfmeta.data.stores.memory import MemoryStore
+from tfmeta.data.stores.store import Store
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class TaskSplit:
+class TaskSplit(GroupedPart):
     """Examples with float targets, grouped by the task that each belongs to.
 
     A task is a user, a patient or a device, for example: each has its own dependence of
@@ -31,12 +27,18 @@ class TaskSplit:
     Args:
         name: The split's name, "train", "val" or "test". The episodes depend on it, so
             the three splits have different streams.
-        x: `(examples, *example_shape)`, or a dict or a tuple of such arrays.
+        x: `(examples, *example_shape)`, or a dict or a tuple of such arrays. Or a
+            `Store` that holds the examples.
         y: `(examples, ...)` float targets, kept as float32. `(examples,)` becomes
             `(examples, 1)`, so that it fits a net with one output.
         tasks: `(examples,)` integers in `0..len(task_names)-1`, sorted: the task that
             each example belongs to.
         task_names: One unique name for each task.
+        rows: The places of the examples in `x`, `(examples,)`, so that several splits
+            may share a store; None if the split has all of `x`, in its order.
+        prepare: A Keras layer by which an example becomes what a net takes; None
+            divides pictures by 255, and leaves all else as it is.
+        disjoint: What no two splits of the source share: "tasks", or "examples".
 
     Raises:
         ValueError: Where the arrays do not fit together, or a target is not finite.
@@ -49,28 +51,36 @@ class TaskSplit:
         (2, [2, 3], (5, 1))
     """
 
-    name: str
-    x: Any
-    y: np.ndarray
-    tasks: np.ndarray
-    task_names: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "x", as_arrays(self.x))
-        object.__setattr__(self, "y", finite_targets(self.y))
-        object.__setattr__(self, "tasks", np.asarray(self.tasks))
-        object.__setattr__(self, "task_names", tuple(map(str, self.task_names)))
-        check_lengths(self.x, self.y, self.name)
-        if len(self._groups.ids) != len(self.y):
+    def __init__(
+        self,
+        name: str,
+        x: Any,
+        y: np.ndarray,
+        tasks: np.ndarray,
+        task_names: Sequence[str],
+        *,
+        rows: np.ndarray | None = None,
+        prepare: Any = None,
+        disjoint: str = "tasks",
+    ):
+        self.y, self.tasks = finite_targets(y), np.asarray(tasks)
+        names = tuple(map(str, task_names))
+        x = x if isinstance(x, Store) else as_arrays(x)
+        check_lengths(x, rows, self.y, name)
+        groups = Groups(self.tasks, names, kind="task", column="tasks", part=name)
+        if len(self.tasks) != len(self.y):
             raise ValueError(
-                f"tasks of split {self.name!r} must name the task of each of the "
+                f"tasks of split {name!r} must name the task of each of the "
                 f"{len(self.y)} examples. Received: {len(self.tasks)} entries."
             )
-
-    @functools.cached_property
-    def _groups(self) -> Groups:
-        return Groups(
-            self.tasks, self.task_names, kind="task", column="tasks", part=self.name
+        super().__init__(
+            name,
+            x,
+            groups,
+            values=self.y,
+            rows=rows,
+            prepare=prepare,
+            disjoint=disjoint,
         )
 
     @property
@@ -79,9 +89,9 @@ class TaskSplit:
         return len(self.task_names)
 
     @property
-    def targets(self) -> Targets:
-        """The kind of `y`: values."""
-        return Values()
+    def task_names(self) -> tuple[str, ...]:
+        """The names of the tasks."""
+        return self.groups.names
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -89,38 +99,9 @@ class TaskSplit:
         return ()
 
     @property
-    def group_names(self) -> tuple[str, ...]:
-        """The names of the tasks."""
-        return self.task_names
-
-    @property
-    def counts(self) -> np.ndarray:
-        """The number of examples of each task, `(num_tasks,)` int64."""
-        return self._groups.counts
-
-    @property
-    def starts(self) -> np.ndarray:
-        """The first example id of each task, `(num_tasks,)` int64."""
-        return self._groups.starts
-
-    @property
-    def example_shape(self) -> Any:
-        """The shape of one example; a nest where `x` is one."""
-        return example_shape(self.x)
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of the examples; a nest where `x` is one."""
-        return example_dtype(self.x)
-
-    @functools.cached_property
-    def prepare(self) -> Preparation:
-        """How the examples become what a net takes: pictures are scaled to 0..1."""
-        return Preparation()
-
-    def chunks(self) -> Iterator[Any]:
-        """The raw examples, some at a time."""
-        return chunks_of(MemoryStore(self.x))
+    def targets(self) -> Targets:
+        """The kind of `y`: values."""
+        return Values()
 
     def sampler(
         self,

@@ -159,7 +159,9 @@ def has_images(part: Part) -> bool:
     Args:
         part: The part whose examples are meant.
     """
-    shapes = map_shapes(lambda shape, _: tf.TensorShape(shape), part)
+    shapes = map_shapes(
+        lambda shape, _: tf.TensorShape(shape), part.example_shape, part.dtype
+    )
     return any(_is_image(shape) for shape in tf.nest.flatten(shapes))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import numpy as np
@@ -25,8 +24,8 @@ OPTIONS = {"way": 3, "shot": 2, "query": 4, "seed": 5, "count": 7}
 def split_of(**changes):
     y = np.repeat(np.arange(len(SIZES)), SIZES)
     x = np.random.default_rng(0).integers(0, 256, (len(y), 3, 2, 1)).astype(np.uint8)
-    split = Split("test", x, y, ("a", "b", "c", "d", "e"))
-    return dataclasses.replace(split, **changes)
+    arguments = {"name": "test", "x": x, "y": y, "class_names": tuple("abcde")}
+    return Split(**{**arguments, **changes})
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tfmeta.data import load
+from tfmeta.data import episodes, from_npz, load
 
 X = np.arange(40 * 9, dtype=np.uint8).reshape(40, 3, 3, 1)
 Y = np.arange(40) % 10
@@ -89,3 +90,36 @@ def test_a_bare_array_or_no_file_is_refused(tmp_path):
         load(f"npz:{tmp_path / 'data.npy'}")
     with pytest.raises(ValueError, match=r"There is no file .*other\.npz"):
         load(f"npz:{tmp_path / 'other.npz'}")
+
+
+def test_the_examples_of_an_archive_may_stay_on_disk(tmp_path):
+    """The same parts and the same episodes, whichever way the file is read."""
+    path = tmp_path / "data.npz"
+    rng = np.random.default_rng(0)
+    np.savez(path, x=rng.normal(size=(60, 3)), y=np.arange(60) % 12)
+    memory, disk = (from_npz(path, store=store) for store in ("memory", "disk"))
+    assert (memory.train.store.place, disk.train.store.place) == ("memory", "disk")
+    options = {"way": 3, "shot": 1, "query": 2, "tasks": 2, "count": 6, "seed": 3}
+    for one, other in zip(
+        episodes(memory.train, **options), episodes(disk.train, **options), strict=True
+    ):
+        tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+
+
+def test_three_parts_may_stay_on_disk(tmp_path):
+    arrays = {f"{part}_{k}": v for part in PARTS for k, v in (("x", X), ("y", Y))}
+    for i, part in enumerate(PARTS):
+        arrays[f"{part}_y"] = Y + 100 * i
+        for name in ("x", "y"):
+            np.save(tmp_path / f"{part}_{name}.npy", arrays[f"{part}_{name}"])
+    source = from_npz(tmp_path, store="disk")
+    assert source.val.store.place == "disk"
+    np.testing.assert_array_equal(np.sort(source.val.x.ravel()), np.sort(X.ravel()))
+
+
+def test_a_compressed_archive_is_not_mapped(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, x=X, y=Y)
+    with pytest.raises(ValueError, match=r"data.npz.*must not be compressed.*np.savez"):
+        from_npz(path, store="disk")
+    assert from_npz(path).train.store.place == "memory"

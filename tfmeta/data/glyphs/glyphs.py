@@ -7,8 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tfmeta.data.glyphs import pen, strokes
+from tfmeta.data.pictures.format import PictureFormat
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.source import Source
-from tfmeta.data.split import Split
+from tfmeta.data.sources.pool import Pool, divide
+from tfmeta.data.stores.memory import MemoryStore
 
 _DRAWERS = 20
 _ALPHABETS = {"train": 19, "val": 5, "test": 6}
@@ -55,16 +58,24 @@ def glyphs(*, seed: int = 0) -> Source:
             f"seed must be an integer of at least 0. Received: {seed!r}. Use seed=0 "
             "for the standard glyphs."
         )
-    return _source(seed)
+    return divide(glyph_pool(seed))
 
 
-def _source(seed: int) -> Source:
-    """Draws alphabet by alphabet."""
-    made: dict[str, Split] = {}
+def glyph_pool(seed: int = 0) -> Pool:
+    """Draws the glyphs, alphabet by alphabet, as a pool with parts of its own.
+
+    Args:
+        seed: As in `glyphs`.
+
+    Returns:
+        The examples of all parts.
+    """
+    pictures: list[np.ndarray] = []
+    names: list[str] = []
+    parts: list[np.ndarray] = []
     known = np.zeros((0, pen.SIZE**2), np.float32)
     first = 0
-    for name, alphabets in _ALPHABETS.items():
-        pictures, names = [], []
+    for part, alphabets in enumerate(_ALPHABETS.values()):
         for alphabet in range(first, first + alphabets):
             rng = np.random.default_rng([seed, alphabet])
             # Every seed has the same numbers of classes.
@@ -75,11 +86,19 @@ def _source(seed: int) -> Source:
                 f"alphabet{alphabet + 1:02d}/character{i + 1:02d}"
                 for i in range(len(script.shown))
             ]
+            parts.append(np.full(len(pictures[-1]), part, np.int8))
         first += alphabets
-        x = np.concatenate(pictures)[..., None]
-        y = np.repeat(np.arange(len(names), dtype=np.int32), _DRAWERS)
-        made[name] = Split(name=name, x=x, y=y, class_names=tuple(names))
-    return Source(name="glyphs", **made)
+    x = np.concatenate(pictures)[..., None]
+    y = np.repeat(np.arange(len(names), dtype=np.int32), _DRAWERS)
+    form = PictureFormat(pen.SIZE, pen.SIZE, 1)
+    return Pool(
+        "glyphs",
+        MemoryStore(x),
+        y,
+        names,
+        parts=np.concatenate(parts),
+        prepare=Preparation(pictures=form),
+    )
 
 
 class _Script(NamedTuple):

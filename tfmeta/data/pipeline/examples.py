@@ -11,7 +11,6 @@ import tensorflow as tf
 from tfmeta.core.keys import key
 from tfmeta.data.function_split import FunctionSplit
 from tfmeta.data.pipeline.augmentation import Augmentation, check_images
-from tfmeta.data.pipeline.gather import Gather
 from tfmeta.data.sampling.function_sampler import FunctionSampler
 from tfmeta.data.split import Split
 from tfmeta.data.task_split import TaskSplit
@@ -74,7 +73,9 @@ def _members(
     split: Split | TaskSplit, batch_size: int, seed: int, augment: Any
 ) -> Draw:
     """Draws batches of a split's members, by their number."""
-    x, y, end = Gather(split.x), Gather(split.y), len(split.y)
+    end = len(split.y)
+    with tf.init_scope(), tf.device("CPU:0"):
+        y = tf.constant(split.y)
     purpose = f"examples/{split.name}"
     augmentation = None if augment is None else Augmentation(augment)
 
@@ -82,10 +83,10 @@ def _members(
         ids = tf.random.stateless_uniform(
             (batch_size,), key(seed, purpose, index), 0, end, tf.int64, alg="philox"
         )
-        batch = x(ids)
+        batch = split.take(ids)
         if augmentation is not None:
             batch = augmentation(batch, key(seed, f"augment/{purpose}", index))
-        return batch, y(ids)
+        return batch, tf.gather(y, ids)
 
     return draw
 

@@ -13,7 +13,11 @@ import tensorflow as tf
 
 from tfmeta.core.nests import named
 from tfmeta.data.pipeline.episodes import batches
-from tfmeta.data.sampling.episode_sampler import EpisodeSampler, gather_of
+from tfmeta.data.sampling.episode_sampler import (
+    EpisodeSampler,
+    episode_batch,
+    values_of,
+)
 from tfmeta.data.sampling.sampler import Batch
 from tfmeta.data.split import Split
 from tfmeta.data.task_split import TaskSplit
@@ -138,12 +142,12 @@ def frozen_episodes(
         )
     _check(path, about, arrays, len(split.y))
     _check_classes(path, about["way"], arrays[1], arrays[3])
-    gather = gather_of(split)
+    values = values_of(split)
     rows = [tf.constant(array) for array in arrays]
 
     def draw(indices: tf.Tensor, number: tf.Tensor) -> Batch:
         del number  # All episodes have one size.
-        return gather.batch(*(tf.gather(row, indices) for row in rows))
+        return episode_batch(split, values, *(tf.gather(row, indices) for row in rows))
 
     return batches(draw, tasks=tasks, start=0, count=about["count"])
 
@@ -153,12 +157,19 @@ def checksum(split: Split | TaskSplit) -> str:
     names = json.dumps([split.name, split.group_names, split.counts.tolist()])
     content = hashlib.blake2b(names.encode(), digest_size=16)
     # A lone array has no name, so that files of any version can be read.
-    arrays = named(split.x) if tf.nest.is_nested(split.x) else {"": split.x}
+    nested = tf.nest.is_nested(split.dtype)
+    keys = list(named(split.dtype)) if nested else [""]
+    for place, name in enumerate(keys):
+        for start in range(0, max(len(split), 1), _AT_ONCE):
+            ids = np.arange(start, min(start + _AT_ONCE, len(split)))
+            array = tf.nest.flatten(split.read(ids))[place]
+            if not start:
+                shape = (len(split), *array.shape[1:])
+                content.update(f"{name} {array.dtype.str} {shape}".lstrip().encode())
+            content.update(np.ascontiguousarray(array).view(np.uint8).data)
     if isinstance(split, TaskSplit):
-        arrays = {**arrays, "targets y": split.y}
-    for name, array in arrays.items():
-        content.update(f"{name} {array.dtype.str} {array.shape}".lstrip().encode())
-        content.update(np.ascontiguousarray(array).view(np.uint8).data)
+        content.update(f"targets y {split.y.dtype.str} {split.y.shape}".encode())
+        content.update(np.ascontiguousarray(split.y).view(np.uint8).data)
     return content.hexdigest()
 
 

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core.targets import Labels
-from tfmeta.data.pipeline.gather import Gather
-from tfmeta.data.sampling.grouped_part import GroupedPart
+from tfmeta.data.sampling.grouped import Grouped
 from tfmeta.data.sampling.groups import PLURALS
 from tfmeta.data.sampling.id_sampler import IdSampler
 from tfmeta.data.sampling.sampler import Batch
@@ -53,7 +51,7 @@ class EpisodeSampler:
 
     def __init__(
         self,
-        split: GroupedPart,
+        split: Grouped,
         *,
         way: int,
         shot: int,
@@ -63,11 +61,16 @@ class EpisodeSampler:
         _check_numbers(way=way, shot=shot, query=query)
         _check_groups(split, way=way, shot=shot, query=query)
         self._ids = IdSampler(
-            split.counts, way=way, shot=shot, query=query, name=split.name, seed=seed
+            split.groups.counts,
+            way=way,
+            shot=shot,
+            query=query,
+            name=split.name,
+            seed=seed,
         )
         self.name, self.seed = split.name, seed
         self.way, self.shot, self.query = way, shot, self._ids.query
-        self.gather = gather_of(split)
+        self._split, self._values = split, values_of(split)
 
     @property
     def static(self) -> bool:
@@ -77,7 +80,7 @@ class EpisodeSampler:
     def batch(self, indices: tf.Tensor, number: tf.Tensor) -> Batch:
         """Draws several episodes with their examples; see `Sampler.batch`."""
         del number  # All episodes have one size.
-        return self.gather.batch(*self.batch_ids(indices))
+        return episode_batch(self._split, self._values, *self.batch_ids(indices))
 
     def ids(
         self, index: int | tf.Tensor
@@ -136,21 +139,57 @@ class EpisodeSampler:
         """
         ids, _ = self._ids.draw(indices)
         labels = tf.zeros_like(ids, tf.int32) + tf.range(self.way)[:, tf.newaxis]
-        return ids, self.gather.targets(ids, labels)
+        return ids, labels if self._values is None else tf.gather(self._values, ids)
 
     def examples(self, ids: tf.Tensor) -> Any:
-        """Looks up the examples of ids; see `Gather`."""
-        return self.gather(ids)
+        """Looks up the examples of ids."""
+        return self._split.take(ids)
 
     def _flat(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns `(tasks, way * n)` for `(tasks, way, n)`."""
         return tf.reshape(rows, (-1, self.way * rows.shape[2]))
 
 
-def gather_of(split: GroupedPart) -> Gather:
-    """Makes the `Gather` of a split's examples, and of their values if it has any."""
-    values = None if split.targets == Labels() else split.y
-    return Gather(split.x, values)
+def values_of(split: Grouped) -> tf.Tensor | None:
+    """The values of a part's examples as a tensor; None if they have labels.
+
+    A graph captures the tensor; it does not hold the values as constants.
+    """
+    if split.values is None:
+        return None
+    with tf.init_scope(), tf.device("CPU:0"):
+        return tf.constant(split.values)
+
+
+def episode_batch(
+    split: Grouped,
+    values: tf.Tensor | None,
+    support: tf.Tensor,
+    support_y: tf.Tensor,
+    query: tf.Tensor,
+    query_y: tf.Tensor,
+) -> Batch:
+    """Turns a batch of ids and labels into the Keras pair of `episodes`.
+
+    Args:
+        split: The part that the ids are of.
+        values: Its values by `values_of`, which take the place of labels; or None.
+        support: Example ids, `(tasks, way * shot)`.
+        support_y: Their labels.
+        query: Example ids, `(tasks, way * query)`.
+        query_y: Their labels.
+
+    Returns:
+        `({"support_x", "support_y", "query_x"}, query_y)`.
+    """
+    if values is not None:
+        support_y, query_y = tf.gather(values, support), tf.gather(values, query)
+    x = {
+        "support_x": split.take(support),
+        "support_y": support_y,
+        "query_x": split.take(query),
+    }
+    return x, query_y
 
 
 def _check_numbers(*, way: int, shot: int, query: int | None) -> None:
@@ -164,25 +203,21 @@ def _check_numbers(*, way: int, shot: int, query: int | None) -> None:
             raise ValueError(f"{name} must be at least 1. Received: {value}.")
 
 
-def _check_groups(
-    split: GroupedPart, *, way: int, shot: int, query: int | None
-) -> None:
+def _check_groups(split: Grouped, *, way: int, shot: int, query: int | None) -> None:
     """Raises if `split` has no such episodes; the error says the first reason."""
-    kind = "class" if split.targets == Labels() else "task"
+    names, counts, kind = split.groups.names, split.groups.counts, split.groups.kind
     many = PLURALS[kind]
-    if way > len(split.group_names):
+    if way > len(names):
         if kind == "task":
             raise ValueError(f"Split {split.name!r} has no tasks. Use another split.")
         raise ValueError(
             f"way={way} needs {way} classes, but split {split.name!r} has "
-            f"{len(split.group_names)}. Lower way or use another split."
+            f"{len(names)}. Lower way or use another split."
         )
     needed = shot + (1 if query is None else query)
-    small = np.flatnonzero(split.counts < needed)
+    small = np.flatnonzero(counts < needed)
     if small.size:
-        named = ", ".join(
-            f"{split.group_names[c]!r} ({split.counts[c]})" for c in small[:_NAMED]
-        )
+        named = ", ".join(f"{names[c]!r} ({counts[c]})" for c in small[:_NAMED])
         more = f" and {small.size - _NAMED} more" if small.size > _NAMED else ""
         wanted = f"shot={shot} and query={'at least 1' if query is None else query}"
         raise ValueError(

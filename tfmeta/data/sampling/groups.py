@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.data.stores.store import Store
+
 PLURALS = {"class": "classes", "task": "tasks"}
 
 
@@ -82,20 +84,34 @@ class Groups:
         return np.cumsum(self.counts) - self.counts
 
 
-def check_lengths(x: Any, y: np.ndarray, part: str) -> None:
-    """Raises ValueError unless all arrays of a split have one length.
+def check_lengths(x: Any, rows: np.ndarray | None, y: np.ndarray, part: str) -> None:
+    """Raises ValueError unless a split has an example for each label or value.
 
     Args:
-        x: An array `(examples, ...)`, or a nest of them.
+        x: An array `(examples, ...)`, a nest of them, or a store.
+        rows: The places of the split's examples in `x`; None for all in order.
         y: The labels or values, `(examples, ...)`.
         part: The error names the split by this name.
     """
-    leaves = tf.nest.flatten(x)
-    if not leaves or y.ndim < 1 or any(a.ndim < 1 or len(a) != len(y) for a in leaves):
-        shapes = ", ".join(str(a.shape) for a in leaves) or "none"
+    store = isinstance(x, Store)
+    leaves = [] if store else tf.nest.flatten(x)
+    vague = not store and (not leaves or any(a.ndim < 1 for a in leaves))
+    lengths = {len(x)} if store else {len(a) for a in leaves if a.ndim}
+    fits = not vague and len(lengths) == 1 and y.ndim > 0
+    if rows is None:
+        if not fits or lengths != {len(y)}:
+            shapes = ", ".join(str(a.shape) for a in leaves) or "none"
+            what = f"{len(x)} examples" if store else f"x of shape {shapes}"
+            raise ValueError(
+                f"x and y of split {part!r} must have the same length. Received: "
+                f"{what} and y of shape {y.shape}."
+            )
+        return
+    end = min(lengths, default=0)
+    if len(rows) != len(y) or (len(rows) and not 0 <= min(rows) <= max(rows) < end):
         raise ValueError(
-            f"x and y of split {part!r} must have the same length. Received: x of "
-            f"shape {shapes} and y of shape {y.shape}."
+            f"rows of split {part!r} must be a place in 0..{end - 1} for each of the "
+            f"{len(y)} entries of y. Received: {len(rows)} rows."
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -12,10 +11,14 @@ import tensorflow as tf
 from tfmeta.core.nests import named
 from tfmeta.data.nested import as_array, as_arrays
 from tfmeta.data.source import Source
-from tfmeta.data.sources.class_lists import FRACTIONS, PARTS, ClassSplit, class_parts
-from tfmeta.data.sources.rotations import with_rotations
-from tfmeta.data.split import Split
-from tfmeta.data.task_split import TaskSplit, finite_targets
+from tfmeta.data.sources.class_lists import PARTS, ClassSplit
+from tfmeta.data.sources.pool import Pool, divide
+from tfmeta.data.sources.rotations import turned
+from tfmeta.data.stores.memory import MemoryStore
+from tfmeta.data.stores.store import Store
+from tfmeta.data.task_split import finite_targets
+
+_CHUNK = 4096  # Examples that are checked at once.
 
 Arrays: TypeAlias = np.ndarray | dict[str, Any] | Sequence[Any]
 
@@ -26,10 +29,11 @@ def from_arrays(
     *,
     tasks: Arrays | None = None,
     class_names: Sequence[str] | None = None,
-    split: ClassSplit | None = FRACTIONS,
+    split: ClassSplit | None = None,
     rotations: bool = False,
     seed: int = 0,
     name: str = "arrays",
+    disjoint: str | None = None,
 ) -> Source:
     """Makes a source of your own examples.
 
@@ -44,24 +48,26 @@ def from_arrays(
             these if an example has several inputs; or a list of three of these, for
             train, val and test. uint8
             `(examples, height, width)` are grey images, which get a channel axis.
-            Episodes scale uint8 images of 1 or 3 channels to 0..1, and nothing else.
+            A `MetaModel` divides uint8 images of 1 or 3 channels by 255, nothing else.
         y: `(examples,)` labels (integers, bools or strings) in any order; or with
             `tasks` floats, `(examples,)` or `(examples, ...)`; or three such arrays.
         tasks: `(examples,)` integers or strings, the task of each example, in any
             order; or three such arrays; None if `y` holds labels.
         class_names: The name of each label where labels are `0..len(class_names)-1`;
             None names a class by its label. A class without examples is left out.
-        split: Three fractions of the classes or tasks; or `{"train": [names],
-            "val": [names], "test": [names]}`; or a string, see `class_lists`.
+        split: Three fractions of the classes or tasks, None for 0.64, 0.16, 0.2; or
+            `{"train": [names], "val": [names], "test": [names]}`; or a string, see
+            `class_lists`.
         rotations: Whether each class turned by 90, 180 and 270 degrees is a further
             class.
         seed: If `split` is fractions, another seed puts other classes or tasks in each
             part.
         name: The source's name.
+        disjoint: What no two parts share; None for classes, or tasks. With "examples"
+            every part has all classes, as in a plain supervised data set.
 
     Returns:
-        The source, whose three parts share no class and no task. A part is a `Split`,
-        or with `tasks` a `TaskSplit`.
+        The source. A part is a `Split`, or with `tasks` a `TaskSplit`.
 
     Raises:
         ValueError: If the arrays do not fit each other, or `split` does not fit them.
@@ -82,63 +88,69 @@ def from_arrays(
             f"{given} is about classes, but with tasks the targets are values. "
             f"Received: both tasks and {given}. Leave one of them out."
         )
-    if _in_parts(x, y if tasks is None else tasks):
-        _check_three(x, y, tasks, split)
-        columns = [None] * 3 if tasks is None else tasks
-        tables = [
-            _table(one_x, one_y, column, class_names, f"{part}_")
-            for part, one_x, one_y, column in zip(PARTS, x, y, columns, strict=True)
-        ]
-        _check_targets(tables)
-        parts = {p: t.part(p, None) for p, t in zip(PARTS, tables, strict=True)}
-    else:
-        table = _table(x, y, tasks, class_names)
-        shares = class_parts(split, table.names, seed=seed, kind=table.kind)
-        parts = {part: table.part(part, taken) for part, taken in shares.items()}
-    if rotations:
-        parts = {part: with_rotations(split) for part, split in parts.items()}
-    return Source(name, **parts)
+    pools = array_pools(x, y, tasks=tasks, class_names=class_names, name=name)
+    source = divide(pools, split, seed=seed, disjoint=disjoint)
+    return turned(source) if rotations else source
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Table:
-    """Examples with the group that each belongs to, in any order."""
+def array_pools(
+    x: Arrays,
+    y: Arrays,
+    *,
+    tasks: Arrays | None = None,
+    class_names: Sequence[str] | None = None,
+    name: str = "arrays",
+    stored: Callable[[Any], Store] = MemoryStore,
+) -> Pool | dict[str, Pool]:
+    """Checks examples of one's own and reads them; see `from_arrays`.
 
-    x: Any
-    y: np.ndarray | None  # The values; None where the groups are the labels.
-    groups: np.ndarray
-    names: list[str]
+    Args:
+        x: See `from_arrays`.
+        y: See `from_arrays`.
+        tasks: See `from_arrays`.
+        class_names: See `from_arrays`.
+        name: The source's name.
+        stored: Makes the store that holds the checked arrays.
 
-    @property
-    def kind(self) -> str:
-        return "class" if self.y is None else "task"
+    Returns:
+        All examples; or those of each part, if they were given for train, val and test.
 
-    def part(self, name: str, taken: np.ndarray | None) -> Any:
-        """Returns the split of the groups `taken`, examples sorted by group."""
-        taken = np.arange(len(self.names)) if taken is None else taken
-        new = np.full(len(self.names), -1, np.int32)
-        new[taken] = np.arange(len(taken))
-        order = np.argsort(self.groups, kind="stable")
-        order = order[new[self.groups[order]] >= 0]
-        x = tf.nest.map_structure(lambda leaf: leaf[order], self.x)
-        groups, names = new[self.groups[order]], tuple(self.names[i] for i in taken)
-        if self.y is None:
-            return Split(name, x, groups, names)
-        return TaskSplit(name, x, self.y[order], groups, names)
+    Raises:
+        ValueError: If the arrays do not fit each other.
+    """
+    options: dict[str, Any] = {"class_names": class_names, "stored": stored}
+    if not _in_parts(x, y if tasks is None else tasks):
+        return _pool(name, x, y, tasks, **options)
+    _check_three(x, y, tasks)
+    columns = [None] * 3 if tasks is None else tasks
+    pools = {
+        part: _pool(name, one_x, one_y, column, prefix=f"{part}_", **options)
+        for part, one_x, one_y, column in zip(PARTS, x, y, columns, strict=True)
+    }
+    _check_targets(list(pools.values()))
+    return pools
 
 
-def _table(
-    x: Any, y: Any, tasks: Any, class_names: Sequence[str] | None, prefix: str = ""
-) -> _Table:
+def _pool(
+    name: str,
+    x: Any,
+    y: Any,
+    tasks: Any,
+    *,
+    class_names: Sequence[str] | None,
+    stored: Callable[[Any], Store],
+    prefix: str = "",
+) -> Pool:
     """Checks one set of arrays and reads it."""
     x, y = _read(as_arrays, x, f"{prefix}x"), _column(y, f"{prefix}y")
     tasks = None if tasks is None else _column(tasks, f"{prefix}tasks")
     _check_shapes(x, y, tasks, prefix)
     _check_kinds(y, tasks, prefix)
-    x = _numbers(x, prefix)
+    store = stored(_numbers(x, prefix))
     if tasks is None:
-        return _Table(x, None, *_classes(y, class_names))
-    return _Table(x, finite_targets(y, f"{prefix}y"), *_classes(tasks, None))
+        return Pool(name, store, *classes_of(y, class_names))
+    values = finite_targets(y, f"{prefix}y")
+    return Pool(name, store, *classes_of(tasks, None), values)
 
 
 def _in_parts(x: Any, groups: Any) -> bool:
@@ -180,13 +192,8 @@ def _column(values: Any, name: str) -> np.ndarray:
     return column
 
 
-def _check_three(x: Any, y: Any, tasks: Any, split: ClassSplit | None) -> None:
-    """Raises unless there are three arrays of each kind, and no `split`."""
-    if split is not None and split is not FRACTIONS:
-        raise ValueError(
-            "split must be left out where x and y are given for train, val and test. "
-            f"Received: {split!r}."
-        )
+def _check_three(x: Any, y: Any, tasks: Any) -> None:
+    """Raises unless there are three arrays of each kind."""
     given = {"x": x, "y": y} | ({} if tasks is None else {"tasks": tasks})
     if any(not isinstance(v, (list, tuple)) or len(v) != 3 for v in given.values()):
         sizes = ", ".join(f"{len(v)} for {name}" for name, v in given.items())
@@ -196,9 +203,9 @@ def _check_three(x: Any, y: Any, tasks: Any, split: ClassSplit | None) -> None:
         )
 
 
-def _check_targets(tables: Sequence[_Table]) -> None:
-    """Raises unless the values of three tables have one shape."""
-    shapes = [None if t.y is None else t.y.shape[1:] for t in tables]
+def _check_targets(pools: Sequence[Pool]) -> None:
+    """Raises unless the values of three pools have one shape."""
+    shapes = [None if p.values is None else p.values.shape[1:] for p in pools]
     if len(set(shapes)) > 1:
         raise ValueError(
             "train_y, val_y and test_y must have targets of one shape. Received: "
@@ -266,7 +273,7 @@ def _numbers(x: Any, prefix: str) -> Any:
                 "numbers by a layer such as keras.layers.TextVectorization."
             )
         if leaf.dtype.kind == "f":
-            whole = np.isfinite(leaf).all(axis=tuple(range(1, leaf.ndim)))
+            whole = _finite(leaf)
             if not whole.all():
                 raise ValueError(
                     f"{name} must hold finite numbers. Received: NaN or infinite "
@@ -282,10 +289,30 @@ def _numbers(x: Any, prefix: str) -> Any:
     )
 
 
-def _classes(
+def _finite(leaf: np.ndarray) -> np.ndarray:
+    """Whether each example is finite, `(examples,)`; looks at a few at a time."""
+    axes = tuple(range(1, leaf.ndim))
+    chunks = range(0, len(leaf), _CHUNK)
+    found = [np.isfinite(leaf[i : i + _CHUNK]).all(axis=axes) for i in chunks]
+    return np.concatenate(found) if found else np.ones(0, bool)
+
+
+def classes_of(
     y: np.ndarray, class_names: Sequence[str] | None
 ) -> tuple[np.ndarray, list[str]]:
-    """Returns each example's id in `0..n-1`, and the n names of classes or tasks."""
+    """Numbers classes or tasks.
+
+    Args:
+        y: `(examples,)` integers, bools or texts.
+        class_names: The name of each label where labels are
+            `0..len(class_names)-1`; None names a class by its label.
+
+    Returns:
+        The id of each example's class in `0..n-1`, and the names of the n classes.
+
+    Raises:
+        ValueError: If the labels do not fit the names.
+    """
     labels, y = np.unique(y, return_inverse=True)
     if class_names is None:
         if labels.dtype.kind == "S":

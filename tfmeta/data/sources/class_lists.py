@@ -104,7 +104,8 @@ def class_parts(
         if kind == "task":  # Tasks are often numbered.
             split = {part: _texts(names) for part, names in split.items()}
         return _listed(_checked_lists(split), list(class_names), kind)
-    sizes = _sizes(_checked_fractions(split), len(class_names), kind)
+    what = PLURALS[kind]
+    sizes = shares(_checked_fractions(split), len(class_names), what)
     order = np.random.default_rng(seed).permutation(len(class_names))
     pieces = np.split(order, np.cumsum(sizes)[:-1])
     return {part: np.sort(ids) for part, ids in zip(PARTS, pieces, strict=True)}
@@ -182,19 +183,49 @@ def _checked_fractions(split: Sequence[float]) -> np.ndarray:
     return fractions
 
 
-def _sizes(fractions: np.ndarray, classes: int, kind: str) -> np.ndarray:
-    """Shares classes out by largest remainder, at least one where a fraction is > 0."""
+def fractions_of(split: ClassSplit) -> np.ndarray | None:
+    """The three fractions that a `split` gives; None if it gives lists of names.
+
+    Args:
+        split: What `class_parts` takes.
+
+    Returns:
+        `(3,)` float64, which sum to 1; or None.
+
+    Raises:
+        ValueError: If there are fractions that do not sum to 1.
+    """
+    fractions = _fractions_in(split) if isinstance(split, str) else split
+    if fractions is None or isinstance(fractions, Mapping):
+        return None
+    return _checked_fractions(fractions)
+
+
+def shares(fractions: np.ndarray, total: int, what: str) -> np.ndarray:
+    """Shares a number of things out by largest remainder.
+
+    Args:
+        fractions: `(3,)` fractions that sum to 1.
+        total: The number of things.
+        what: The error calls the things by these words, such as "classes".
+
+    Returns:
+        `(3,)` integers that sum to `total`, at least 1 where the fraction is above 0.
+
+    Raises:
+        ValueError: If there are fewer things than fractions above 0.
+    """
     least = (fractions > 0).astype(np.int64)
-    if least.sum() > classes:
+    if least.sum() > total:
         raise ValueError(
-            f"A split into {least.sum()} parts needs as many {PLURALS[kind]}, but "
-            f"there are {classes}. Set a fraction to 0 or bring more {PLURALS[kind]}."
+            f"A split into {least.sum()} parts needs as many {what}, but there are "
+            f"{total}. Set a fraction to 0 or bring more {what}."
         )
-    ideal = fractions * classes
+    ideal = fractions * total
     sizes = np.maximum(np.floor(ideal + 1e-9).astype(np.int64), least)
-    while sizes.sum() != classes:
+    while sizes.sum() != total:
         missing = ideal - sizes
-        if sizes.sum() < classes:
+        if sizes.sum() < total:
             sizes[np.argmax(np.where(fractions > 0, missing, -np.inf))] += 1
         else:
             sizes[np.argmin(np.where(sizes > least, missing, np.inf))] -= 1

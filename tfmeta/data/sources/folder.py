@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import os
+import math
 import pathlib
 import warnings
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import tensorflow as tf
 
-from tfmeta.data.pictures.fit import check_fit, fit_image
+from tfmeta.data.pictures.format import PictureFormat
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.source import Source
-from tfmeta.data.sources.arrays import from_arrays
-from tfmeta.data.sources.class_lists import PARTS, ClassSplit, class_parts
+from tfmeta.data.sources.arrays import classes_of
+from tfmeta.data.sources.class_lists import PARTS, ClassSplit
+from tfmeta.data.sources.pool import Pool, divide
+from tfmeta.data.sources.resizing import check_fit
+from tfmeta.data.sources.rotations import turned
+from tfmeta.data.stores.choice import AUTO, on_disk
+from tfmeta.data.stores.memory import MemoryStore
+from tfmeta.data.stores.picture_files import PictureFiles, read_all, unreadable
+from tfmeta.data.stores.store import Store
 
 IMAGE_SIZE, CHANNELS = 84, 3
 PICTURES = (
@@ -35,6 +41,8 @@ def from_folder(
     rotations: bool = False,
     seed: int = 0,
     skip_broken: bool = False,
+    disjoint: str | None = None,
+    store: str = AUTO,
 ) -> Source:
     """Reads your own pictures: each folder that holds pictures is a class.
 
@@ -42,8 +50,9 @@ def from_folder(
     folders are nested. Where the folders train, val and test stand above those of
     the classes, they are the splits. Hidden files, and files whose ending is not that
     of a picture, are ignored. Every picture is turned as its EXIF data says, laid on
-    white where it is transparent, and resized, not cropped, to a square. All are held
-    in memory: 84x84 in colour is 21 kB a picture.
+    white where it is transparent, and resized, not cropped, to a square. In memory
+    84x84 in colour is 21 kB a picture; more than fits is read from the disk as it is
+    drawn.
 
     Args:
         path: The folder.
@@ -55,9 +64,14 @@ def from_folder(
         seed: Another seed takes other classes where `split` are fractions.
         skip_broken: Whether pictures that cannot be read are left out, with a warning
             that names them; else the first is an error.
+        disjoint: See `from_arrays`.
+        store: "memory"; or "disk" to read, decode and resize each picture as it is
+            drawn. Then a picture that cannot be read is an error when it is drawn,
+            unless `skip_broken` looks for all such first. "auto" draws from the disk if
+            all pictures together take more than 2 GB.
 
     Returns:
-        The three class-disjoint splits, uint8 images; classes and pictures are in the
+        The source, uint8 images; classes and pictures are in the
         order of their names.
 
     Raises:
@@ -76,26 +90,43 @@ def from_folder(
         >>> source.train.x.shape, source.train.x.dtype.name
         ((1, 32, 32, 3), 'uint8')
     """
+    pools = folder_pools(
+        path,
+        image_size=image_size,
+        channels=channels,
+        skip_broken=skip_broken,
+        store=store,
+    )
+    source = divide(pools, split, seed=seed, disjoint=disjoint)
+    return turned(source) if rotations else source
+
+
+def folder_pools(
+    path: str | pathlib.Path,
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+    skip_broken: bool = False,
+    store: str = AUTO,
+) -> Pool | dict[str, Pool]:
+    """Lists a folder's pictures; the arguments are those of `from_folder`.
+
+    Returns:
+        All pictures; or those of each part, if the folder has train, val and test.
+    """
     check_fit(size=image_size, channels=channels)
     size = IMAGE_SIZE if image_size is None else image_size
-    shape = (size, size, CHANNELS if channels is None else channels)
+    form = PictureFormat(size, size, CHANNELS if channels is None else channels)
     found = _found(pathlib.Path(path))
-    x: Any
-    y: Any
-    if "" in found:
-        class_parts(split, list(found[""]), seed=seed)  # Refuses before it reads.
-        x, y = _read(found[""], shape, skip_broken)
-    elif split is not None:
-        raise ValueError(
-            f"split must be left out: {str(path)!r} is split already, into the folders "
-            f"{', '.join(found)}. Received: {split!r}."
-        )
-    else:
-        pairs = [_read(found.get(part, {}), shape, skip_broken) for part in PARTS]
-        x, y = zip(*pairs, strict=True)
-    return from_arrays(
-        x, y, split=split, rotations=rotations, seed=seed, name=f"folder:{path}"
+    pictures = sum(
+        len(files) for classes in found.values() for files in classes.values()
     )
+    disk = on_disk(store, pictures * math.prod(form.shape))
+    pools = {
+        part: _pool(f"folder:{path}", found.get(part, {}), form, disk, skip_broken)
+        for part in ([""] if "" in found else PARTS)
+    }
+    return pools.get("", pools)
 
 
 def _found(root: pathlib.Path) -> dict[str, _Classes]:
@@ -184,36 +215,37 @@ def _check_disjoint(root: pathlib.Path, found: dict[str, _Classes]) -> None:
                 )
 
 
-def _read(
-    classes: _Classes, shape: tuple[int, int, int], skip_broken: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the pictures `(examples, *shape)` and the names of their classes."""
-    files = [(name, file) for name, each in classes.items() for file in each]
-
-    def one(file: pathlib.Path) -> np.ndarray | Exception:
-        try:
-            return _picture(file, shape)
-        except ImportError:
-            raise
-        except Exception as error:  # Decoders raise whatever they stumble over.
-            if skip_broken:
-                return error
-            raise ValueError(
-                f"The picture {str(file)!r} cannot be read: {error}. Replace or remove "
-                "it, or leave out all such with skip_broken=True."
-            ) from error
-
-    x, whole, broken = np.empty((len(files), *shape), np.uint8), [], []
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for i, picture in enumerate(pool.map(one, [file for _, file in files])):
-            if isinstance(picture, Exception):
-                broken.append(str(files[i][1]))
-            else:
-                x[i] = picture
-                whole.append(i)
-    y = np.array([files[i][0] for i in whole], np.str_)
-    _tell_broken(broken, sorted(classes.keys() - set(y.tolist())))
-    return (x[whole] if broken else x), y
+def _pool(
+    name: str, classes: _Classes, form: PictureFormat, disk: bool, skip_broken: bool
+) -> Pool:
+    """Makes the pool of some classes' pictures, on disk or read into memory."""
+    files = [(label, file) for label, each in classes.items() for file in each]
+    labels = np.array([label for label, _ in files], np.str_)
+    paths = [str(file) for _, file in files]
+    store: Store = PictureFiles(paths, form)
+    broken: dict[int, str] = {}
+    if not disk:
+        pixels, broken = read_all(store)
+        store = MemoryStore(pixels)
+    elif skip_broken:
+        broken = unreadable(store)
+    if broken and not skip_broken:
+        first = min(broken)
+        raise ValueError(
+            f"The picture {str(files[first][1])!r} cannot be read: {broken[first]}. "
+            "Replace or remove it, or leave out all such with skip_broken=True."
+        )
+    whole = np.setdiff1d(np.arange(len(files)), sorted(broken))
+    lost = sorted(set(labels.tolist()) - set(labels[whole].tolist()))
+    _tell_broken([str(files[i][1]) for i in sorted(broken)], lost)
+    if broken:
+        store = (
+            MemoryStore(pixels[whole])
+            if pixels is not None
+            else PictureFiles([paths[i] for i in whole], form)
+        )
+    groups, names = classes_of(labels[whole], None)
+    return Pool(name, store, groups, names, prepare=Preparation(pictures=form))
 
 
 def _tell_broken(broken: list[str], lost: list[str]) -> None:
@@ -230,36 +262,3 @@ def _tell_broken(broken: list[str], lost: list[str]) -> None:
             f"{', '.join(broken[:_NAMED])}{more}.",
             stacklevel=4,
         )
-
-
-def _picture(file: pathlib.Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """Returns one picture as a uint8 array of this shape."""
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise ImportError(
-            "folder:PATH needs Pillow to read pictures. Install the extra 'data': "
-            'pip install "tfmeta[data]".'
-        ) from error
-    with Image.open(file) as image:
-        image.draft(None, (2 * shape[0], 2 * shape[1]))  # A large JPEG decodes smaller.
-        plain = _without_alpha(ImageOps.exif_transpose(image))
-        plain = plain.convert("L" if shape[2] == 1 else "RGB")
-    pixels = np.asarray(plain).reshape(plain.height, plain.width, shape[2])
-    with tf.device("CPU:0"):
-        return fit_image(pixels, size=shape[0]).numpy()
-
-
-def _without_alpha(image: Any) -> Any:
-    """Returns a picture of 8 bits a channel, laid on white where it is transparent."""
-    from PIL import Image
-
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers; save it with 8 bits")
-    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip to 255.
-        bits = np.asarray(image).astype(np.int64).clip(0, 2**16 - 1)
-        return Image.fromarray((bits >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image.convert("RGBA"))
-    return image

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tfmeta.data.nested import array_shape
+from tfmeta.data.source import Source
 from tfmeta.data.split import Split
+from tfmeta.data.stores.turned import TurnedStore
 
 
 def with_rotations(split: Split) -> Split:
@@ -43,9 +45,33 @@ def with_rotations(split: Split) -> Split:
             f"split {split.name!r} have shape {split.example_shape}. Resize "
             "them or leave rotations out."
         )
-    turned = [np.rot90(split.x, r, axes=(1, 2)) for r in range(4)]
     names = list(split.class_names)
     for degrees in (90, 180, 270):
         names += [f"{name}/rot{degrees}" for name in split.class_names]
-    y = np.concatenate([split.y + r * split.num_classes for r in range(4)])
-    return Split(split.name, np.concatenate(turned), y, tuple(names))
+    rows = np.arange(len(split)) if split.rows is None else split.rows
+    quarters = range(4)
+    return Split(
+        split.name,
+        TurnedStore(split.store),
+        np.concatenate([split.y + r * split.num_classes for r in quarters]),
+        names,
+        rows=np.concatenate([rows + r * len(split.store) for r in quarters]),
+        prepare=split.prepare,
+        disjoint=split.disjoint,
+    )
+
+
+def turned(source: Source) -> Source:
+    """Adds the classes of turned images to each part of a source.
+
+    Args:
+        source: A source of square images.
+
+    Returns:
+        The source with four times the classes.
+
+    Raises:
+        ValueError: Where the examples are not square images.
+    """
+    parts = (with_rotations(each) for each in (source.train, source.val, source.test))
+    return Source(source.name, *parts)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data.pictures.fit import check_fit, fit_image
+from tfmeta.data.pictures.decode import decode_picture
+from tfmeta.data.pictures.format import PictureFormat
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.source import Source
-from tfmeta.data.sources.arrays import from_arrays
-from tfmeta.data.sources.class_lists import PARTS, ClassSplit, class_parts
+from tfmeta.data.sources.class_lists import ClassSplit
+from tfmeta.data.sources.pool import Pool, divide
+from tfmeta.data.sources.resizing import check_fit
+from tfmeta.data.sources.rotations import turned
+from tfmeta.data.stores.memory import MemoryStore, aligned
 
 # Others, such as Omniglot's small1 and small2, repeat what these hold.
 _TFDS_SPLITS = ("train", "validation", "test")
@@ -75,6 +81,30 @@ def from_tfds(
         ValueError: Where the data set does not exist, is not there or is of no use.
         ImportError: Where tensorflow_datasets is not installed.
     """
+    pool = tfds_pool(
+        name,
+        data_dir=data_dir,
+        download=download,
+        image_size=image_size,
+        channels=channels,
+    )
+    source = divide(pool, split, seed=seed)
+    return turned(source) if rotations else source
+
+
+def tfds_pool(
+    name: str,
+    *,
+    data_dir: str | pathlib.Path | None = None,
+    download: bool = False,
+    image_size: int | None = None,
+    channels: int | None = None,
+) -> Pool:
+    """Reads a data set of TensorFlow Datasets; the arguments are those of `from_tfds`.
+
+    Returns:
+        All its examples, with the parts that TFDS has them in.
+    """
     check_fit(size=image_size, channels=channels)
     builder = _builder(name, data_dir, download)
     preset = _PRESETS.get(builder.name, _Preset())
@@ -88,21 +118,24 @@ def from_tfds(
             f"tfds:{name} has none of the splits {', '.join(_TFDS_SPLITS)}. Received: "
             f"{', '.join(builder.info.splits)}. Read it with TFDS and use from_arrays."
         )
-    pieces = {part: _read(builder, part, preset) for part in found}
-    x = np.concatenate([images for images, _ in pieces.values()])
-    keys = np.concatenate([labels for _, labels in pieces.values()])
-    classes, y = np.unique(keys, axis=0, return_inverse=True)
-    names = _names(classes, builder.info.features, preset)
-    if split is None:
-        split = _own_splits(pieces, names, classes, preset, seed)
-    return from_arrays(
-        x,
+    form = _form(builder.info.features["image"], preset)
+    total = sum(builder.info.splits[part].num_examples for part in found)
+    x, keys, parts = aligned((total, *form.shape), np.uint8), [], []
+    end = 0
+    for part in found:
+        for images, labels in _read(builder, part, form, preset):
+            x[end : end + len(images)] = images
+            end += len(images)
+            keys.append(labels)
+            parts += [_TFDS_SPLITS.index(part)] * len(images)
+    classes, y = np.unique(np.concatenate(keys), axis=0, return_inverse=True)
+    return Pool(
+        f"tfds:{name}",
+        MemoryStore(x[:end]),
         y.reshape(-1),
-        class_names=names,
-        split=split,
-        rotations=rotations,
-        seed=seed,
-        name=f"tfds:{name}",
+        _names(classes, builder.info.features, preset),
+        parts=np.array(parts, np.int8),
+        prepare=Preparation(pictures=form),
     )
 
 
@@ -149,24 +182,28 @@ def _check_features(name: str, features: Any, preset: _Preset) -> None:
         )
 
 
-def _read(builder: Any, part: str, preset: _Preset) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a TFDS split's images, `(n, H, W, C)`, and keys of their classes."""
+def _form(image: Any, preset: _Preset) -> PictureFormat:
+    """What the images of a data set become."""
+    height, width, depth = image.shape
+    if preset.size is not None:
+        height = width = preset.size
+    return PictureFormat(height, width, preset.channels or depth or 3, preset.inverted)
+
+
+def _read(
+    builder: Any, part: str, form: PictureFormat, preset: _Preset
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields a TFDS split's images, `(n, H, W, C)`, and keys of their classes."""
     import tensorflow_datasets as tfds
 
-    features = builder.info.features
-    depth = features["image"].shape[-1] or 3
     columns = [column for column in (preset.group, preset.number) if column]
     if preset.number is None:
         columns.append("label")
 
     def decode(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        # Decoding straight to the wanted depth skips the conversion of pixels.
-        image = tf.io.decode_image(
-            example["image"], channels=preset.channels or depth, expand_animations=False
-        )
-        image = fit_image(image, size=preset.size)
+        image = decode_picture(example["image"], form)
         key = tf.stack([tf.cast(example[column], tf.int32) for column in columns])
-        return 255 - image if preset.inverted else image, key
+        return image, key
 
     dataset = builder.as_dataset(
         split=part,
@@ -174,10 +211,9 @@ def _read(builder: Any, part: str, preset: _Preset) -> tuple[np.ndarray, np.ndar
         shuffle_files=False,
     )
     dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
-    images, keys = zip(*dataset.as_numpy_iterator(), strict=True)
-    x, y = np.concatenate(images), np.concatenate(keys)
-    labelled = y.min(axis=1) >= 0  # TFDS marks an unknown label by -1
-    return x[labelled], y[labelled]
+    for images, keys in dataset.as_numpy_iterator():
+        labelled = keys.min(axis=1) >= 0  # TFDS marks an unknown label by -1
+        yield images[labelled], keys[labelled]
 
 
 def _names(classes: np.ndarray, features: Any, preset: _Preset) -> list[str]:
@@ -197,35 +233,3 @@ def _strings(feature: Any, ids: np.ndarray) -> list[str]:
     return [
         feature.int2str(int(i)) if hasattr(feature, "int2str") else str(i) for i in ids
     ]
-
-
-def _own_splits(
-    pieces: dict[str, tuple[np.ndarray, np.ndarray]],
-    names: list[str],
-    classes: np.ndarray,
-    preset: _Preset,
-    seed: int,
-) -> dict[str, list[str]] | None:
-    """Returns class lists where the TFDS splits share no class, None where they do."""
-    rows = {tuple(row): name for row, name in zip(classes.tolist(), names, strict=True)}
-    held = {
-        part: sorted({rows[tuple(key)] for key in np.unique(keys, axis=0).tolist()})
-        for part, (_, keys) in pieces.items()
-    }
-    if (
-        len(held) < 2
-        or "train" not in held
-        or sum(map(len, held.values())) > len(names)
-    ):
-        return None
-    lists = {"train": held["train"], "val": held.get("validation", [])}
-    lists["test"] = held.get("test", [])
-    for part in PARTS[1:]:
-        if not lists[part]:
-            groups = lists["train"]
-            if preset.group is not None:
-                groups = sorted({name.rsplit("/", 1)[0] for name in groups})
-            taken = class_parts((0.8, 0.2, 0), groups, seed=seed)
-            lists["train"] = [groups[i] for i in taken["train"]]
-            lists[part] = [groups[i] for i in taken["val"]]
-    return lists

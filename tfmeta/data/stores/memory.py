@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfmeta.data.nested import as_arrays, example_dtype, example_shape
+from tfmeta.data.stores.store import Store
 
+_NUMBERS = "iuf"
+_CHUNK = 1024  # Examples that are copied at once.
 _ALIGNED = 64  # TensorFlow reads memory that begins at a multiple of so many bytes.
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """Holds examples as arrays, which TensorFlow reads where they lie.
 
     Args:
@@ -27,8 +31,10 @@ class MemoryStore:
         (4, (3,), [[9, 10, 11], [0, 1, 2]])
     """
 
+    place = "memory"
+
     def __init__(self, x: Any):
-        self.x = as_arrays(x)
+        self.x = tf.nest.map_structure(_in_place, as_arrays(x))
 
     @property
     def shape(self) -> Any:
@@ -48,11 +54,31 @@ class MemoryStore:
         """Looks examples up; see `Store.take`."""
         return tf.nest.map_structure(lambda leaf: tf.gather(leaf, ids), self._tensors)
 
+    def read(self, ids: np.ndarray) -> Any:
+        """Looks examples up as NumPy arrays; see `Store.read`."""
+        return tf.nest.map_structure(lambda leaf: leaf[ids], self.x)
+
     @functools.cached_property
     def _tensors(self) -> Any:
         # Captured by the graph, not a constant inside it.
         with tf.init_scope(), tf.device("CPU:0"):
             return tf.nest.map_structure(as_tensor, self.x)
+
+
+def in_memory(store: Store) -> MemoryStore:
+    """Reads another store's examples into memory, a few at a time.
+
+    Args:
+        store: A store of lone arrays, not of nests.
+
+    Returns:
+        A store of the same examples.
+    """
+    x = aligned((len(store), *store.shape), store.dtype)
+    for start in range(0, len(x), _CHUNK):
+        ids = np.arange(start, min(start + _CHUNK, len(x)))
+        x[start : start + _CHUNK] = store.read(ids)
+    return MemoryStore(x)
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -66,16 +92,36 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         The array; what it holds is not defined.
     """
     dtype = np.dtype(dtype)
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + _ALIGNED, np.uint8)
     start = -memory.ctypes.data % _ALIGNED
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def as_tensor(array: np.ndarray) -> tf.Tensor:
-    """An array as a tensor of the same memory, or a copy where that is not possible."""
-    plain = array.dtype.kind in "biuf" and array.dtype.isnative and array.size
-    apt = array.flags.c_contiguous and array.flags.writeable
-    if plain and apt and array.ctypes.data % _ALIGNED == 0:
+    """An array as a tensor of the same memory, or of a copy if that is not possible.
+
+    Args:
+        array: Numbers, bools or texts.
+
+    Returns:
+        The tensor, on the CPU.
+    """
+    if _shareable(array) and array.flags.writeable and array.size:
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return tf.convert_to_tensor(array)
+
+
+def _in_place(array: np.ndarray) -> np.ndarray:
+    """Copies numbers to memory that TensorFlow can read where it lies, once."""
+    if array.dtype.kind not in _NUMBERS or not array.ndim or _shareable(array):
+        return array
+    copy = aligned(array.shape, array.dtype.newbyteorder("="))
+    copy[...] = array
+    return copy
+
+
+def _shareable(array: np.ndarray) -> bool:
+    native = array.dtype.kind in _NUMBERS and array.dtype.isnative
+    placed = array.flags.c_contiguous and array.ctypes.data % _ALIGNED == 0
+    return native and placed

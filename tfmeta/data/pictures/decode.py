@@ -1,0 +1,170 @@
+"""From the bytes of encoded pictures to pixels, in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import tensorflow as tf
+
+from tfmeta.data.pictures.exif import (
+    jpeg_orientation,
+    may_hold_exif,
+    number_at,
+    png_orientation,
+    turned_upright,
+)
+from tfmeta.data.pictures.fit import fit_image
+from tfmeta.data.pictures.format import PictureFormat
+from tfmeta.data.pictures.unusual import bmp_pixels, gif_pixels
+
+_RATIOS = (1, 2, 4, 8)  # A JPEG decodes so many times smaller in less time.
+_Decoder: TypeAlias = Callable[[tf.Tensor, PictureFormat], tf.Tensor]
+
+
+def decode_picture(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    """Decodes a picture; see `decode_pictures`.
+
+    Args:
+        contents: The file's bytes, a scalar string.
+        form: What the picture is to become.
+
+    Returns:
+        uint8, `(height, width, channels)`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If the bytes are no such picture.
+    """
+    return decode_pictures(tf.convert_to_tensor(contents)[tf.newaxis], form)[0]
+
+
+def decode_pictures(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    """Decodes pictures in parallel: JPEG, PNG, GIF (the first frame) or BMP.
+
+    Every picture is turned as its EXIF data says, laid on white where it is
+    transparent, and resized by averaging over areas, not cropped. Of 16 bits a channel
+    the higher 8 count. Grey is the luminance of the colours, as `fit_image` computes
+    it. A JPEG much larger than wanted is decoded at a half, a quarter or an eighth of
+    its size, but at least twice as large as wanted. There are only TensorFlow's own
+    operations in it, so it runs in a `tf.data` map and in a saved model.
+
+    Args:
+        contents: The bytes of the files, `(pictures,)` strings.
+        form: What the pictures are to become.
+
+    Returns:
+        uint8, `(pictures, height, width, channels)`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If one of them is no such picture, or is cut
+            short. A GIF whose first frame does not cover the picture is refused too,
+            and a BMP that is compressed or has other than 8, 24 or 32 bits a pixel.
+
+    Example:
+        >>> png = tf.io.encode_png(tf.fill((60, 40, 3), tf.constant(7, tf.uint8)))
+        >>> pictures = decode_pictures(tf.stack([png]), PictureFormat(2, 2, 1))
+        >>> pictures[0, ..., 0].numpy().tolist()
+        [[7, 7], [7, 7]]
+    """
+    contents = tf.convert_to_tensor(contents)
+    kinds = _kinds(contents)
+    each = tf.dynamic_partition(contents, kinds, len(_DECODERS))
+    places = tf.range(tf.size(contents))
+    # Each kind has a loop of its own: a choice in every step would cost more than a
+    # small picture takes to decode.
+    pixels = tf.dynamic_stitch(
+        tf.dynamic_partition(places, kinds, len(_DECODERS)),
+        [
+            tf.map_fn(
+                lambda one, decoder=decoder: _fitted(decoder(one, form), form),
+                some,
+                fn_output_signature=tf.TensorSpec(form.shape, tf.uint8),
+            )
+            for decoder, some in zip(_DECODERS, each, strict=True)
+        ],
+    )
+    return tf.ensure_shape(pixels, (*contents.shape, *form.shape))
+
+
+def _kinds(contents: tf.Tensor) -> tf.Tensor:
+    """Returns which of `_DECODERS` a picture needs, `(pictures,)` int32."""
+
+    def begin_with(start: bytes) -> tf.Tensor:
+        return tf.strings.substr(contents, 0, len(start)) == start
+
+    is_jpeg = begin_with(b"\xff\xd8\xff")
+    may_lie = may_hold_exif(contents)
+    is_kind = [
+        is_jpeg & ~may_lie,
+        is_jpeg & may_lie,
+        begin_with(b"\x89PNG"),
+        begin_with(b"GIF8"),
+        begin_with(b"BM"),
+        tf.ones_like(is_jpeg),
+    ]
+    return tf.argmax(tf.stack(is_kind), output_type=tf.int32)
+
+
+def _fitted(image: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    """Returns an upright picture in colour in the size and the kind that is wanted."""
+    image, size = tf.ensure_shape(image, (None, None, 3)), form.shape[:2]
+    image = tf.cond(
+        tf.reduce_all(tf.shape(image)[:2] == size),
+        lambda: fit_image(image, channels=form.channels),
+        lambda: fit_image(image, size=size, channels=form.channels),
+    )
+    return 255 - image if form.inverted else image
+
+
+def _jpeg(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    """Returns a JPEG's pixels as they lie, at least twice as large as wanted."""
+    size = tf.io.extract_jpeg_shape(contents)[:2]
+    times = tf.reduce_min(size) // (2 * max(form.height, form.width))
+
+    def at(ratio: int) -> Callable[[], tf.Tensor]:
+        return lambda: tf.io.decode_jpeg(
+            contents, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
+        )
+
+    fitting = tf.reduce_sum(tf.cast(times >= tf.constant(_RATIOS[1:]), tf.int32))
+    return tf.switch_case(fitting, [at(ratio) for ratio in _RATIOS])
+
+
+def _jpeg_with_exif(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    return turned_upright(_jpeg(contents, form), jpeg_orientation(contents))
+
+
+def _png(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    pixels = tf.io.decode_png(contents, channels=4)
+    colours, alpha = pixels[..., :3], pixels[..., 3:]
+    # TensorFlow fills in the largest number of so many bits where there is no alpha.
+    bits = tf.minimum(number_at(contents, 24, 1), 8)
+    opaque = tf.cast(tf.bitwise.left_shift(1, bits) - 1, tf.uint8)
+    image = tf.cond(
+        tf.reduce_all(alpha == opaque),
+        lambda: tf.identity(colours),
+        lambda: _on_white(colours, alpha),
+    )
+    return turned_upright(image, png_orientation(contents))
+
+
+def _on_white(colours: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+    colours, alpha = tf.cast(colours, tf.int32), tf.cast(alpha, tf.int32)
+    return tf.cast((colours * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
+
+
+def _gif(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    return gif_pixels(contents)
+
+
+def _bmp(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    return bmp_pixels(contents)
+
+
+def _refused(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    sentence = ["it is no JPEG, PNG, GIF or BMP"]
+    with tf.control_dependencies([tf.debugging.Assert(False, sentence)]):
+        return tf.zeros((*form.shape[:2], 3), tf.uint8)
+
+
+_DECODERS: tuple[_Decoder, ...] = (_jpeg, _jpeg_with_exif, _png, _gif, _bmp, _refused)
