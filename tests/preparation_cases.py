@@ -58,8 +58,8 @@ class Affine(keras.layers.Layer):
         self.start = start
 
     def build(self, shape):
-        self.scale = self.add_weight((), initializer="ones", name="scale")
-        self.scale.assign(self.start)
+        start = keras.initializers.Constant(self.start)
+        self.scale = self.add_weight((), initializer=start, name="scale")
         self.moved = self.add_weight((shape[-1],), initializer="zeros", name="moved")
 
     def call(self, x):

@@ -21,7 +21,7 @@ from preparation_cases import (
 )
 
 from tfmeta import MetaModel
-from tfmeta.data import episodes
+from tfmeta.data import Split, episodes
 from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.learners import MAML, FineTune, ProtoNet
 from tfmeta.nets import conv4, fresh
@@ -102,7 +102,9 @@ def test_strings_are_prepared_outside_of_compiled_tasks() -> None:
     )
     model = MetaModel(ProtoNet(embedding((21,))), prepare=lookup, task_map="compiled")
     model.compile("adam")
-    model.fit(stream(words), steps_per_epoch=2, verbose=0)
+    names = [f"class{i}" for i in range(20)]
+    part = Split("train", words, np.repeat(np.arange(20), 4), names)
+    model.fit(episodes(part, **SIZE), steps_per_epoch=2, verbose=0)
     adapted = model.adapt([["w1"], ["w2"]], ["a", "b"])
     assert adapted.classify([["w2"], ["w1"], ["w2"]]).tolist() == ["b", "a", "b"]
 
