@@ -10,6 +10,8 @@ from absl import flags
 import tfmeta
 from tfmeta.core import Labels
 from tfmeta.data import Part, Source
+from tfmeta.data.grouped_part import DISJOINT
+from tfmeta.data.stores.choice import AUTO, DISK, MEMORY
 from tfmeta.json_files import read_json
 from tfmeta.training import RunFolder
 
@@ -71,6 +73,21 @@ def define_data_flags() -> None:
     )
     flags.DEFINE_bool(
         "rotations", False, "Count images turned by 90, 180, 270 degrees as classes."
+    )
+    flags.DEFINE_enum(
+        "disjoint",
+        None,
+        list(DISJOINT),
+        "What training, validation and test do not share. Left out: classes, or tasks "
+        "that have values; examples: all have the same classes, as in plain supervised "
+        "learning, and --split is fractions of each class.",
+    )
+    flags.DEFINE_enum(
+        "store",
+        AUTO,
+        [AUTO, MEMORY, DISK],
+        "Where examples lie: in memory, or on disk, from where folder: and npz: read "
+        "them as they are drawn; auto: on disk what takes more than 2 GB.",
     )
     flags.DEFINE_integer(
         "data_seed",
@@ -235,7 +252,7 @@ def values_of_run(run: RunFolder) -> dict[str, Any]:
             f"{', '.join(missing)}. Scripts score runs of scripts/train.py; in Python "
             "use RunFolder.load_model and tfmeta.evaluate."
         )
-    for name in ("data_dir", "download"):
+    for name in ("data_dir", "download", "store"):
         if name in FLAGS and FLAGS[name].present:
             values[name] = FLAGS[name].value
     return values
@@ -281,7 +298,10 @@ def load_source(values: dict[str, Any]) -> Source:
     return tfmeta.data.load(
         values["dataset"],
         seed=values["data_seed"],
-        skip_broken=values.get("skip_broken", False),  # Older runs do not know it.
+        # Older runs do not know these.
+        skip_broken=values.get("skip_broken", False),
+        disjoint=values.get("disjoint"),
+        store=values.get("store", AUTO),
         **{k: values[k] for k in options},
     )
 

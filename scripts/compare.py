@@ -67,7 +67,7 @@ def main() -> dict:
 def _check_same_data(a: dict, b: dict) -> None:
     differ = [
         f"--{name} was {a.get(name)} in A and {b.get(name)} in B"
-        for name in common_flags.OF_DATA
+        for name in (*common_flags.OF_DATA, "disjoint")
         if a.get(name) != b.get(name)
     ]
     if differ:

@@ -263,6 +263,12 @@ def _introduce(source: Source, model: tfmeta.MetaModel | PretrainModel) -> None:
     if counts[0]:
         kind = "classes" if source.train.class_names else "tasks"
         tasks = f"{{}} {kind} to train on, {{}} to validate on, {{}} kept for the test"
+    parts = (source.train, source.val, source.test)
+    stores = {id(part.store): part.store for part in parts if hasattr(part, "store")}
+    if stores:
+        size = sum(store.nbytes for store in stores.values()) / 1e6
+        where = "held in memory" if parts[0].store.place == "memory" else "left on disk"
+        tasks += f"; their examples are {where} ({size:,.0f} MB)"
     console.say(
         f"{source.name}: {tasks.format(*counts)}. {type(model.learner).__name__}: "
         f"{weights} weights to train."

@@ -5,7 +5,7 @@ from tfmeta.evaluation.calibration import calibration, fit_temperature, query_lo
 from tfmeta.evaluation.compare import Comparison, compare
 from tfmeta.evaluation.evaluate import evaluate
 from tfmeta.evaluation.over_seeds import SeedSummary, over_seeds
-from tfmeta.evaluation.regression_picture import regression_picture
+from tfmeta.evaluation.pictures.regression_picture import regression_picture
 from tfmeta.evaluation.rejection import Rejection, choose_threshold
 from tfmeta.evaluation.reliability import (
     Calibration,

@@ -43,7 +43,8 @@ class Frozen(NamedTuple):
     def settings(self, split: Part) -> dict[str, Any]:
         """The fields of a `Result` that say which episodes of a part were scored."""
         names = ("way", "shot", "query", "seed")
-        return {"split": split.name, **{name: getattr(self, name) for name in names}}
+        drawn = {name: getattr(self, name) for name in names}
+        return {"split": split.name, "disjoint": split.disjoint, **drawn}
 
 
 def episodes_for(

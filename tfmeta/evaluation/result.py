@@ -40,6 +40,8 @@ class Result:
             `(steps + 1, episodes)`, or None.
         drawn: A digest of the episodes' content. Two results of the same episodes have
             the same digest.
+        disjoint: What the split shares with no other split of its source: "classes",
+            "tasks" or "examples".
         metrics: The scores `(episodes,)` of every metric, by the metric's name; see
             `tfmeta.Labels` and `tfmeta.Values`.
     """
@@ -57,6 +59,7 @@ class Result:
     seconds: float
     curve: np.ndarray | None = field(default=None, repr=False)
     drawn: str = field(default="", repr=False)
+    disjoint: str = field(default="classes", repr=False)
     metrics: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
@@ -104,6 +107,7 @@ class Result:
             "episodes": self.episodes,
             "seed": self.seed,
             "split": self.split,
+            "disjoint": self.disjoint,
             "way": self.way,
             "shot": self.shot,
             "query": self.query,
@@ -149,6 +153,8 @@ def read_result(path: str | os.PathLike[str]) -> Result:
         )
     record = read_json(file)
     names = [f.name for f in fields(Result) if f.name not in ("curve", "metrics")]
+    if isinstance(record, dict):  # Results of version 0.3 do not have it.
+        record.setdefault("disjoint", "classes")
     missing = [n for n in names if not isinstance(record, dict) or n not in record]
     if missing:
         raise ValueError(

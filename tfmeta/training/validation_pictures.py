@@ -9,9 +9,9 @@ from typing import Any
 from tfmeta.core import Labels
 from tfmeta.data import FunctionSplit, Part
 from tfmeta.evaluation import Result
-from tfmeta.evaluation.curve_picture import curve_picture
-from tfmeta.evaluation.episode_picture import episode_picture, has_images
-from tfmeta.evaluation.regression_picture import regression_picture
+from tfmeta.evaluation.pictures.curve_picture import curve_picture
+from tfmeta.evaluation.pictures.episode_picture import episode_picture, has_images
+from tfmeta.evaluation.pictures.regression_picture import regression_picture
 
 _QUERIES = 6
 

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfmeta.data.pictures.exif import (
     jpeg_orientation,
-    may_hold_exif,
     number_at,
     png_orientation,
     turned_upright,
@@ -19,6 +18,11 @@ from tfmeta.data.pictures.format import PictureFormat
 from tfmeta.data.pictures.unusual import bmp_pixels, gif_pixels
 
 _RATIOS = (1, 2, 4, 8)  # A JPEG decodes so many times smaller in less time.
+# Bytes of files that can be turned or transparent: the marks of EXIF data and of a
+# transparent colour, wherever they are, and a PNG's kinds of colours with alpha.
+_NOT_PLAIN = r"\C*(Exif\x00\x00|eXIf|tRNS)\C*|\CPNG\C{21}[\x04\x06]\C*"
+# A head of at least 40 bytes, 8, 24 or 32 bits a pixel, no compression.
+_USUAL_BMP = r"BM\C{12}[(48l|]\x00{3}\C{10}[\x08\x18\x20]\x00{5}\C*"
 _Decoder: TypeAlias = Callable[[tf.Tensor, PictureFormat], tf.Tensor]
 
 
@@ -38,7 +42,13 @@ def decode_picture(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
     return decode_pictures(tf.convert_to_tensor(contents)[tf.newaxis], form)[0]
 
 
-def decode_pictures(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+@tf.autograph.experimental.do_not_convert
+def decode_pictures(
+    contents: tf.Tensor,
+    form: PictureFormat,
+    *,
+    other: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> tf.Tensor:
     """Decodes pictures in parallel: JPEG, PNG, GIF (the first frame) or BMP.
 
     Every picture is turned as its EXIF data says, laid on white where it is
@@ -51,14 +61,17 @@ def decode_pictures(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
     Args:
         contents: The bytes of the files, `(pictures,)` strings.
         form: What the pictures are to become.
+        other: A function that decodes what is none of the four: from the bytes, a
+            scalar string, to the upright picture, uint8 `(any, any, 3)`. None refuses
+            it.
 
     Returns:
         uint8, `(pictures, height, width, channels)`.
 
     Raises:
         tf.errors.InvalidArgumentError: If one of them is no such picture, or is cut
-            short. A GIF whose first frame does not cover the picture is refused too,
-            and a BMP that is compressed or has other than 8, 24 or 32 bits a pixel.
+            short. Of BMPs only those that are not compressed and have 8, 24 or 32 bits
+            a pixel are decoded.
 
     Example:
         >>> png = tf.io.encode_png(tf.fill((60, 40, 3), tf.constant(7, tf.uint8)))
@@ -68,40 +81,43 @@ def decode_pictures(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
     """
     contents = tf.convert_to_tensor(contents)
     kinds = _kinds(contents)
-    each = tf.dynamic_partition(contents, kinds, len(_DECODERS))
+    decoders = (*_DECODERS, lambda one, _: (other or _refused)(one))
+    each = tf.dynamic_partition(contents, kinds, len(decoders))
     places = tf.range(tf.size(contents))
     # Each kind has a loop of its own: a choice in every step would cost more than a
     # small picture takes to decode.
     pixels = tf.dynamic_stitch(
-        tf.dynamic_partition(places, kinds, len(_DECODERS)),
+        tf.dynamic_partition(places, kinds, len(decoders)),
         [
             tf.map_fn(
                 lambda one, decoder=decoder: _fitted(decoder(one, form), form),
                 some,
                 fn_output_signature=tf.TensorSpec(form.shape, tf.uint8),
             )
-            for decoder, some in zip(_DECODERS, each, strict=True)
+            for decoder, some in zip(decoders, each, strict=True)
         ],
     )
     return tf.ensure_shape(pixels, (*contents.shape, *form.shape))
 
 
 def _kinds(contents: tf.Tensor) -> tf.Tensor:
-    """Returns which of `_DECODERS` a picture needs, `(pictures,)` int32."""
+    """Returns which of the decoders a picture needs, `(pictures,)` int32."""
 
     def begin_with(start: bytes) -> tf.Tensor:
         return tf.strings.substr(contents, 0, len(start)) == start
 
-    is_jpeg = begin_with(b"\xff\xd8\xff")
-    may_lie = may_hold_exif(contents)
+    is_jpeg, is_png = begin_with(b"\xff\xd8\xff"), begin_with(b"\x89PNG")
+    plain = ~tf.strings.regex_full_match(contents, _NOT_PLAIN)
     is_kind = [
-        is_jpeg & ~may_lie,
-        is_jpeg & may_lie,
-        begin_with(b"\x89PNG"),
+        is_jpeg & plain,
+        is_jpeg,
+        is_png & plain,
+        is_png,
         begin_with(b"GIF8"),
-        begin_with(b"BM"),
+        tf.strings.regex_full_match(contents, _USUAL_BMP),
         tf.ones_like(is_jpeg),
     ]
+    # The first that holds.
     return tf.argmax(tf.stack(is_kind), output_type=tf.int32)
 
 
@@ -130,11 +146,15 @@ def _jpeg(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
     return tf.switch_case(fitting, [at(ratio) for ratio in _RATIOS])
 
 
-def _jpeg_with_exif(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+def _jpeg_not_plain(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
     return turned_upright(_jpeg(contents, form), jpeg_orientation(contents))
 
 
 def _png(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+    return tf.io.decode_png(contents, channels=3)
+
+
+def _png_not_plain(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
     pixels = tf.io.decode_png(contents, channels=4)
     colours, alpha = pixels[..., :3], pixels[..., 3:]
     # TensorFlow fills in the largest number of so many bits where there is no alpha.
@@ -161,10 +181,17 @@ def _bmp(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
     return bmp_pixels(contents)
 
 
-def _refused(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
+def _refused(contents: tf.Tensor) -> tf.Tensor:
     sentence = ["it is no JPEG, PNG, GIF or BMP"]
     with tf.control_dependencies([tf.debugging.Assert(False, sentence)]):
-        return tf.zeros((*form.shape[:2], 3), tf.uint8)
+        return tf.zeros((1, 1, 3), tf.uint8)
 
 
-_DECODERS: tuple[_Decoder, ...] = (_jpeg, _jpeg_with_exif, _png, _gif, _bmp, _refused)
+_DECODERS: tuple[_Decoder, ...] = (
+    _jpeg,
+    _jpeg_not_plain,
+    _png,
+    _png_not_plain,
+    _gif,
+    _bmp,
+)

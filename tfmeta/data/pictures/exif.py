@@ -8,18 +8,6 @@ _ORIENTATION = 0x0112  # The tag of EXIF data.
 _ENTRY = 12  # The bytes of an entry of EXIF data.
 
 
-def may_hold_exif(contents: tf.Tensor) -> tf.Tensor:
-    """Whether files have the mark of EXIF data somewhere: without it there are none.
-
-    Args:
-        contents: The bytes of JPEGs or PNGs, strings of any shape.
-
-    Returns:
-        bool, of the same shape.
-    """
-    return tf.strings.regex_full_match(contents, r"\C*(Exif\x00\x00|eXIf)\C*")
-
-
 def jpeg_orientation(contents: tf.Tensor) -> tf.Tensor:
     """Reads how a JPEG is to be turned.
 
@@ -60,11 +48,8 @@ def png_orientation(contents: tf.Tensor) -> tf.Tensor:
         size = number_at(contents, at, 4, big=True)
         return (at + 12 + tf.maximum(size, 0),)
 
-    def walk() -> tf.Tensor:
-        (at,) = tf.while_loop(goes_on, step, (tf.constant(8),))
-        return _orientation(contents, at + 8, exif_here(at))
-
-    return tf.cond(may_hold_exif(contents), walk, lambda: tf.constant(1))
+    (at,) = tf.while_loop(goes_on, step, (tf.constant(8),))
+    return _orientation(contents, at + 8, exif_here(at))
 
 
 def turned_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:

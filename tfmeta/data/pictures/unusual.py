@@ -1,7 +1,7 @@
 """The pixels of GIFs and BMPs, in the graph.
 
-TensorFlow decodes both, but takes no notice of a GIF's transparency or of a BMP's
-colours.
+TensorFlow decodes both, but takes no notice of a GIF's transparency, nor of the colours
+in a BMP's table.
 """
 
 from __future__ import annotations
@@ -24,20 +24,11 @@ def bmp_pixels(contents: tf.Tensor) -> tf.Tensor:
     Returns:
         uint8, `(height, width, 3)`.
     """
-    head, bits, packed = (
-        number_at(contents, *at) for at in ((14, 4), (28, 2), (30, 4))
-    )
-    checks = [
-        tf.debugging.Assert(
-            (head >= 40) & (packed == 0) & tf.reduce_any(bits == [8, 24, 32]),
-            ["a BMP must be uncompressed and have 8, 24 or 32 bits a pixel"],
-        )
-    ]
-    with tf.control_dependencies(checks):
-        pixels = tf.io.decode_bmp(contents)
+    pixels = tf.io.decode_bmp(contents)
+    table_at, bits = 14 + number_at(contents, 14, 4), number_at(contents, 28, 2)
 
     def coloured() -> tf.Tensor:
-        table = tf.reshape(bytes_at(contents, 14 + head, 4 * 256), (256, 4))
+        table = tf.reshape(bytes_at(contents, table_at, 4 * 256), (256, 4))
         table = tf.cast(table[:, 2::-1], tf.uint8)
         return tf.gather(table, tf.cast(pixels[..., 0], tf.int32))
 
@@ -45,7 +36,9 @@ def bmp_pixels(contents: tf.Tensor) -> tf.Tensor:
 
 
 def gif_pixels(contents: tf.Tensor) -> tf.Tensor:
-    """Decodes the first frame of a GIF, white where it is transparent.
+    """Decodes the first frame of a GIF.
+
+    The picture is white where the frame is transparent or does not reach.
 
     Args:
         contents: The file's bytes, a scalar string.
@@ -54,22 +47,20 @@ def gif_pixels(contents: tf.Tensor) -> tf.Tensor:
         uint8, `(height, width, 3)`.
     """
     frame, control = _first_frame(contents)
-    size, whole = bytes_at(contents, 6, 4), bytes_at(contents, frame + 1, 8)
-    checks = [
-        tf.debugging.Assert(
-            tf.reduce_all(whole == tf.concat([tf.zeros(4, tf.int32), size], 0)),
-            ["a GIF's first frame must cover the whole picture"],
-        )
-    ]
     flags = bytes_at(contents, control + 3, 1)[0]
-    clear = (control > 0) & (flags % 2 == 1)
-    with tf.control_dependencies(checks):
-        opaque = tf.cond(
-            clear,
-            lambda: _with_white(contents, frame, control, flags),
-            lambda: tf.identity(contents),
-        )
-    return tf.io.decode_image(opaque, channels=3, expand_animations=False)
+    opaque = tf.cond(
+        (control > 0) & (flags % 2 == 1),
+        lambda: _with_white(contents, frame, control, flags),
+        lambda: tf.identity(contents),
+    )
+    # TensorFlow gives the frame without what is around it.
+    pixels = tf.io.decode_image(opaque, channels=3, expand_animations=False)
+    pixels = tf.ensure_shape(pixels, (None, None, 3))
+    size = [number_at(contents, at, 2) for at in (8, 6)]
+    before = [number_at(contents, frame + at, 2) for at in (3, 1)]
+    after = tf.maximum(tf.stack(size) - before - tf.shape(pixels)[:2], 0)
+    around = tf.pad(tf.stack([tf.stack(before), after], axis=1), [[0, 1], [0, 0]])
+    return tf.pad(pixels, around, constant_values=255)
 
 
 def _first_frame(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -105,7 +96,7 @@ def _table_size(contents: tf.Tensor, flags_at: tf.Tensor | int) -> tf.Tensor:
 def _with_white(
     contents: tf.Tensor, frame: tf.Tensor, control: tf.Tensor, flags: tf.Tensor
 ) -> tf.Tensor:
-    """Returns the GIF with white for the transparent colour, and nothing transparent."""
+    """Returns the GIF with opaque white for the transparent colour."""
     own = _table_size(contents, frame + 9) > 0
     table = tf.where(own, frame + 10, _GIF_HEAD)
     colour = table + 3 * bytes_at(contents, control + 6, 1)[0]

@@ -19,7 +19,7 @@ from tfmeta.data.sources.resizing import check_fit
 from tfmeta.data.sources.rotations import turned
 from tfmeta.data.stores.choice import AUTO, on_disk
 from tfmeta.data.stores.memory import MemoryStore
-from tfmeta.data.stores.picture_files import PictureFiles, read_all, unreadable
+from tfmeta.data.stores.picture_files import PictureFiles, broken, read_all
 from tfmeta.data.stores.store import Store
 
 IMAGE_SIZE, CHANNELS = 84, 3
@@ -219,31 +219,26 @@ def _pool(
     name: str, classes: _Classes, form: PictureFormat, disk: bool, skip_broken: bool
 ) -> Pool:
     """Makes the pool of some classes' pictures, on disk or read into memory."""
-    files = [(label, file) for label, each in classes.items() for file in each]
-    labels = np.array([label for label, _ in files], np.str_)
-    paths = [str(file) for _, file in files]
-    store: Store = PictureFiles(paths, form)
-    broken: dict[int, str] = {}
-    if not disk:
-        pixels, broken = read_all(store)
-        store = MemoryStore(pixels)
-    elif skip_broken:
-        broken = unreadable(store)
-    if broken and not skip_broken:
-        first = min(broken)
+    labels = np.array([n for n, files in classes.items() for _ in files], np.str_)
+    paths = [str(file) for files in classes.values() for file in files]
+    files = PictureFiles(paths, form)
+    pixels, wrong = read_all(files) if not disk else (None, {})
+    if disk and skip_broken:
+        wrong = dict(broken(files))
+    if wrong and not skip_broken:
+        first = min(wrong)
         raise ValueError(
-            f"The picture {str(files[first][1])!r} cannot be read: {broken[first]}. "
-            "Replace or remove it, or leave out all such with skip_broken=True."
+            f"The picture {paths[first]!r} cannot be read: {wrong[first]}. Replace or "
+            "remove it, or leave out all such with skip_broken=True."
         )
-    whole = np.setdiff1d(np.arange(len(files)), sorted(broken))
+    whole = np.setdiff1d(np.arange(len(paths)), sorted(wrong))
     lost = sorted(set(labels.tolist()) - set(labels[whole].tolist()))
-    _tell_broken([str(files[i][1]) for i in sorted(broken)], lost)
-    if broken:
-        store = (
-            MemoryStore(pixels[whole])
-            if pixels is not None
-            else PictureFiles([paths[i] for i in whole], form)
-        )
+    _tell_broken([paths[i] for i in sorted(wrong)], lost)
+    store: Store = files
+    if pixels is not None:
+        store = MemoryStore(pixels[whole] if wrong else pixels)
+    elif wrong:
+        store = PictureFiles([paths[i] for i in whole], form)
     groups, names = classes_of(labels[whole], None)
     return Pool(name, store, groups, names, prepare=Preparation(pictures=form))
 

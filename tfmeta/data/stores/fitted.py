@@ -40,6 +40,10 @@ class FittedStore(Store):
         """The number of pictures."""
         return len(self._store)
 
+    def problem(self) -> str | None:
+        """What is wrong with the store below; see `Store.problem`."""
+        return self._store.problem()
+
     def take(self, ids: tf.Tensor) -> tf.Tensor:
         """Looks pictures up; see `Store.take`."""
         ids = tf.convert_to_tensor(ids)

@@ -30,6 +30,12 @@ class MappedStore(Store):
     place = "disk"
 
     def __init__(self, x: Any):
+        for leaf in tf.nest.flatten(x):
+            if leaf.dtype.kind not in "biuf":
+                raise ValueError(
+                    "Examples that are drawn from the disk must be numbers. Received: "
+                    f'dtype {leaf.dtype}. Use store="memory".'
+                )
         self.x = x
 
     @property

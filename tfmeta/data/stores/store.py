@@ -57,6 +57,14 @@ class Store(abc.ABC):
             found = self.take(tf.constant(ids, tf.int64))
         return tf.nest.map_structure(lambda leaf: leaf.numpy(), found)
 
+    def problem(self) -> str | None:
+        """Says why examples cannot be drawn; ask it where drawing has failed.
+
+        Returns:
+            A sentence that names the first such example; None if all can be drawn.
+        """
+        return None
+
     @property
     def nbytes(self) -> int:
         """The bytes that all examples take in memory."""

@@ -44,6 +44,15 @@ class TurnedStore(Store):
         """The number of pictures, each turning counted."""
         return 4 * len(self._store)
 
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the pictures that are not turned."""
+        return self._store.nbytes
+
+    def problem(self) -> str | None:
+        """What is wrong with the store below; see `Store.problem`."""
+        return self._store.problem()
+
     def take(self, ids: tf.Tensor) -> tf.Tensor:
         """Looks pictures up; see `Store.take`."""
         ids = tf.convert_to_tensor(ids)

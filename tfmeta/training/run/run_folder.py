@@ -29,6 +29,7 @@ MAY_CHANGE = (
     "run_dir",
     "seeds",
     "steps",
+    "store",
 )
 # The number of the draws' version. A change of the code that makes the same seed draw
 # other episodes, masks or first weights must change this number; one that makes the

@@ -12,8 +12,8 @@ from PIL import Image
 
 from tfmeta import evaluate
 from tfmeta.data import Split
-from tfmeta.evaluation.curve_picture import curve_picture
-from tfmeta.evaluation.episode_picture import episode_picture
+from tfmeta.evaluation.pictures.curve_picture import curve_picture
+from tfmeta.evaluation.pictures.episode_picture import episode_picture
 from tfmeta.evaluation.result import Result
 from tfmeta.learners import FromScratch, NearestNeighbour
 from tfmeta.nets import mlp

@@ -1,0 +1,1 @@
+"""Pictures of episodes, of curves of accuracy, and of functions."""
