@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import keras
 import numpy as np
@@ -13,9 +14,8 @@ from preparation_cases import SHAPE, Affine, AsDict, pixels, protonet, split
 from tfmeta import MetaModel
 from tfmeta.data import Split, episodes
 from tfmeta.data.prepare.preparation import Preparation
-from tfmeta.evaluation import episode_picture as pictures
 from tfmeta.evaluation import evaluate, query_logits
-from tfmeta.evaluation.episode_picture import episode_picture
+from tfmeta.evaluation.pictures.episode_picture import episode_picture
 from tfmeta.evaluation.prepared import preparation_of
 from tfmeta.learners import NearestNeighbour
 
@@ -75,7 +75,9 @@ def test_whose_preparation_it_is() -> None:
 def test_a_picture_shows_raw_pixels_and_prepared_answers(monkeypatch) -> None:
     shown = []
     monkeypatch.setattr(
-        pictures, "_show", lambda axis, image, *rest: shown.append((image, rest))
+        sys.modules[episode_picture.__module__],
+        "_show",
+        lambda axis, image, *rest: shown.append((image, rest)),
     )
     model = MetaModel(protonet(), prepare=keras.layers.Rescaling(0.1))
     episode_picture(model, split(), io.BytesIO(), way=4, shot=1, query=2)
