@@ -190,7 +190,12 @@ class Digest:
         for task in zip(*arrays, strict=True):
             for array in task:
                 self._content.update(f"{array.dtype.str} {array.shape}".encode())
-                self._content.update(np.ascontiguousarray(array).data)
+                texts = array.dtype.kind == "O"
+                self._content.update(
+                    repr(array.tolist()).encode()
+                    if texts
+                    else np.ascontiguousarray(array).data
+                )
 
     def text(self) -> str:
         """The hash of all episodes that were added."""

@@ -8,9 +8,12 @@ import pytest
 import tensorflow as tf
 
 from tfmeta import MetaModel
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.learners import MAML, ProtoNet
 from tfmeta.nets import mlp
 from tfmeta.training.step.batch_check import check_batch, unpacked
+
+PREPARE = Preparation()
 
 
 def batch(support, query):
@@ -30,22 +33,22 @@ def maml() -> MAML:
 def test_labels_in_range_pass() -> None:
     # The check returns nothing; what it refuses it raises.
     good = batch([[0, 2, 2], [1, 0, 2]], [[2, 0], [1, 1]])
-    assert check_batch(*good, maml()) is None
+    assert check_batch(*good, maml(), PREPARE) is None
     any_way = ProtoNet(mlp(input_shape=(3,)))
-    assert check_batch(*batch([[0, 7]], [[7]]), any_way) is None
+    assert check_batch(*batch([[0, 7]], [[7]]), any_way, PREPARE) is None
 
 
 @pytest.mark.parametrize("wrong", [3, -1])
 def test_labels_outside_the_head_are_refused(wrong: int) -> None:
     bad = batch([[0, 1], [0, wrong]], [[0], [0]])
     with pytest.raises(ValueError, match=r"at least 0 and below 3.*task 1"):
-        check_batch(*bad, maml())
+        check_batch(*bad, maml(), PREPARE)
 
 
 def test_queries_of_an_absent_class_are_refused() -> None:
     bad = batch([[0, 1], [0, 2]], [[1], [1]])
     with pytest.raises(ValueError, match=r"task 1 asks for class 1.*has \[0, 2\]"):
-        check_batch(*bad, maml())
+        check_batch(*bad, maml(), PREPARE)
 
 
 def test_padding_is_not_looked_at() -> None:
@@ -53,9 +56,9 @@ def test_padding_is_not_looked_at() -> None:
     x["support_y"][0, 1] = 9
     y[0, 1] = 9
     with pytest.raises(ValueError, match="below 3"):
-        check_batch(x, y, maml())
+        check_batch(x, y, maml(), PREPARE)
     x |= {"support_count": np.int32([1]), "query_count": np.int32([1])}
-    assert check_batch(x, y, maml()) is None
+    assert check_batch(x, y, maml(), PREPARE) is None
 
 
 def test_fit_refuses_its_first_batch() -> None:

@@ -37,9 +37,7 @@ def check_castable(name: str, values: np.ndarray, dtype: tf.DType) -> None:
             raise ValueError(
                 f"{name} must hold whole numbers, because the net takes {dtype.name}. "
                 f"Received: {values[~whole][0]:.4g}. Use a net that takes floats, or "
-                "give whole numbers. If these are uint8 arrays of shape (height, "
-                "width, 1 or 3): tfmeta takes such arrays for pictures and scales them "
-                "to 0..1. Convert them to int32 to keep whole numbers."
+                "give whole numbers."
             )
         low, high = dtype.min, dtype.max
         remedy = "Number what they stand for from 0, or use a net that takes int64."

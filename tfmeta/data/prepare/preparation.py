@@ -120,10 +120,8 @@ class Preparation(keras.layers.Layer):
         Returns:
             The same inputs, with prepared `support_x` and `query_x`.
         """
-        ready = dict(x)
-        for name in ready.keys() & {"support_x", "query_x"}:
-            ready[name] = self.tasks(x[name])
-        return ready
+        sets = ("support_x", "query_x")
+        return {n: self.tasks(each) if n in sets else each for n, each in x.items()}
 
     def outside(self, prepared: Any, name: str = "x") -> tuple[tf.Tensor, tf.Tensor]:
         """Looks for values far outside those of meta-training, in the graph.
