@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -19,12 +18,8 @@ from tfmeta.data.stores.memory import aligned
 # The endings of files that TensorFlow does not decode.
 BY_PILLOW = (".pgm", ".ppm", ".tif", ".tiff", ".webp")
 _CHUNK = 256  # Pictures that are read at once where all are read.
-# What an error of TensorFlow names beside its reason: nodes, and Python's trace.
-_NOT_A_REASON = re.compile(
-    r"Graph execution error:|Detected at node[^\n]*|File \"[^\"]*\", line \d+, in \S+"
-    r"|\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]|Traceback .*",
-    re.S,
-)
+# What an error of TensorFlow names beside the reason.
+_NOT_A_REASON = re.compile(r"\{\{.*?\}\}|\[Op:.*?\]|name: ?$")
 
 
 class PictureFiles:
@@ -88,10 +83,7 @@ class PictureFiles:
             tf.errors.OpError: If a file is missing, has another length than before, or
                 cannot be decoded; `problem` names it.
         """
-        paths, lengths = self._files
-        flat = tf.reshape(ids, (-1,))
-        contents = _contents(tf.gather(paths, flat), tf.gather(lengths, flat))
-        pixels = decode_pictures(contents, self.form, other=pillow_pixels)
+        pixels = self._draw(tf.reshape(tf.cast(ids, tf.int64), (-1,)))
         pixels = tf.reshape(pixels, tf.concat([tf.shape(ids), self.shape], 0))
         return tf.ensure_shape(pixels, (*ids.shape, *self.shape))
 
@@ -116,6 +108,18 @@ class PictureFiles:
         return None
 
     @functools.cached_property
+    def _draw(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """The function of ids `(pictures,)`, traced once for all graphs."""
+        paths, lengths = self._files
+
+        def draw(ids: tf.Tensor) -> tf.Tensor:
+            contents = _contents(tf.gather(paths, ids), tf.gather(lengths, ids))
+            return decode_pictures(contents, self.form, other=pillow_pixels)
+
+        ids = tf.TensorSpec((None,), tf.int64)
+        return tf.function(draw, input_signature=[ids], autograph=False)
+
+    @functools.cached_property
     def _files(self) -> tuple[tf.Tensor, tf.Tensor]:
         # Captured by the graph, not a constant inside it.
         with tf.init_scope(), tf.device("CPU:0"):
@@ -135,57 +139,40 @@ def read_all(store: PictureFiles) -> tuple[np.ndarray, list[tuple[int, str]]]:
         lies; and the numbers of the pictures that cannot be read, each with the reason.
         What the array holds at these numbers is not defined.
     """
-    pixels, wrong = aligned((len(store), *store.shape), store.dtype), []
-    for first, found in _chunks(store):
-        for number, picture in enumerate(found, first):
-            if isinstance(picture, str):
-                wrong.append((number, picture))
-            else:
-                pixels[number] = picture
-    return pixels, wrong
+    pixels = aligned((len(store), *store.shape), store.dtype)
+    return pixels, _draw_all(store, pixels)
 
 
-def broken(store: PictureFiles) -> Iterator[tuple[int, str]]:
-    """Reads all pictures, and yields those that cannot be read.
+def broken(store: PictureFiles) -> list[tuple[int, str]]:
+    """Reads all pictures, in parallel, to find those that cannot be read.
 
     Args:
         store: The files.
 
-    Yields:
-        The picture's number and the reason, in the order of the numbers.
+    Returns:
+        The numbers of these pictures, each with the reason, in order.
     """
-    for first, found in _chunks(store):
-        for number, picture in enumerate(found, first):
-            if isinstance(picture, str):
-                yield number, picture
+    return _draw_all(store, None)
 
 
-def _chunks(store: PictureFiles) -> Iterator[tuple[int, Sequence[np.ndarray | str]]]:
-    """Yields a number, and the pictures from it on or why they cannot be read."""
-    take = tf.function(
-        store.take, input_signature=[tf.TensorSpec((None,), tf.int64)], autograph=False
-    )
-
-    def read(ids: np.ndarray) -> Sequence[np.ndarray | str]:
-        try:
-            with tf.device("CPU:0"):
-                return take(tf.constant(ids)).numpy()
-        except tf.errors.OpError as error:
-            if len(ids) == 1:
-                return [_reason(error)]
-            middle = len(ids) // 2
-            return [*read(ids[:middle]), *read(ids[middle:])]
-
-    starts = range(0, len(store), _CHUNK)
-    every = [np.arange(i, min(i + _CHUNK, len(store))) for i in starts]
-    threads = os.cpu_count() or 1
-    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-        # So many at once, or all that are done would wait in memory for the first.
-        for i in range(0, len(every), threads):
-            group = every[i : i + threads]
-            yield from zip(
-                (int(ids[0]) for ids in group), pool.map(read, group), strict=True
-            )
+def _draw_all(store: PictureFiles, pixels: np.ndarray | None) -> list[tuple[int, str]]:
+    """Draws all pictures into an array, if there is one; returns what is broken."""
+    left = np.arange(len(store))
+    # Of a chunk with a broken picture nothing comes, so its pictures are drawn alone.
+    for size in (_CHUNK, 1) if len(left) else ():
+        drawn = np.zeros(len(store), bool)
+        stream = tf.data.Dataset.from_tensor_slices(left).batch(size)
+        stream = stream.map(
+            lambda ids: (ids, store.take(ids)), num_parallel_calls=os.cpu_count()
+        )
+        for ids, pictures in stream.ignore_errors().as_numpy_iterator():
+            drawn[ids] = True
+            if pixels is not None:
+                pixels[ids] = pictures
+        left = left[~drawn[left]]
+        if not len(left):
+            return []
+    return [(number, _reason(store, number)) for number in left.tolist()]
 
 
 def _contents(paths: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
@@ -223,7 +210,14 @@ def _change(path: str, length: int) -> str | None:
     )
 
 
-def _reason(error: tf.errors.OpError) -> str:
-    """Returns what is wrong with a picture, out of TensorFlow's error."""
-    text = " ".join(_NOT_A_REASON.sub("", error.message).split())
-    return text.removeprefix("ValueError: ").strip(". ")
+def _reason(store: PictureFiles, number: int) -> str:
+    """Returns why a picture cannot be read, in one line."""
+    try:
+        store.take(tf.constant([number], tf.int64))
+    except tf.errors.OpError as error:
+        text = _NOT_A_REASON.sub("", error.message)
+    except Exception as error:  # Pillow raises whatever it stumbles over.
+        text = str(error)
+    else:
+        text = "it could not be read a moment ago"
+    return " ".join(text.split()).strip(". ")
