@@ -63,6 +63,8 @@ def served(tmp_path_factory):
             on_bad_input="flag",
             example_shape=shape,
         )
+        text = (folder / "README.md").read_text(encoding="utf-8")
+        assert "* Answered with `valid` 0, labels -1," in text
         found[name] = learner, tf.saved_model.load(str(folder))
     return found
 

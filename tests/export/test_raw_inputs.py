@@ -151,6 +151,18 @@ def test_raw_shapes_that_are_not_known_are_asked_for(tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("shape", [(8, 8, 1), (None, None, 1)])
+def test_shapes_that_the_net_leaves_free_are_those_of_the_source(shape, tmp_path):
+    inputs = keras.Input(shape)
+    outputs = keras.layers.GlobalAveragePooling2D()(inputs)
+    learner = learners.ProtoNet(keras.Model(inputs, outputs))
+    raw = tf.TensorSpec((None, 8, 8, 1), tf.uint8)
+    model = tfmeta.MetaModel(learner, prepare=Preparation(inputs=raw))
+    ask = tf.saved_model.load(str(export.save(model, tmp_path))).signatures["adapt"]
+    spec = ask.structured_input_signature[1]["support_x"]
+    assert (spec.shape.as_list(), spec.dtype) == ([None, 8, 8, 1], tf.float32)
+
+
 def table_model(**options) -> tfmeta.MetaModel:
     layer, inputs, _, size = normalised()
     prepare = Preparation(layer, inputs=inputs, **options)

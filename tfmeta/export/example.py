@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,8 +43,7 @@ def raw_inputs(
         known = {n: tf.TensorSpec([None, *each]) for n, each in shape.items()}
     elif shape is not None:
         known = _with_shape(tf.TensorSpec(None) if known is None else known, shape)
-    leaves = [None] if known is None else tf.nest.flatten(known)
-    if not all(s and s.shape.rank and s.shape[1:].is_fully_defined() for s in leaves):
+    if known is None or not _defined(known):
         raise ValueError(
             f"{type(learner).__name__} does not fix the shape of an example. Pass "
             f"example_shape, such as (28, 28, 1). Received: {shape}."
@@ -58,9 +58,21 @@ def _known_inputs(learner: Learner, preparation: Preparation) -> Nest:
     inputs, known = learner.inputs, preparation.inputs
     if not isinstance(preparation.layer, ScalePictures):
         return inputs if known is None else known
-    if inputs is not None or known is None:
-        return inputs  # Scaling pictures changes no shape.
-    return tf.nest.map_structure(lambda s: tf.TensorSpec(s.shape), known)
+    # Scaling pictures changes no shape.
+    if known is None or (inputs is not None and _defined(inputs)):
+        return inputs
+    dtypes = [s.dtype for s in tf.nest.flatten(inputs)] if inputs is not None else []
+    specs = [
+        tf.TensorSpec(s.shape, dtype or tf.float32)
+        for s, dtype in itertools.zip_longest(tf.nest.flatten(known), dtypes)
+    ]
+    return tf.nest.pack_sequence_as(known, specs)
+
+
+def _defined(inputs: Nest) -> bool:
+    """Whether the shape of an example is known in full."""
+    shapes = [s.shape for s in tf.nest.flatten(inputs)]
+    return all(s.rank and s[1:].is_fully_defined() for s in shapes)
 
 
 def _check_fits(learner: Learner, preparation: Preparation, raw: Nest) -> None:

@@ -30,6 +30,7 @@ class Facts:
         reject_below: A query is answered if its largest class probability is at least
             this number; None if all queries are answered.
         refuse_outside: Whether values far outside those of training are refused.
+        on_bad_input: "raise" or "flag", see `tfmeta.export.save`.
         adapted: Whether the model is adapted to one task, so that it only predicts.
     """
 
@@ -43,6 +44,7 @@ class Facts:
     temperature: float | None
     reject_below: float | None
     refuse_outside: bool
+    on_bad_input: str
     adapted: bool
 
     @classmethod
@@ -54,6 +56,7 @@ class Facts:
         *,
         steps: int | None = None,
         names: Sequence[str] | None = None,
+        on_bad_input: str = "raise",
         adapted: bool = False,
     ) -> Facts:
         """Collects the facts; the keyword arguments are attributes."""
@@ -69,6 +72,7 @@ class Facts:
             answer.temperature,
             answer.reject_below,
             prepare.refuse_outside,
+            on_bad_input,
             adapted,
         )
 

@@ -35,6 +35,10 @@ _WHAT = {
     ("values", True): "This SavedModel predicts the values of one task that it has "
     "learned. It needs TensorFlow alone.",
 }
+_REFUSED = {
+    "raise": "Refused with a sentence: other shapes than those below,",
+    "flag": "Answered with `valid` 0, labels -1, probabilities 0 and values NaN:",
+}
 _SNIPPET = """\
 import json, tensorflow as tf
 model = tf.saved_model.load(".")
@@ -183,8 +187,7 @@ def _about(facts: Facts, served_name: str) -> list[str]:
         *softened,
         f"* Normalisation: {_NORMALISATIONS[facts.normalisation]}",
         f"* Inputs: {_how_prepared(facts)}",
-        "* Refused with a sentence: other shapes than those below, NaN or infinite "
-        "values, no support examples"
+        f"* {_REFUSED[facts.on_bad_input]} NaN or infinite values, no support examples"
         f"{', labels out of range' if labels else ''}"
         f"{', values far outside those of training' if facts.refuse_outside else ''}.",
         f"* Written with TensorFlow {tf.__version__}.",

@@ -143,7 +143,7 @@ def save(
                 signatures[verb + inputs + classes] = graph
     signatures[DEFAULT] = signatures[BOTH]
     used = learner.default_steps if steps is None else steps
-    facts = Facts.of(learner, answer, prepare, steps=used)
+    facts = Facts.of(learner, answer, prepare, steps=used, on_bad_input=on_bad_input)
     return _write(path, signatures, variables_of(learner), preparation, facts)
 
 
