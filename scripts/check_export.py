@@ -14,6 +14,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import common_flags
 import console
@@ -22,8 +23,13 @@ import tensorflow as tf
 from absl import flags
 
 import tfmeta
-from tfmeta.core import Labels
-from tfmeta.training import RunFolder
+from tfmeta.core import Labels, nests
+from tfmeta.data.pictures.format import PictureFormat
+from tfmeta.data.pictures.is_picture import is_picture
+from tfmeta.data.prepare.scale_pictures import ScalePictures
+from tfmeta.export.readme import FACTS
+from tfmeta.json_files import read_json
+from tfmeta.training import MetaModel, RunFolder
 
 FLAGS = flags.FLAGS
 TOLERANCE = 1e-5
@@ -40,23 +46,38 @@ flags.DEFINE_enum("which", "best", ["best", "last"], "Which checkpoint was expor
 flags.DEFINE_integer("episodes", 20, "How many episodes.", lower_bound=1)
 flags.mark_flags_as_required(["run_dir", "exported"])
 
-# Runs alone: sees nothing but TensorFlow, the SavedModel and the arrays.
+# Runs alone: sees nothing but TensorFlow, the SavedModel and the arrays. It asks each
+# signature in one step and in two.
 _SERVE = """
 import sys
 sys.modules["tfmeta"] = None
 import numpy as np, tensorflow as tf
 folder, asked, answered = sys.argv[1:]
-served = tf.saved_model.load(folder).signatures["adapt_and_predict"]
+signatures = tf.saved_model.load(folder).signatures
 with np.load(asked) as file:
     batch = {name: file[name] for name in file.files}
-taken = served.structured_input_signature[1]
-answers = [
-    served(**{n: tf.constant(part[i], taken[n].dtype) for n, part in batch.items()})
-    for i in range(len(batch["query_x"]))
-]
-# The floats among the outputs: probabilities, or values.
-floats = [name for name in answers[0] if answers[0][name].dtype.is_floating]
-np.savez(answered, **{n: np.stack([a[n].numpy() for a in answers]) for n in floats})
+found = {}
+
+def inputs(ask, i):
+    taken = {n: t for n, t in ask.structured_input_signature[1].items() if n in batch}
+    return {n: tf.constant(batch[n][i], t.dtype) for n, t in taken.items()}
+
+for name, both in signatures.items():
+    if not name.startswith("adapt_and_predict"):
+        continue
+    adapt, predict = (
+        signatures[name.replace("adapt_and_predict", verb)]
+        for verb in ("adapt", "predict")
+    )
+    for i in range(len(batch["query_x"])):
+        state = adapt(**inputs(adapt, i))
+        answers = both(**inputs(both, i)), predict(**inputs(predict, i), **state)
+        for way, answer in zip("12", answers):
+            for output, value in answer.items():
+                # The floats among the outputs: probabilities, or values.
+                if value.dtype.is_floating:
+                    found.setdefault(f"{name}/{way}/{output}", []).append(value.numpy())
+np.savez(answered, **{key: np.stack(values) for key, values in found.items()})
 """
 
 
@@ -65,6 +86,7 @@ def main() -> dict:
     run = RunFolder(FLAGS.run_dir)
     model = run.load_model(FLAGS.which)
     exported = _version_folder(pathlib.Path(FLAGS.exported))
+    facts = read_json(exported / FACTS) if (exported / FACTS).exists() else {}
     source = common_flags.load_source(common_flags.values_of_run(run))
     run.check_data(source)
     labels = isinstance(source.test.targets, Labels)
@@ -79,9 +101,13 @@ def main() -> dict:
     )
     x, y = next(iter(stream))
     x = {name: x[name] for name in ("support_x", "support_y", "query_x")}
-    targets, predictions = model.learner.targets_for(y), model(x)
-    here, there = targets.outputs(predictions), _serve(exported, x)
-    difference = max(float(np.abs(here[n] - there[n]).max()) for n in there)
+    targets = model.learner.targets_for(y)
+    predictions = _predictions(model, x, facts.get("steps"))
+    warmth = facts.get("temperature") or 1.0
+    softened = targets.point(predictions) / warmth if labels else predictions
+    here = targets.outputs(softened)
+    there = _serve(exported, _requests(model, x, labels))
+    difference = max(_difference(key, here, value) for key, value in there.items())
     metrics = [
         targets.metrics(*tf.nest.map_structure(lambda t, i=i: t[i], (predictions, y)))
         for i in range(FLAGS.episodes)
@@ -93,12 +119,56 @@ def main() -> dict:
             f"than {TOLERANCE}. Is --which the checkpoint that was exported?"
         )
     shown = f"{100 * score:.2f} %" if labels else f"{score:.4g}"
+    names = sorted({key.split("/")[0] for key in there})
     console.say(
         f"The SavedModel, alone in a fresh process, answers {FLAGS.episodes} test "
         f"episodes with {targets.metric} {shown} and agrees with Python (largest "
-        f"difference of an answer: {difference:.1e})."
+        f"difference of an answer: {difference:.1e}). Asked in one step and in two: "
+        f"{', '.join(names)}."
     )
-    return {"difference": difference, targets.metric: score}
+    return {"difference": difference, targets.metric: score, "signatures": names}
+
+
+def _predictions(model: MetaModel, x: dict[str, tf.Tensor], steps: int | None) -> Any:
+    """Python's own predictions, after the steps of the export."""
+    learner = model.learner
+    steps = steps if learner.default_steps is not None else None
+    return learner.answer(model.prepare.batch(x), steps=steps)
+
+
+def _requests(
+    model: MetaModel, x: dict[str, tf.Tensor], labels: bool
+) -> dict[str, np.ndarray]:
+    """The inputs of all signatures: floats, files of pictures, labels, names."""
+    sent = {"support_y": x["support_y"].numpy()}
+    if labels:
+        # Names in the order of the labels, so that the columns are the same.
+        named = [[f"class {y:06}" for y in row] for row in sent["support_y"]]
+        sent["support_names"] = np.array(named)
+    for part in ("support", "query"):
+        raw = x[f"{part}_x"]
+        for name, leaf in nests.named(raw, f"{part}_x").items():
+            picture = is_picture(leaf.shape[2:], leaf.dtype)
+            scaled = picture and isinstance(model.prepare.layer, ScalePictures)
+            sent[name] = leaf.numpy() / np.float32(255) if scaled else leaf.numpy()
+            if picture:
+                files = name.replace(f"{part}_x", f"{part}_images", 1)
+                sent[files] = _files(leaf, model.prepare.pictures)
+    return sent
+
+
+def _files(pixels: tf.Tensor, form: PictureFormat | None) -> np.ndarray:
+    """Pictures as PNG files, `(tasks, examples)`."""
+    if form is not None and form.inverted:
+        pixels = 255 - pixels
+    files = [[tf.io.encode_png(each).numpy() for each in task] for task in pixels]
+    return np.array(files)
+
+
+def _difference(key: str, here: dict[str, Any], there: np.ndarray) -> float:
+    # With names there are no columns for outputs of a head beyond the named classes.
+    wanted = here[key.split("/")[-1]].numpy()[..., : there.shape[-1]]
+    return float(np.abs(wanted - there).max())
 
 
 def _version_folder(path: pathlib.Path) -> pathlib.Path:
@@ -115,10 +185,10 @@ def _version_folder(path: pathlib.Path) -> pathlib.Path:
     return max(numbered, key=lambda p: int(p.name))
 
 
-def _serve(folder: pathlib.Path, x: dict[str, tf.Tensor]) -> dict[str, np.ndarray]:
+def _serve(folder: pathlib.Path, x: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     with tempfile.TemporaryDirectory() as scratch:
         asked, answered = f"{scratch}/asked.npz", f"{scratch}/answered.npz"
-        np.savez(asked, **{name: part.numpy() for name, part in x.items()})
+        np.savez(asked, **x)
         done = subprocess.run(
             [sys.executable, "-I", "-c", _SERVE, str(folder), asked, answered],
             capture_output=True,

@@ -59,7 +59,8 @@ flags.DEFINE_bool(
     "calibration",
     False,
     "Measure how far probabilities can be believed, before and after dividing logits "
-    "by a temperature that is fitted on the validation classes.",
+    "by a temperature that is fitted on the validation classes. The run keeps the "
+    "temperature, for scripts/export.py --calibrated.",
 )
 flags.DEFINE_string(
     "picture",
@@ -122,6 +123,8 @@ def main() -> dict:
         summary["calibration"] = _calibration(model, source.val, part, results[0])
         if run is not None:
             write_json(run.results_file, {**results[0].record(), **summary})
+            temperature = summary["calibration"]["after"]["temperature"]
+            scoring.write_calibration(run, temperature, results[0], FLAGS.seed)
     return summary
 
 

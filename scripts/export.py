@@ -2,7 +2,8 @@
 
     python scripts/export.py --run_dir=runs/first --out=exported
 
-The folder's README.md shows a request that was run, and its answer.
+The folder's README.md shows a request that was run, and its answer. With --images and
+--names there are further signatures, which take pictures as files and names of classes.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import quiet_tensorflow  # noqa: F401
 
 # isort: split
 import console
+import scoring
 from absl import flags
 
 import tfmeta
+from tfmeta.learners import Learner
 from tfmeta.training import RunFolder
 
 FLAGS = flags.FLAGS
@@ -32,6 +35,30 @@ flags.DEFINE_bool(
     False,
     "Serve normalisation=task too, where an answer depends on the other queries.",
 )
+flags.DEFINE_bool(
+    "images", False, "Add signatures that take pictures as JPEG, PNG, GIF or BMP files."
+)
+flags.DEFINE_bool("names", False, "Add signatures that take the names of classes.")
+flags.DEFINE_float(
+    "temperature", None, "Divide logits by this number, so that answers are less sure."
+)
+flags.DEFINE_bool(
+    "calibrated",
+    False,
+    "Divide logits by the temperature that evaluate.py --calibration has fitted.",
+)
+flags.DEFINE_float(
+    "reject_below", None, "Answer a query with label -1 if no class is so probable."
+)
+flags.DEFINE_bool(
+    "refuse_outside", False, "Refuse inputs far outside the range of meta-training."
+)
+flags.DEFINE_enum(
+    "on_bad_input",
+    "raise",
+    ["raise", "flag"],
+    "Refuse a bad request with a sentence, or flag it by an output named valid.",
+)
 flags.mark_flag_as_required("run_dir")
 
 
@@ -44,10 +71,26 @@ def main() -> dict:
         FLAGS.out or run.path / "exported",
         allow_transductive=FLAGS.allow_transductive,
         steps=FLAGS.steps,
+        images=FLAGS.images,
+        names=FLAGS.names,
+        temperature=_temperature(run, model.learner),
+        reject_below=FLAGS.reject_below,
+        refuse_outside=FLAGS.refuse_outside,
+        on_bad_input=FLAGS.on_bad_input,
     )
     console.say(f"Exported {type(model.learner).__name__} to {folder}")
     console.say(f"How to ask it: {folder}/README.md")
     return {"learner": type(model.learner).__name__, "path": str(folder)}
+
+
+def _temperature(run: RunFolder, learner: Learner) -> float | None:
+    if not FLAGS.calibrated:
+        return FLAGS.temperature
+    if FLAGS.temperature is not None:
+        raise ValueError(
+            "--temperature and --calibrated both name a temperature. Leave one out."
+        )
+    return scoring.kept_temperature(run, learner, which=FLAGS.which, steps=FLAGS.steps)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The flags that say which episodes are scored, and how scores are shown."""
+"""The flags that say which episodes are scored, how scores are shown and kept."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import tfmeta
 from tfmeta.core import Labels
 from tfmeta.data import Part, frozen_episodes
 from tfmeta.evaluation import Result
-from tfmeta.learners import as_learner
+from tfmeta.json_files import read_json, write_json
+from tfmeta.learners import Learner, as_learner
+from tfmeta.training import RunFolder
 
 FLAGS = flags.FLAGS
+CALIBRATION = "calibration.json"  # In a run folder.
 _IN_A_FILE = ("way", "shot", "query", "episodes", "seed")
 
 
@@ -105,3 +108,59 @@ def row(name: str, result: Result) -> list[str]:
 def columns(result: Result) -> list[str]:
     """The heads over rows of `row`."""
     return ["learner", result.metric, "inner steps", "normalisation", "seconds"]
+
+
+def write_calibration(
+    run: RunFolder, temperature: float, fitted_on: Result, seed: int
+) -> None:
+    """Keeps a temperature in the run, with what it was fitted on.
+
+    Args:
+        run: The run.
+        temperature: The number that logits are to be divided by.
+        fitted_on: A result on episodes of the same kind, of the same steps.
+        seed: The seed of the validation episodes.
+    """
+    names = ("way", "shot", "query", "episodes", "steps", "normalisation")
+    same = {name: getattr(fitted_on, name) for name in names}
+    kept = {"temperature": temperature, "split": "val", "seed": seed, **same}
+    write_json(run.path / CALIBRATION, {**kept, "which": FLAGS.which})
+
+
+def kept_temperature(
+    run: RunFolder, learner: Learner, *, which: str, steps: int | None
+) -> float:
+    """The temperature that the run keeps.
+
+    Args:
+        run: The run.
+        learner: The learner that it is for.
+        which: The checkpoint of the learner, "best" or "last".
+        steps: The number of inner steps; None for the learner's own.
+
+    Returns:
+        The number that logits are to be divided by.
+
+    Raises:
+        ValueError: If the run keeps none, or it was fitted for another checkpoint, for
+            other steps or another normalisation.
+    """
+    path = run.path / CALIBRATION
+    if not path.exists():
+        raise ValueError(
+            f"{run.path} keeps no temperature. Run scripts/evaluate.py with "
+            "--calibration first, or give --temperature."
+        )
+    kept = read_json(path)
+    asked = {
+        "which": which,
+        "steps": learner.default_steps if steps is None else steps,
+        "normalisation": learner.mode,
+    }
+    others = [f"{n} was {kept[n]} and is {v}" for n, v in asked.items() if kept[n] != v]
+    if others:
+        raise ValueError(
+            f"The temperature in {path} was fitted otherwise: {', '.join(others)}. Run "
+            "scripts/evaluate.py with --calibration and the same flags."
+        )
+    return float(kept["temperature"])

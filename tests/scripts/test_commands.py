@@ -196,7 +196,8 @@ def test_an_exported_run_answers_as_the_run_does(
     start, trained, tmp_path, learner, way
 ):
     run = f"--run_dir={trained[learner]}"
-    exported = start("export", run, f"--out={tmp_path}/served", "--json").wait()
+    out = [f"--out={tmp_path}/served", "--names"]
+    exported = start("export", run, *out, "--json").wait()
     assert (exported.code, exported.err) == (0, ""), exported.err
     assert (tmp_path / "served" / "1" / "saved_model.pb").exists()
     flags = [f"--exported={tmp_path}/served", f"--way={way}", "--query=2", "--json"]
@@ -204,6 +205,7 @@ def test_an_exported_run_answers_as_the_run_does(
     assert (checked.code, checked.err) == (0, ""), checked.err
     found = json.loads(checked.out.splitlines()[-1])
     assert found["difference"] < 1e-5 and 0 <= found["accuracy"] <= 1
+    assert found["signatures"] == ["adapt_and_predict", "adapt_and_predict_names"]
     other = start("check_export", run, *flags, "--exported=none").wait().error()
     assert "holds no SavedModel" in other
 

@@ -71,6 +71,44 @@ def test_calibration_is_fitted_on_validation_classes(start, runs) -> None:
     assert kept["calibration"] == found and len(kept["scores"]) == 8
 
 
+def test_the_fitted_temperature_goes_into_an_export(start, runs, tmp_path) -> None:
+    run = f"--run_dir={runs['b']}"
+    out = [f"--out={tmp_path}/served", "--calibrated"]
+    line = start("export", run, *out).wait().error()
+    assert "keeps no temperature. Run scripts/evaluate.py with --calibration" in line
+    ended = start("evaluate", run, *ASKED, "--calibration", "--json").wait()
+    fitted = last_line(ended)["calibration"]["after"]["temperature"]
+    kept = json.loads((pathlib.Path(runs["b"]) / "calibration.json").read_text())
+    assert kept.pop("temperature") == fitted
+    assert kept == {
+        "split": "val",
+        "seed": 1,
+        "way": 3,
+        "shot": 1,
+        "query": 2,
+        "episodes": 8,
+        "steps": None,
+        "normalisation": "running",
+        "which": "best",
+    }
+    line = start("export", run, *out, "--temperature=2").wait().error()
+    assert "both name a temperature" in line
+    line = start("export", run, *out, "--which=last").wait().error()
+    assert "fitted otherwise: which was best and is last" in line
+    assert not (tmp_path / "served").exists()
+    ended = start("export", run, *out, "--images").wait()
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    facts = json.loads((tmp_path / "served" / "1" / "export.json").read_text())
+    assert facts["temperature"] == fitted
+    flags = [f"--exported={tmp_path}/served", "--way=3", "--query=2", "--episodes=3"]
+    checked = start("check_export", run, *flags, "--json").wait()
+    assert (checked.code, checked.err) == (0, ""), checked.err
+    found = json.loads(checked.out.splitlines()[-1])
+    assert found["difference"] < 1e-5
+    both = ["adapt_and_predict", "adapt_and_predict_images"]
+    assert found["signatures"] == both
+
+
 def test_regression_is_scored_in_its_own_units_and_drawn(start, runs, tmp_path) -> None:
     picture = tmp_path / "sine.png"
     flags = ["--shot=5", "--query=4", "--episodes=8", f"--picture={picture}"]

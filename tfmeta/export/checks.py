@@ -1,40 +1,34 @@
-"""Checks in the graph of a served model; each refuses a request with a sentence."""
+"""Checks in the graph of a served model: what must hold, and the sentence if not."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfmeta.core import Labels, Targets
+from tfmeta.core.class_names import MAX_BYTES
 from tfmeta.core.episode import Tensor
 
-Check = tuple[Tensor, Tensor]
 
+class Check(NamedTuple):
+    """What must hold of a request.
 
-def checked(
-    tensors: Mapping[str, Tensor], checks: Sequence[Check]
-) -> dict[str, Tensor]:
-    """Lets tensors through only where every check holds.
-
-    Whatever is computed from the returned tensors waits for the checks, so they run
-    even where a server asks for a single output. The error is the sentence of the first
-    check that fails.
-
-    Args:
-        tensors: The tensors by name.
-        checks: Pairs of a scalar bool, which must be true, and a scalar string, the
-            sentence for when it is false.
-
-    Returns:
-        The tensors by name.
+    Attributes:
+        holds: A scalar bool.
+        sentence: Makes the sentence for when it is false, a scalar string. It is a
+            function, because some runtimes have no strings.
     """
-    before: list[tf.Operation] = []
-    for holds, sentence in checks:
-        with tf.control_dependencies(before):
-            before = [tf.debugging.Assert(holds, [sentence])]
-    with tf.control_dependencies(before):
-        return {name: tf.identity(t) for name, t in tensors.items()}
+
+    holds: Tensor
+    sentence: Callable[[], Tensor]
+
+
+def said(text: str, *values: Tensor) -> Callable[[], Tensor]:
+    """A sentence whose {} are filled with tensors."""
+    return lambda: (
+        tf.strings.format(text, list(values)) if values else tf.constant(text)
+    )
 
 
 def shape_checks(inputs: Mapping[str, Tensor]) -> list[Check]:
@@ -57,10 +51,12 @@ def _shape_check(name: str, x: Tensor) -> Check:
     received = tf.strings.reduce_join(tf.strings.as_string(given), separator=", ")
     pattern = ", ".join(r"\d+" if n is None else str(n) for n in x.shape)
     wanted = ", ".join("any number" if n is None else str(n) for n in x.shape)
-    sentence = tf.strings.join(
-        [f"{name} must have the shape ({wanted}). Received: (", received, ")."]
+    return Check(
+        tf.strings.regex_full_match(received, pattern),
+        lambda: tf.strings.join(
+            [f"{name} must have the shape ({wanted}). Received: (", received, ")."]
+        ),
     )
-    return tf.strings.regex_full_match(received, pattern), sentence
 
 
 def _of_unknown_shape(x: Tensor) -> Tensor:
@@ -75,81 +71,161 @@ def _of_unknown_shape(x: Tensor) -> Tensor:
     return same
 
 
-def support_checks(
-    x: Mapping[str, Tensor], y: Tensor, targets: Targets, max_way: int | None
-) -> list[Check]:
-    """The checks of a support set.
+def row_checks(x: Mapping[str, Tensor], name: str, y: Tensor) -> list[Check]:
+    """Checks that there are examples, and something known of each.
 
     Args:
         x: The inputs by name, `(examples, ...)` each.
-        y: The labels or values, `(examples, ...)`.
-        targets: The kind of `y`.
-        max_way: The number of classes if the net's outputs are the logits; None if the
-            learner serves any number of classes.
+        name: The name of `y`.
+        y: The labels, names or values, `(examples, ...)`.
 
     Returns:
         The checks, in order.
     """
+    rows = tf.shape(y)[0]
     given = [
-        (
-            tf.equal(tf.shape(each)[0], tf.shape(y)[0]),
-            tf.strings.format(
-                name + " has {} examples, but support_y has {} rows. Give one row "
-                "of support_y for each example.",
-                [tf.shape(each)[0], tf.shape(y)[0]],
+        Check(
+            tf.equal(tf.shape(each)[0], rows),
+            said(
+                f"{part} has {{}} examples, but {name} has {{}} rows. Give one row of "
+                f"{name} for each example.",
+                tf.shape(each)[0],
+                rows,
             ),
         )
-        for name, each in x.items()
+        for part, each in x.items()
     ]
-    some = (
-        tf.shape(y)[0] > 0,
-        tf.constant("The support set is empty. Give at least one example."),
-    )
-    finite = [check for name, each in x.items() for check in finite_checks(name, each)]
-    if isinstance(targets, Labels):
-        return [*given, some, _label_check(y, max_way), *finite]
-    return [*given, some, *finite_checks("support_y", y), *finite]
+    sentence = said("The support set is empty. Give at least one example.")
+    return [*given, Check(rows > 0, sentence)]
 
 
-def _label_check(y: Tensor, max_way: int | None) -> Check:
+def label_check(y: Tensor, max_way: int | None, known: Tensor | None) -> Check:
     """Checks that labels are in range.
 
     If the learner serves any number of classes, a label must be below the number of
-    examples. Labels 0, 1, ... with an example of each class always are. The bound keeps
-    the memory that a request takes in proportion to the request.
+    examples, plus the rows of the adapted state that they come to. Labels 0, 1, ...
+    with an example of each class always are. The bound keeps the memory that a request
+    takes in proportion to the request.
+
+    Args:
+        y: The labels, `(examples,)` int32.
+        max_way: The number of classes if the net's outputs are the logits; None if the
+            learner serves any number of classes.
+        known: The rows of the adapted state that goes on, a scalar; None if the task is
+            a new one.
+
+    Returns:
+        The check.
     """
     given = tf.shape(y)[0]
-    bound = given if max_way is None else tf.constant(max_way)
     worst = tf.where(tf.reduce_any(y < 0), tf.reduce_min(y), tf.reduce_max(y))
-    if max_way is None:
-        sentence = tf.strings.format(
-            "support_y has the label {}, but with {} examples labels must be in 0..{}. "
-            "Number the classes 0, 1, 2, ... and give an example of each.",
-            [worst, given, given - 1],
-        )
-    else:
-        sentence = tf.strings.format(
+    if max_way is not None:
+        bound: Tensor = tf.constant(max_way)
+        sentence = said(
             "support_y has the label {}, but labels must be in "
             f"0..{max_way - 1}: this model serves at most {max_way} classes.",
-            [worst],
+            worst,
         )
-    return tf.reduce_all((y >= 0) & (y < bound)), sentence
+    else:
+        bound = given if known is None else given + known
+        beside = "" if known is None else " and this adapted state"
+        sentence = said(
+            f"support_y has the label {{}}, but with {{}} examples{beside} labels must "
+            "be in 0..{}. Number the classes 0, 1, 2, ... and give an example of each.",
+            worst,
+            given,
+            bound - 1,
+        )
+    return Check(tf.reduce_all((y >= 0) & (y < bound)), sentence)
 
 
-def finite_checks(name: str, x: Tensor) -> list[Check]:
-    """Checks that a float tensor holds no NaN and no infinity.
+def name_checks(name: str, names: Tensor) -> list[Check]:
+    """Checks that names of classes are neither empty nor too long.
 
     Args:
         name: The name of the tensor in the sentence.
-        x: A tensor of any shape.
+        names: Strings, `(names,)`.
+
+    Returns:
+        The checks.
+    """
+    lengths = tf.strings.length(names)
+    place = tf.argmin(tf.concat([lengths, [0]], 0))
+    return [
+        Check(
+            tf.reduce_all(lengths > 0),
+            said(f"{name} has an empty name, number {{}}. Name each class.", place),
+        ),
+        Check(
+            tf.reduce_all(lengths <= MAX_BYTES),
+            said(
+                f"{name} has a name of {{}} bytes, but at most {MAX_BYTES} are "
+                "allowed. Give shorter names.",
+                tf.reduce_max(tf.concat([lengths, [0]], 0)),
+            ),
+        ),
+    ]
+
+
+def way_check(classes: Tensor, max_way: int | None) -> list[Check]:
+    """Checks that there are not more classes than a net's head has outputs.
+
+    Args:
+        classes: The names of the classes, `(way,)`.
+        max_way: The most classes; None for any number.
+
+    Returns:
+        The check, in a list; an empty list if any number is served.
+    """
+    if max_way is None:
+        return []
+    sentence = said(
+        "There would be {} classes, but this model serves at most "
+        f"{max_way} classes. Give fewer names.",
+        tf.shape(classes)[0],
+    )
+    return [Check(tf.shape(classes)[0] <= max_way, sentence)]
+
+
+def finite_checks(tensors: Mapping[str, Any]) -> list[Check]:
+    """Checks that float tensors hold no NaN and no infinity.
+
+    Args:
+        tensors: Tensors of any shape by their names in the sentences.
 
     Returns:
         The checks; none for a tensor of another dtype than floats.
     """
-    if not x.dtype.is_floating:
-        return []
-    sentence = (
-        f"{name} has a value that is NaN or infinite. Give finite numbers, scaled as "
-        "in training."
-    )
-    return [(tf.reduce_all(tf.math.is_finite(x)), tf.constant(sentence))]
+    return [
+        Check(
+            tf.reduce_all(tf.math.is_finite(x)),
+            said(
+                f"{name} has a value that is NaN or infinite. Give finite numbers, "
+                "scaled as in training."
+            ),
+        )
+        for name, x in tensors.items()
+        if x.dtype.is_floating
+    ]
+
+
+def answer_checks(outputs: Mapping[str, Tensor]) -> list[Check]:
+    """Checks that the numbers of an answer are finite.
+
+    Args:
+        outputs: The tensors of an answer by name.
+
+    Returns:
+        The checks; none for a tensor of another dtype than floats.
+    """
+    return [
+        Check(
+            tf.reduce_all(tf.math.is_finite(t)),
+            said(
+                f"An answer holds a NaN or an infinite value in its {name}. Check "
+                "that the inputs are scaled as in training."
+            ),
+        )
+        for name, t in outputs.items()
+        if t.dtype.is_floating
+    ]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core import Labels, Targets
-from tfmeta.export.signatures import ADAPT, BOTH, DEFAULT, PREDICT
-from tfmeta.learners import Learner
+from tfmeta.core import Labels
+from tfmeta.export.facts import Facts
+from tfmeta.export.signatures import ADAPT, BOTH, DEFAULT, EXTEND, PREDICT
 
+FACTS = "export.json"
 REQUEST = "request.json"
 ARRAYS = "request.npz"
 _NORMALISATIONS = {
@@ -35,6 +34,10 @@ _WHAT = {
     "with known ones, in the graph, and answers queries. It needs TensorFlow alone.",
     ("values", True): "This SavedModel predicts the values of one task that it has "
     "learned. It needs TensorFlow alone.",
+}
+_REFUSED = {
+    "raise": "Refused with a sentence: other shapes than those below,",
+    "flag": "Answered with `valid` 0, labels -1, probabilities 0 and values NaN:",
 }
 _SNIPPET = """\
 import json, tensorflow as tf
@@ -68,11 +71,7 @@ In Python, in this folder:
 {snippet}
 ```
 
-This request was run when the model was saved. The answer:
-
-```
 {answer}
-```
 
 From the command line, in this folder:
 
@@ -82,61 +81,13 @@ saved_model_cli run --dir . --tag_set serve --signature_def {default} \\
 ```"""
 
 
-@dataclass(frozen=True)
-class Facts:
-    """The facts about a learner that its README says.
-
-    Attributes:
-        learner: The learner's class name.
-        targets: The kind of `y`.
-        steps: The number of inner steps when served; None if the learner takes none.
-        max_way: The most classes that can be served; None for any number.
-        normalisation: The normalisation mode.
-        names: The class names of an adapted classifier; None for any other model.
-        reject_below: A query is answered if its largest class probability is at least
-            this number; None if all queries are answered.
-        adapted: Whether the model is adapted to one task, so that it only predicts.
-    """
-
-    learner: str
-    targets: Targets
-    steps: int | None
-    max_way: int | None
-    normalisation: str
-    names: Sequence[str] | None
-    reject_below: float | None
-    adapted: bool
-
-    @classmethod
-    def of(
-        cls,
-        learner: Learner,
-        targets: Targets,
-        steps: int | None,
-        names: Sequence[str] | None = None,
-        reject_below: float | None = None,
-        *,
-        adapted: bool = False,
-    ) -> Facts:
-        """Collects the facts; the arguments after `learner` are attributes."""
-        return cls(
-            type(learner).__name__,
-            targets,
-            steps,
-            learner.max_way,
-            learner.mode,
-            names,
-            reject_below,
-            adapted or names is not None,
-        )
-
-
 def write_readme(
     folder: pathlib.Path, signatures: dict[str, Any], facts: Facts, served_name: str
 ) -> None:
-    """Writes README.md, request.json and request.npz beside a SavedModel.
+    """Writes README.md, export.json, request.json and request.npz beside a SavedModel.
 
-    The request is run on the model as it was saved; the answer goes into README.md.
+    The request is run on the model as it was saved; the answer goes into README.md. The
+    facts go into export.json too, for programs.
 
     Args:
         folder: The folder of the SavedModel.
@@ -144,6 +95,8 @@ def write_readme(
         facts: The facts about the learner.
         served_name: The model's name at a server.
     """
+    told = {**facts.as_json(), "signatures": sorted(signatures)}
+    (folder / FACTS).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     inputs = _sample(_inputs(signatures[DEFAULT]))
     request = {
         "signature_name": DEFAULT,
@@ -152,8 +105,7 @@ def write_readme(
     (folder / REQUEST).write_text(json.dumps(request) + "\n", encoding="utf-8")
     tensors = _tensors(request)
     np.savez(folder / ARRAYS, **{name: t.numpy() for name, t in tensors.items()})
-    served = tf.saved_model.load(str(folder))
-    answer = served.signatures[DEFAULT](**tensors)
+    answer = _answer(folder, tensors, facts)
     text = "\n".join(
         [
             *_about(facts, served_name),
@@ -169,6 +121,31 @@ def _tensors(request: dict[str, Any]) -> dict[str, tf.Tensor]:
     return {name: tf.constant(value) for name, value in request["inputs"].items()}
 
 
+def _answer(
+    folder: pathlib.Path, request: dict[str, tf.Tensor], facts: Facts
+) -> list[str]:
+    """What the saved model answers, in lines of README.md."""
+    served = tf.saved_model.load(str(folder))
+    try:
+        answer = served.signatures[DEFAULT](**request)
+    except tf.errors.InvalidArgumentError:
+        if not facts.refuse_outside:
+            raise
+        return [
+            "The numbers of this request are made up. When the model was saved, it",
+            "refused them, because they are far outside those of meta-training. Put",
+            "examples of yours in their place.",
+        ]
+    told = {name: value.numpy().tolist() for name, value in answer.items()}
+    return [
+        "This request was run when the model was saved. The answer:",
+        "",
+        "```",
+        str(told),
+        "```",
+    ]
+
+
 def _sample(specs: dict[str, tf.TensorSpec]) -> dict[str, np.ndarray]:
     """A tiny request: three support examples and one query, or only two queries."""
     draws = np.random.default_rng(0)
@@ -180,7 +157,9 @@ def _sample(specs: dict[str, tf.TensorSpec]) -> dict[str, np.ndarray]:
             continue
         asked = 1 if adapts else 2
         shape = (3 if name.startswith("support") else asked, *spec.shape[1:])
-        if spec.dtype.is_integer:
+        if spec.dtype == tf.string:
+            values[name] = np.array(["a", "b"])[draws.integers(2, size=shape)]
+        elif spec.dtype.is_integer:
             values[name] = draws.integers(2, size=shape).astype(np.int32)
         else:
             values[name] = draws.random(shape).round(2)
@@ -196,6 +175,8 @@ def _about(facts: Facts, served_name: str) -> list[str]:
             f" A query whose largest probability is below {facts.reject_below:.4g} "
             'gets the label -1 and the name "".'
         )
+    warmth = facts.temperature
+    softened = [] if warmth is None else [f"* Logits are divided by {warmth:.4g}."]
     return [
         f"# {served_name}",
         "",
@@ -203,14 +184,21 @@ def _about(facts: Facts, served_name: str) -> list[str]:
         "",
         f"* Method: {facts.learner}{steps}.",
         *([f"* Classes: {_classes(facts)}.{rejected}"] if labels else []),
+        *softened,
         f"* Normalisation: {_NORMALISATIONS[facts.normalisation]}",
-        "* Inputs: scaled as in training, images float32 in 0..1.",
-        "* Refused with a sentence: other shapes than those below, NaN or infinite "
-        "values, no support examples"
-        f"{', labels out of range' if labels else ''}.",
+        f"* Inputs: {_how_prepared(facts)}",
+        f"* {_REFUSED[facts.on_bad_input]} NaN or infinite values, no support examples"
+        f"{', labels out of range' if labels else ''}"
+        f"{', values far outside those of training' if facts.refuse_outside else ''}.",
         f"* Written with TensorFlow {tf.__version__}.",
         "",
     ]
+
+
+def _how_prepared(facts: Facts) -> str:
+    if facts.prepare is None:
+        return "scaled as in training, images float32 in 0..1."
+    return f"raw, as in training; the graph prepares them by {facts.prepare}."
 
 
 def _classes(facts: Facts) -> str:
@@ -223,13 +211,18 @@ def _classes(facts: Facts) -> str:
 def _tables(signatures: dict[str, Any]) -> list[str]:
     default = BOTH if BOTH in signatures else PREDICT
     lines = ["", "## Signatures", "", f"`{DEFAULT}` is `{default}`. `?` is any number."]
+    if any(_takes(function, "_images") for function in signatures.values()):
+        lines += [
+            "An image is the content of a JPEG, PNG, GIF or BMP file; in JSON it is "
+            '`{"b64": "..."}`.'
+        ]
     for name, function in signatures.items():
         if name == DEFAULT:
             continue
-        rows = [_row("input", n, s) for n, s in _inputs(function).items()]
-        if name == PREDICT and ADAPT in signatures:
-            rows = [row for row in rows if "`query_x" in row]
-            rows.append(f"| input | all that `{ADAPT}` gives | | |")
+        inputs, state = _inputs(function), _state_of(name, signatures)
+        rows = [_row("input", n, s) for n, s in inputs.items() if n not in state]
+        if state:
+            rows.append(f"| input | all that `{ADAPT}{_ending(name)}` gives | | |")
         rows += [_row("output", n, s) for n, s in function.structured_outputs.items()]
         lines += [
             "",
@@ -240,19 +233,39 @@ def _tables(signatures: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _takes(function: Any, part: str) -> bool:
+    return any(part in name for name in _inputs(function))
+
+
+def _ending(name: str) -> str:
+    """What follows the verb in the name of a signature."""
+    for verb in (BOTH, EXTEND, PREDICT, ADAPT):
+        if name.startswith(verb):
+            return name.removeprefix(verb)
+    return ""
+
+
+def _state_of(name: str, signatures: dict[str, Any]) -> set[str]:
+    """The inputs of a signature that are outputs of its `adapt`."""
+    adapt = signatures.get(ADAPT + _ending(name))
+    if adapt is None or not name.startswith((PREDICT, EXTEND)):
+        return set()
+    return set(adapt.structured_outputs)
+
+
 def _row(way: str, name: str, spec: tf.TensorSpec) -> str:
     shape = ", ".join("?" if n is None else str(n) for n in spec.shape)
     return f"| {way} | `{name}` | {spec.dtype.name} | ({shape}) |"
 
 
-def _how_to_ask(request: dict, answer: dict, served_name: str) -> list[str]:
+def _how_to_ask(request: dict, answer: list[str], served_name: str) -> list[str]:
     inputs = [f'    "{k}": {_short(v)}' for k, v in request["inputs"].items()]
     text = _ASK.format(
         default=DEFAULT,
         inputs=",\n".join(inputs),
         name=served_name,
         snippet=_SNIPPET,
-        answer={name: value.numpy().tolist() for name, value in answer.items()},
+        answer="\n".join(answer),
         arrays=";".join(f"{name}={ARRAYS}[{name}]" for name in request["inputs"]),
     )
     return text.splitlines()

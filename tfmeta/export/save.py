@@ -9,20 +9,46 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfmeta.core import Labels, Values
+from tfmeta.core import Labels, Options, Targets, Values
+from tfmeta.core.class_names import class_texts
 from tfmeta.core.episode import Nest
-from tfmeta.export.example import Shape
-from tfmeta.export.readme import Facts, write_readme
+from tfmeta.data.prepare.preparation import Preparation, as_preparation
+from tfmeta.export.answer import Answer
+from tfmeta.export.example import Shape, raw_inputs, target_spec
+from tfmeta.export.facts import Facts
+from tfmeta.export.fields import picture_fields, plain_fields
+from tfmeta.export.guards import Flag, Guard, Raise
+from tfmeta.export.known import Known, Names, Numbers
+from tfmeta.export.prepared import Prepare
+from tfmeta.export.readme import write_readme
 from tfmeta.export.saved_model import write_saved_model
-from tfmeta.export.signatures import adaptive, fixed, module_of, variables_of
+from tfmeta.export.signatures import (
+    BOTH,
+    DEFAULT,
+    PREDICT,
+    Adaptive,
+    Stages,
+    fixed,
+    module_of,
+)
+from tfmeta.export.verbs import Verbs, variables_of
 from tfmeta.export.version_folder import VersionFolder
 from tfmeta.learners import Learner, as_learner
+
+IMAGES, NAMES = "_images", "_names"  # What names of signatures end in.
+_ON_BAD_INPUT: dict[str, type[Guard]] = {"raise": Raise, "flag": Flag}
 
 
 def save(
     model: Any,
     path: str | os.PathLike[str],
     *,
+    images: bool = False,
+    names: bool = False,
+    temperature: float | None = None,
+    reject_below: float | None = None,
+    refuse_outside: bool = False,
+    on_bad_input: str = "raise",
     allow_transductive: bool = False,
     steps: int | None = None,
     example_shape: Shape | None = None,
@@ -30,19 +56,45 @@ def save(
     """Writes a SavedModel that learns new tasks without the code of tfmeta.
 
     Its signatures are `adapt`, `predict` and `adapt_and_predict`, which is also
-    `serving_default`. `adapt` takes a support set and returns the adapted state as
-    named tensors; `predict` takes queries and that state and returns answers. The
-    numbers of examples and queries are free in each request, and so is the way unless
-    the net has a head. If the net takes a nest, its keys name the inputs, such as
-    `support_x_NAME` and `query_x_NAME`. The answers are `probabilities` and `labels`;
-    a learner of values answers with `values`. Float inputs are float32, scaled as in
-    training: images to 0..1. The graph refuses impossible inputs with a sentence. A
+    `serving_default`, and `extend` if the learner extends. `adapt` takes a support set
+    and returns the adapted state as named tensors; `predict` takes queries and that
+    state and returns answers; `extend` takes that state and further support examples
+    and returns a state. The numbers of examples and queries are free in each request,
+    and so is the way unless the net has a head. If an example is a nest, its keys name
+    the inputs, such as `support_x_NAME` and `query_x_NAME`. The answers are
+    `probabilities` and `labels`; a learner of values answers with `values`.
+
+    Inputs are raw examples, which the graph prepares as the model does. Floats are sent
+    as float32; pictures too, scaled as in training to 0..1. Whole numbers are sent as
+    int32, texts as strings. The graph refuses impossible inputs with a sentence. A
     README.md in the folder shows a request, and the answer that the saved model gave.
 
     Args:
         model: A `MetaModel` or a `Learner`.
         path: The folder to write. "exported/3" is version 3 of "exported"; "exported"
             is the next free version of it.
+        images: Whether to add signatures that take pictures as files (JPEG, PNG, BMP,
+            GIF), which the graph decodes and resizes as the source does. Their names
+            end in `_images`, such as `adapt_and_predict_images`, and their inputs are
+            the strings `support_images` and `query_images`.
+        names: Whether to add signatures that take `support_names`, the names of
+            classes as strings, in place of `support_y`. Their signatures' names end in
+            `_names` (after `_images` where both are asked for). The classes are the
+            distinct names in sorted order; the adapted state holds them as `classes`,
+            and answers have `names` and `classes` beside the probabilities, whose
+            column i belongs to class i. `extend_names` puts new classes last.
+        temperature: The number that logits are divided by before they become
+            probabilities; None to leave them. `tfmeta.evaluation.fit_temperature`
+            finds it. It changes no label. In Python, `MetaModel.adapt(...).predict`
+            does not divide.
+        reject_below: A query is answered if its largest class probability is at least
+            this number; every other query gets the label -1 and the name "". None
+            answers all queries.
+        refuse_outside: Whether a request is refused if it has prepared values far
+            outside those of meta-training; see `Preparation.outside`.
+        on_bad_input: "raise" refuses a request with a sentence. "flag" is for runtimes
+            that cannot raise: each signature has an output `valid`, int32 1 or 0. Where
+            it is 0, the labels are -1, the probabilities 0 and the values NaN.
         allow_transductive: Whether normalisation "task" may be served, where a query's
             answer depends on the other queries of its request.
         steps: The number of inner steps; None for the learner's own number outside
@@ -60,31 +112,39 @@ def save(
     Example:
         >>> import tempfile
         >>> from tfmeta.learners import NearestNeighbour
-        >>> folder = save(NearestNeighbour(), tempfile.mkdtemp(), example_shape=(2,))
-        >>> served = tf.saved_model.load(str(folder)).signatures["serving_default"]
-        >>> answer = served(
+        >>> folder = save(
+        ...     NearestNeighbour(), tempfile.mkdtemp(), example_shape=(2,), names=True
+        ... )
+        >>> served = tf.saved_model.load(str(folder)).signatures
+        >>> answer = served["adapt_and_predict_names"](
         ...     support_x=tf.constant([[0.0, 0.0], [1.0, 1.0]]),
-        ...     support_y=tf.constant([0, 1]),
+        ...     support_names=tf.constant(["wren", "owl"]),
         ...     query_x=tf.constant([[0.9, 0.8]]),
         ... )
-        >>> answer["labels"].numpy().tolist()
-        [1]
+        >>> answer["names"].numpy().tolist()
+        [b'owl']
     """
     learner = as_learner(model)
     _check_mode(learner, allow_transductive)
     _check_steps(learner, steps)
     targets = learner.targets_for()
-    if learner.max_way == 1 and isinstance(targets, Labels):
-        raise ValueError(
-            "The net's head has a single output, which cannot tell classes apart. "
-            "Give its net a head of as many outputs as classes, or none; or, if it "
-            'learns values, give the learner targets="values".'
-        )
+    _check_labels(learner, targets, names)
+    guard = _guard(on_bad_input)
+    preparation = as_preparation(getattr(model, "prepare", None), learner.inputs)
+    answer = Answer(targets, temperature, reject_below)
+    prepare = Prepare(preparation, refuse_outside=refuse_outside)
+    raw = raw_inputs(learner, preparation, example_shape)
+    verbs = Verbs(learner, Options(steps=steps))
+    signatures: dict[str, Any] = {}
+    for inputs, (support, query) in _fields(raw, preparation, images).items():
+        stages = Stages(query, prepare, verbs, answer, guard)
+        for classes, known in _known(learner, targets, names).items():
+            for verb, graph in Adaptive(stages, support, known).signatures().items():
+                signatures[verb + inputs + classes] = graph
+    signatures[DEFAULT] = signatures[BOTH]
     used = learner.default_steps if steps is None else steps
-    signatures = adaptive(learner, targets, steps, example_shape)
-    folder = VersionFolder(path)
-    module = module_of(variables_of(learner), signatures.values())
-    return _write(module, signatures, folder, Facts.of(learner, targets, used))
+    facts = Facts.of(learner, answer, prepare, steps=used, on_bad_input=on_bad_input)
+    return _write(path, signatures, variables_of(learner), preparation, facts)
 
 
 def save_classifier(
@@ -94,7 +154,10 @@ def save_classifier(
     path: str | os.PathLike[str],
     *,
     weights: Sequence[tf.Variable] | None = None,
+    prepare: Any = None,
+    temperature: float | None = None,
     reject_below: float | None = None,
+    refuse_outside: bool = False,
     allow_transductive: bool = False,
     example_shape: Shape | None = None,
 ) -> pathlib.Path:
@@ -102,7 +165,8 @@ def save_classifier(
 
     Its signature `predict`, which is also `serving_default`, takes `query_x` and
     gives `probabilities` `(queries, classes)`, `labels` `(queries,)` int32 and
-    `names` `(queries,)`, the most probable class's name as a string.
+    `names` `(queries,)`, the most probable class's name as a string. If the preparation
+    reads pictures, `predict_images` takes `query_images`, the files of pictures.
 
     Args:
         learner: The learner that adapted.
@@ -112,9 +176,11 @@ def save_classifier(
             next free version of it.
         weights: The weights that `adapted` belongs to, one for each of the learner's
             variables; None for the variables' own.
-        reject_below: A query is answered if its largest class probability is at least
-            this number; every other query gets the label -1 and the name "". None
-            answers all queries.
+        prepare: How raw queries become what the learner takes: a `Preparation` or a
+            Keras layer; None for the default, see `as_preparation`.
+        temperature: As in `save`.
+        reject_below: As in `save`; a rejected query gets the name "".
+        refuse_outside: As in `save`.
         allow_transductive: As in `save`.
         example_shape: As in `save`.
 
@@ -143,28 +209,17 @@ def save_classifier(
         [b'wren']
     """
     _check_mode(learner, allow_transductive)
-    names = [c.decode() if isinstance(c, bytes) else str(c) for c in classes]
-    if not names:
-        raise ValueError("A classifier needs at least one class. Received: none.")
-    if reject_below is not None and not 0 <= reject_below <= 1:
-        raise ValueError(
-            "reject_below must be a probability, in 0..1, or None. Received: "
-            f"{reject_below}."
-        )
-    targets = Labels()
-    signatures, held = fixed(
+    return _save_adapted(
         learner,
         adapted,
-        targets,
+        path,
+        answer=Answer(Labels(), temperature, reject_below),
         weights=weights,
+        prepare=prepare,
+        refuse_outside=refuse_outside,
         example_shape=example_shape,
-        names=names,
-        reject_below=reject_below,
+        names=class_texts(classes),
     )
-    folder = VersionFolder(path)
-    module = module_of(held, signatures.values())
-    facts = Facts.of(learner, targets, None, names, reject_below)
-    return _write(module, signatures, folder, facts)
 
 
 def save_regressor(
@@ -173,13 +228,16 @@ def save_regressor(
     path: str | os.PathLike[str],
     *,
     weights: Sequence[tf.Variable] | None = None,
+    prepare: Any = None,
+    refuse_outside: bool = False,
     allow_transductive: bool = False,
     example_shape: Shape | None = None,
 ) -> pathlib.Path:
     """Writes a SavedModel of one adapted regressor; it only predicts.
 
     Its signature `predict`, which is also `serving_default`, takes `query_x` and
-    gives `values` `(queries, ...)`.
+    gives `values` `(queries, ...)`. If the preparation reads pictures, `predict_images`
+    takes `query_images`, the files of pictures.
 
     Args:
         learner: The learner that adapted.
@@ -188,6 +246,8 @@ def save_regressor(
             next free version of it.
         weights: The weights that `adapted` belongs to, one for each of the learner's
             variables; None for the variables' own.
+        prepare: As in `save_classifier`.
+        refuse_outside: As in `save`.
         allow_transductive: As in `save`.
         example_shape: As in `save`.
 
@@ -199,23 +259,109 @@ def save_regressor(
             be written.
     """
     _check_mode(learner, allow_transductive)
-    targets = Values()
-    signatures, held = fixed(
-        learner, adapted, targets, weights=weights, example_shape=example_shape
+    return _save_adapted(
+        learner,
+        adapted,
+        path,
+        answer=Answer(Values()),
+        weights=weights,
+        prepare=prepare,
+        refuse_outside=refuse_outside,
+        example_shape=example_shape,
     )
-    folder = VersionFolder(path)
-    module = module_of(held, signatures.values())
-    facts = Facts.of(learner, targets, None, adapted=True)
-    return _write(module, signatures, folder, facts)
+
+
+def _save_adapted(
+    learner: Learner,
+    adapted: Nest,
+    path: str | os.PathLike[str],
+    *,
+    answer: Answer,
+    weights: Sequence[tf.Variable] | None,
+    prepare: Any,
+    refuse_outside: bool,
+    example_shape: Shape | None,
+    names: list[str] | None = None,
+) -> pathlib.Path:
+    """Writes the signatures of one adapted task, whatever its targets are."""
+    preparation = as_preparation(prepare, learner.inputs)
+    prepared = Prepare(preparation, refuse_outside=refuse_outside)
+    raw = raw_inputs(learner, preparation, example_shape)
+    weights = variables_of(learner) if weights is None else weights
+    verbs = Verbs(learner, Options(), weights)
+    held = tf.nest.map_structure(lambda t: tf.Variable(t, trainable=False), adapted)
+    images = preparation.pictures is not None
+    signatures: dict[str, Any] = {}
+    for inputs, (_, query) in _fields(raw, preparation, images).items():
+        stages = Stages(query, prepared, verbs, answer, Raise)
+        for verb, graph in fixed(stages, held, names).items():
+            signatures[verb + inputs] = graph
+    signatures[DEFAULT] = signatures[PREDICT]
+    facts = Facts.of(learner, answer, prepared, names=names, adapted=True)
+    variables = [*weights, *tf.nest.flatten(held)]
+    return _write(path, signatures, variables, preparation, facts)
+
+
+def _fields(
+    raw: Nest, preparation: Preparation, images: bool
+) -> dict[str, tuple[Nest, Nest]]:
+    """The inputs of support sets and of queries, by the end of a signature's name."""
+    found = {"": (plain_fields(raw, "support"), plain_fields(raw, "query"))}
+    if images:
+        form = preparation.pictures
+        found[IMAGES] = (
+            picture_fields(raw, "support", form),
+            picture_fields(raw, "query", form),
+        )
+    return found
+
+
+def _known(learner: Learner, targets: Targets, names: bool) -> dict[str, Known]:
+    """How `y` is sent, by the end of a signature's name."""
+    most = learner.max_way
+    spec = target_spec(learner, targets, "support_y")
+    found: dict[str, Known] = {"": Numbers(spec, most, targets)}
+    if names:
+        found[NAMES] = Names(tf.TensorSpec([None], tf.string, "support_names"), most)
+    return found
 
 
 def _write(
-    module: tf.Module, signatures: dict[str, Any], folder: VersionFolder, facts: Facts
+    path: str | os.PathLike[str],
+    signatures: dict[str, Any],
+    variables: Sequence[tf.Variable],
+    preparation: Preparation,
+    facts: Facts,
 ) -> pathlib.Path:
+    folder = VersionFolder(path)
+    module = module_of(variables, signatures.values(), preparation)
     with folder.writing() as partial:
         write_saved_model(module, signatures, partial)
         write_readme(partial, signatures, facts, folder.served_name)
     return folder.path
+
+
+def _guard(on_bad_input: str) -> type[Guard]:
+    if on_bad_input not in _ON_BAD_INPUT:
+        raise ValueError(
+            f"on_bad_input must be 'raise' or 'flag'. Received: {on_bad_input!r}."
+        )
+    return _ON_BAD_INPUT[on_bad_input]
+
+
+def _check_labels(learner: Learner, targets: Targets, names: bool) -> None:
+    labels = isinstance(targets, Labels)
+    if learner.max_way == 1 and labels:
+        raise ValueError(
+            "The net's head has a single output, which cannot tell classes apart. "
+            "Give its net a head of as many outputs as classes, or none; or, if it "
+            'learns values, give the learner targets="values".'
+        )
+    if names and not labels:
+        raise ValueError(
+            "names=True is for the names of classes, but this model answers with "
+            "values. Leave names out."
+        )
 
 
 def _check_mode(learner: Learner, allow_transductive: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core import Examples, Labels
+from tfmeta.core import Examples, Labels, class_names
 from tfmeta.evaluation import LabelledLogits, Rejection, choose_threshold
 from tfmeta.export import save_classifier
 from tfmeta.learners import Learner
@@ -47,10 +47,9 @@ class AdaptedClassifier(AdaptedTask):
                 "support_x and support_y must have the same number of examples, at "
                 f"least one. Received: shapes {examples.shape} and {names.shape}."
             )
-        self.classes, labels = np.unique(names, return_inverse=True)
+        self.classes, labels = class_names.encode(names)
         self._check_way(len(self.classes))
         self.fix_shape(x)
-        labels = labels.astype(np.int32)
         self._support = None if learner.extends else (x, labels)
         self.adapted = self.adapt_to(x, labels)
 
@@ -207,19 +206,28 @@ class AdaptedClassifier(AdaptedTask):
         self,
         path: str | os.PathLike[str],
         *,
+        temperature: float | None = None,
         reject_below: float | None = None,
+        refuse_outside: bool = False,
         allow_transductive: bool = False,
     ) -> pathlib.Path:
         """Writes a SavedModel that answers queries of this task, and only predicts.
 
-        The SavedModel answers with the class names too, as strings.
+        The SavedModel prepares raw queries as this object does, and answers with the
+        class names too, as strings. If the preparation reads pictures, it also has the
+        signature `predict_images`, which takes their files.
 
         Args:
             path: The folder to write. "birds/3" is version 3 of "birds"; "birds" is the
                 next free version of it.
-            reject_below: A query is answered if its largest class probability is at
-                least this number; every other query gets the label -1 and the name "".
-                None answers all queries.
+            temperature: The number that logits are divided by before they become
+                probabilities, see `tfmeta.evaluation.fit_temperature`; None to leave
+                them, as `predict` does.
+            reject_below: A query is answered if its largest class probability, after
+                the temperature, is at least this number; every other query gets the
+                label -1 and the name "". None answers all queries.
+            refuse_outside: Whether queries are refused whose prepared values are far
+                outside those of meta-training; see `Preparation.outside`.
             allow_transductive: Whether normalisation "task" may be served, where a
                 query's answer depends on the other queries of its request.
 
@@ -236,9 +244,11 @@ class AdaptedClassifier(AdaptedTask):
             self.classes.tolist(),
             path,
             weights=self.weights,
+            temperature=temperature,
+            refuse_outside=refuse_outside,
             reject_below=reject_below,
             allow_transductive=allow_transductive,
-            example_shape=self.example_shape,
+            **self.raw_inputs,
         )
 
     def _classes_with(self, name: Any) -> np.ndarray:
@@ -254,6 +264,7 @@ class AdaptedClassifier(AdaptedTask):
                 f"{name!r} is one of the classes already. Adapt anew, to all its "
                 "examples together with those of the others."
             )
+        class_names.class_texts(classes)
         return classes
 
     def _check_way(self, way: int) -> None:

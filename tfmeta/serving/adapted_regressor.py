@@ -99,13 +99,23 @@ class AdaptedRegressor(AdaptedTask):
         return float(metrics[self.targets.metric])
 
     def save(
-        self, path: str | os.PathLike[str], *, allow_transductive: bool = False
+        self,
+        path: str | os.PathLike[str],
+        *,
+        refuse_outside: bool = False,
+        allow_transductive: bool = False,
     ) -> pathlib.Path:
         """Writes a SavedModel that answers queries of this task, and only predicts.
+
+        The SavedModel prepares raw queries as this object does. If the preparation
+        reads pictures, it also has the signature `predict_images`, which takes their
+        files.
 
         Args:
             path: The folder to write. "power/3" is version 3 of "power"; "power" is the
                 next free version of it.
+            refuse_outside: Whether queries are refused whose prepared values are far
+                outside those of meta-training; see `Preparation.outside`.
             allow_transductive: Whether normalisation "task" may be served, where a
                 query's answer depends on the other queries of its request.
 
@@ -121,8 +131,9 @@ class AdaptedRegressor(AdaptedTask):
             self.adapted,
             path,
             weights=self.weights,
+            refuse_outside=refuse_outside,
             allow_transductive=allow_transductive,
-            example_shape=self.example_shape,
+            **self.raw_inputs,
         )
 
     def _targets(self, name: str, y: Any) -> np.ndarray:

@@ -14,7 +14,7 @@ from tfmeta.data.prepare.castable import check_castable
 from tfmeta.data.prepare.fits import check_fits, ready
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.data.prepare.scale_pictures import ScalePictures
-from tfmeta.export.signatures import bound, predictions_of, variables_of
+from tfmeta.export.verbs import bound, predictions_of, variables_of
 from tfmeta.learners import Learner
 from tfmeta.serving.far_outside import FarOutside
 
@@ -50,6 +50,7 @@ class AdaptedTask:
     ):
         self.learner, self.targets = learner, targets
         self._inputs: Nest = learner.inputs
+        self._raw: Nest = None  # The specs of the first raw examples.
         self.prepare = as_preparation(prepare, self._inputs)
         self._far_outside = far_outside or FarOutside(self.prepare)
         self.weights = [
@@ -59,11 +60,15 @@ class AdaptedTask:
         self.adapted: Nest = None
 
     @property
-    def example_shape(self) -> Any:
-        """The shape of one example; None for a net that takes a nest."""
-        if tf.nest.is_nested(self._inputs) and self.learner.body is not None:
-            return None
-        return tf.nest.map_structure(lambda s: tuple(s.shape[1:]), self._inputs)
+    def raw_inputs(self) -> dict[str, Any]:
+        """What an export must know of raw examples: arguments of `save_classifier`."""
+        if not isinstance(self.prepare.layer, ScalePictures):
+            known = self.prepare.inputs is not None
+            inputs = self.prepare.inputs if known else self._raw
+            return {"prepare": self.prepare.replaced(inputs=inputs)}
+        one = self.learner.body is None or not tf.nest.is_nested(self._inputs)
+        shapes = tf.nest.map_structure(lambda s: tuple(s.shape[1:]), self._inputs)
+        return {"prepare": self.prepare, "example_shape": shapes if one else None}
 
     def read(self, name: str, x: Any) -> Nest:
         """Prepares raw examples, as arrays that the net takes.
@@ -97,6 +102,10 @@ class AdaptedTask:
                 f"{[len(leaf) for leaf in tf.nest.flatten(read)]}."
             )
         self._far_outside(name, prepared)
+        if self._raw is None:
+            self._raw = tf.nest.map_structure(
+                lambda a: tf.TensorSpec((None, *a.shape[1:]), a.dtype), raw
+            )
         return read
 
     def _prepared(self, name: str, raw: Nest) -> Nest:
