@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from tfmeta.data import from_arrays
-from tfmeta.data.pictures.fit import fit_image, fit_source
+from tfmeta.data.pictures.fit import fit_image
 
 
 def images(*shape):
@@ -40,27 +38,3 @@ def test_channels():
     colour = fit_image(grey, channels=3).numpy()
     np.testing.assert_array_equal(colour, np.repeat(grey, 3, axis=-1))
     np.testing.assert_array_equal(fit_image(x, channels=3), x)
-
-
-def test_a_source_is_fitted():
-    y = np.repeat(np.arange(10), 3)
-    source = from_arrays(images(30, 8, 8, 3), y)
-    fitted = fit_source(source, size=4, channels=1)
-    assert fitted.test.example_shape == (4, 4, 1)
-    np.testing.assert_array_equal(fitted.val.y, source.val.y)
-    expected = fit_image(source.val.x, size=4, channels=1)
-    np.testing.assert_array_equal(fitted.val.x, expected)
-    assert fit_source(source) is source
-
-
-def test_what_is_no_image_is_refused():
-    source = from_arrays(np.zeros((30, 5)), np.repeat(np.arange(10), 3))
-    with pytest.raises(ValueError, match="need uint8 images"):
-        fit_source(source, size=4)
-    nest = from_arrays({"image": images(30, 8, 8, 1)}, np.repeat(np.arange(10), 3))
-    with pytest.raises(ValueError, match="need uint8 images.*'image'"):
-        fit_source(nest, size=4)
-    with pytest.raises(ValueError, match="channels must be 1 or 3. Received: 2"):
-        fit_source(source, channels=2)
-    with pytest.raises(ValueError, match="image_size must be at least 1"):
-        fit_source(source, size=0)
