@@ -67,7 +67,10 @@ def check_fit(
     for layer in (learner, model.prepare) if kept else ():
         problem = rebuild_problem(layer)
         if problem is not None:
-            raise ValueError(f"A run folder keeps the configs of layers. {problem}")
+            raise ValueError(
+                "A run folder keeps the config of a learner and of its preparation. "
+                f"{problem}"
+            )
 
 
 def _check_inputs(
