@@ -96,11 +96,11 @@ def main(_) -> None:
 
 def episodes() -> list[tfmeta.Episode]:
     """Single tasks of glyphs."""
-    stream = tfmeta.data.episodes(
-        tfmeta.data.load("glyphs").train, way=5, shot=1, query=15, tasks=1, seed=0
-    )
+    part = tfmeta.data.load("glyphs").train
+    stream = tfmeta.data.episodes(part, way=5, shot=1, query=15, tasks=1, seed=0)
     found = []
     for x, y in stream.take(FLAGS.tasks):
+        x = part.prepare.batch(x)
         support = tfmeta.Examples(x["support_x"][0], x["support_y"][0])
         found.append(tfmeta.Episode(support, tfmeta.Examples(x["query_x"][0], y[0])))
     return found

@@ -14,7 +14,8 @@ from tfmeta import MetaModel
 from tfmeta.data import from_arrays, load
 from tfmeta.learners import MAML, ProtoNet
 from tfmeta.nets import fresh, mlp
-from tfmeta.training import RunFolder, Stream, Trainer, task_map_choice
+from tfmeta.training import RunFolder, Stream, Trainer
+from tfmeta.training.step import task_map_choice
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(20, 1, 6)) + DRAWS.normal(0, 0.5, (20, 9, 6))

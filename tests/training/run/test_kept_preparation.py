@@ -10,9 +10,9 @@ import pytest
 from preparation_cases import Affine, normal, pixels, protonet, source
 
 from tfmeta import MetaModel
-from tfmeta.data import small_moves
 from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.evaluation import evaluate
+from tfmeta.serving.checkpoint import save_checkpoint
 from tfmeta.training import RunFolder, Stream, Trainer
 from tfmeta.training.run.kept_preparation import (
     fingerprint,
@@ -84,7 +84,7 @@ def test_a_broken_file_is_named(tmp_path) -> None:
         load_preparation(tmp_path / "prepare.keras")
 
 
-@pytest.mark.parametrize("make", [lambda: SOURCE.prepare, normal, moved])
+@pytest.mark.parametrize("make", [lambda: SOURCE.prepare, moved])
 def test_a_resumed_run_reaches_the_same_numbers(make, tmp_path) -> None:
     whole = trainer(tmp_path / "whole", prepare=make())
     whole.run()
@@ -124,17 +124,24 @@ def test_an_older_run_gets_the_default(tmp_path) -> None:
     assert trainer(tmp_path, steps=5).run()["step"] == 5
 
 
-def test_an_older_run_of_augmented_images_does_not_go_on(tmp_path) -> None:
+@pytest.mark.parametrize(("augment", "draws"), [(None, 1), ("Sequential", 2)])
+def test_an_older_run_of_augmented_images_does_not_go_on(
+    augment, draws, tmp_path
+) -> None:
     """The first version of the draws augmented floats; plain images are the same."""
-    for name, augment in (("plain", None), ("moved", small_moves())):
-        trainer(tmp_path / name, steps=4, augment=augment).run()
-        file = RunFolder(tmp_path / name).config_file
-        config = json.loads(file.read_text())
-        assert config["draws"] == (1 if augment is None else 2)
-        file.write_text(json.dumps({**config, "draws": 1}))
-    trainer(tmp_path / "plain", steps=5).run()
+    run, model = RunFolder(tmp_path), MetaModel(protonet(), task_map="loop")
+    run.make()
+    run.write_config({"way": 4}, model, SOURCE, {"augment": augment})
+    save_checkpoint(run.last, {"learner": model.learner.variables}, {"step": 3})
+    config = json.loads(run.config_file.read_text())
+    assert config["draws"] == draws
+    run.check_flags({"way": 4})
+    run.config_file.write_text(json.dumps({**config, "draws": 1}))
+    if augment is None:
+        run.check_flags({"way": 4})
+        return
     with pytest.raises(ValueError, match="drew other episodes or images"):
-        trainer(tmp_path / "moved", steps=5, augment=small_moves()).run()
+        run.check_flags({"way": 4})
 
 
 def test_a_trainer_refuses_a_preparation_that_does_not_fit(tmp_path) -> None:

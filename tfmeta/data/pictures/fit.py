@@ -30,10 +30,6 @@ def fit_image(
         TensorShape([4, 4, 1])
     """
     image = tf.convert_to_tensor(image)
-    if channels == 1 and image.shape[-1] == 3:
-        image = tf.image.rgb_to_grayscale(image)
-    if channels == 3 and image.shape[-1] == 1:
-        image = tf.image.grayscale_to_rgb(image)
     size = (size, size) if isinstance(size, int) else size
     if size is not None and image.shape[-3:-1] != size:
         single = image.shape.rank == 3
@@ -41,4 +37,9 @@ def fit_image(
         batch = tf.image.resize(batch, size, method="area")
         batch = tf.cast(tf.round(batch), tf.uint8)
         image = batch[0] if single else batch
+    # Of the smaller image there are fewer pixels to turn grey.
+    if channels == 1 and image.shape[-1] == 3:
+        image = tf.image.rgb_to_grayscale(image)
+    if channels == 3 and image.shape[-1] == 1:
+        image = tf.image.grayscale_to_rgb(image)
     return image

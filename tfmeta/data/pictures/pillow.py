@@ -30,18 +30,20 @@ def pillow_pixels(contents: tf.Tensor) -> tf.Tensor:
         The upright picture laid on white, uint8 `(height, width, 3)`.
 
     Raises:
-        tf.errors.OpError: If Pillow is missing or does not know the picture.
+        tf.errors.OpError: In a graph, if Pillow is missing or does not know the
+            picture; outside of one the error is Python's.
     """
     pixels = tf.numpy_function(_pixels, [contents], tf.uint8, stateful=False)
     return tf.ensure_shape(pixels, (None, None, 3))
 
 
-def _pixels(contents: bytes) -> np.ndarray:
+def _pixels(contents: bytes | np.ndarray) -> np.ndarray:
     check_pillow()
     from PIL import Image, ImageOps
 
     try:
-        image = Image.open(io.BytesIO(contents))
+        # Outside of a graph TensorFlow gives the bytes in an array.
+        image = Image.open(io.BytesIO(np.asarray(contents, object).item()))
     except Image.UnidentifiedImageError as error:
         raise ValueError("it is no picture of a known kind") from error
     with image:

@@ -224,7 +224,7 @@ def _pool(
     files = PictureFiles(paths, form)
     pixels, wrong = read_all(files) if not disk else (None, {})
     if disk and skip_broken:
-        wrong = dict(broken(files))
+        wrong = broken(files)
     if wrong and not skip_broken:
         first = min(wrong)
         raise ValueError(

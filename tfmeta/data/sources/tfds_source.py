@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data.pictures.decode import decode_picture
+from tfmeta.data.pictures.decode import decode_pictures
 from tfmeta.data.pictures.format import PictureFormat
 from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.source import Source
@@ -21,6 +21,7 @@ from tfmeta.data.sources.rotations import turned
 from tfmeta.data.stores.memory import MemoryStore, aligned
 
 # Others, such as Omniglot's small1 and small2, repeat what these hold.
+_AT_ONCE = 256  # Pictures that are decoded in one batch.
 _TFDS_SPLITS = ("train", "validation", "test")
 
 
@@ -200,17 +201,16 @@ def _read(
     if preset.number is None:
         columns.append("label")
 
-    def decode(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        image = decode_picture(example["image"], form)
-        key = tf.stack([tf.cast(example[column], tf.int32) for column in columns])
-        return image, key
+    def decode(examples: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        keys = [tf.cast(examples[column], tf.int32) for column in columns]
+        return decode_pictures(examples["image"], form), tf.stack(keys, axis=1)
 
     dataset = builder.as_dataset(
         split=part,
         decoders={"image": tfds.decode.SkipDecoding()},
         shuffle_files=False,
     )
-    dataset = dataset.map(decode, num_parallel_calls=tf.data.AUTOTUNE).batch(1024)
+    dataset = dataset.batch(_AT_ONCE).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     for images, keys in dataset.as_numpy_iterator():
         labelled = keys.min(axis=1) >= 0  # TFDS marks an unknown label by -1
         yield images[labelled], keys[labelled]

@@ -111,7 +111,7 @@ class PictureFiles(Store):
             sentence = _change(path, length)
             if sentence:
                 return sentence
-        for number, why in broken(self):
+        for number, why in broken(self).items():
             return (
                 f"The picture {self.paths[number]!r} cannot be read: {why}. Replace or "
                 "remove it."
@@ -139,29 +139,31 @@ def read_all(store: PictureFiles) -> tuple[np.ndarray, dict[int, str]]:
         the array holds at these numbers is not defined.
     """
     pixels = aligned((len(store), *store.shape), store.dtype)
+    return pixels, _draw_all(store, pixels)
+
+
+def broken(store: PictureFiles) -> dict[int, str]:
+    """Reads all pictures, in parallel, to find those that cannot be read.
+
+    Args:
+        store: The files.
+
+    Returns:
+        The reason for each picture that cannot be read, by its number.
+    """
+    return _draw_all(store, None)
+
+
+def _draw_all(store: PictureFiles, pixels: np.ndarray | None) -> dict[int, str]:
+    """Draws all pictures, into an array if there is one; returns what is broken."""
     wrong: dict[int, str] = {}
     for first, found in _chunks(store):
         for number, picture in enumerate(found, first):
             if isinstance(picture, str):
                 wrong[number] = picture
-            else:
+            elif pixels is not None:
                 pixels[number] = picture
-    return pixels, wrong
-
-
-def broken(store: PictureFiles) -> Iterator[tuple[int, str]]:
-    """Reads all pictures, and yields those that cannot be read.
-
-    Args:
-        store: The files.
-
-    Yields:
-        The picture's number and the reason, in the order of the numbers.
-    """
-    for first, found in _chunks(store):
-        for number, picture in enumerate(found, first):
-            if isinstance(picture, str):
-                yield number, picture
+    return wrong
 
 
 def _chunks(store: PictureFiles) -> Iterator[tuple[int, Sequence[np.ndarray | str]]]:
