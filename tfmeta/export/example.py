@@ -80,8 +80,14 @@ def _check_fits(learner: Learner, preparation: Preparation, raw: Nest) -> None:
     sent = tf.nest.map_structure(
         lambda s: tf.TensorSpec(s.shape, sent_dtype(s.shape[1:], s.dtype)), raw
     )
+
+    def traced(specs: Nest) -> Nest:
+        graph = tf.function(preparation, autograph=False)
+        return graph.get_concrete_function(specs).structured_outputs
+
     try:
-        check_fits(preparation, sent, ready(preparation, sent), learner.inputs)
+        prepared = ready(preparation, sent, apply=traced)
+        check_fits(preparation, sent, prepared, learner.inputs)
     except ValueError as error:
         if preparation.inputs is not None:
             raise
