@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfmeta.data import Split, episodes
 from tfmeta.data.pictures.is_picture import is_picture
 from tfmeta.data.pipeline.examples import examples
+from tfmeta.data.prepare.scale_pictures import ScalePictures
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def split(x) -> Split:
     return Split("train", x, np.repeat([0, 1], 3), ("a", "b"))
 
 
-def test_each_leaf_of_a_nest_is_judged_alone() -> None:
+def test_each_leaf_of_a_nest_is_drawn_raw_and_scaled_alone() -> None:
     draws = np.random.default_rng(0)
     x = {
         "picture": draws.integers(0, 256, (6, 4, 4, 1)).astype(np.uint8),
@@ -46,10 +47,13 @@ def test_each_leaf_of_a_nest_is_judged_alone() -> None:
     got = {name: leaf[0].numpy() for name, leaf in batch["support_x"].items()}
     order = [x["ids"].tolist().index(i) for i in got["ids"]]
     expected = {name: leaf[order] for name, leaf in x.items()}
-    expected["picture"] = (expected["picture"] / 255).astype(np.float32)
+    scaled = ScalePictures()({n: tf.constant(leaf) for n, leaf in got.items()})
+    in_a_net = {**expected, "picture": (expected["picture"] / 255).astype(np.float32)}
     for name in x:
         assert got[name].dtype == expected[name].dtype
-        np.testing.assert_allclose(got[name], expected[name], rtol=1e-7)
+        np.testing.assert_array_equal(got[name], expected[name])
+        assert scaled[name].dtype == in_a_net[name].dtype
+        np.testing.assert_allclose(scaled[name], in_a_net[name], rtol=1e-7)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float64"])
