@@ -42,5 +42,6 @@ def test_parts_that_share_classes_from_the_command_line(start, tiny, tmp_path):
     assert (ended.code, ended.err) == (0, ""), ended.err
     scored = start("evaluate", run, "--way=2", "--query=1", "--episodes=4", "--json")
     assert json.loads(scored.wait().out.splitlines()[-1])["disjoint"] == "examples"
-    refused = start("train", *tiny, "--store=disk", f"--run_dir={tmp_path}/other")
+    glyphs = ["--dataset=glyphs", "--store=disk", f"--run_dir={tmp_path}/other"]
+    refused = start("train", *tiny, *glyphs)
     assert "for folder:PATH and npz:PATH" in refused.wait().error()
