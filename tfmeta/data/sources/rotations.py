@@ -68,7 +68,7 @@ def turned(source: Source) -> Source:
 
 
 def _check_square(split: Split) -> None:
-    shape = array_shape(split)
+    shape = array_shape(split.example_shape, split.dtype)
     if shape is None or len(shape) != 3 or shape[0] != shape[1]:
         raise ValueError(
             "Rotations need square images (size, size, channels), but the examples of "
