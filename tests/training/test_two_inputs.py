@@ -186,7 +186,9 @@ def test_a_net_of_a_list_takes_a_tuple_and_columns_of_a_table() -> None:
     joined = keras.layers.Concatenate()(inputs)
     listed = keras.Model(inputs, keras.layers.Dense(4)(joined))
     column = X["tone"][:, 0]
-    model = tfmeta.MetaModel(ProtoNet(tfmeta.nets.fresh(listed, seed=0)), task_map="loop")
+    model = tfmeta.MetaModel(
+        ProtoNet(tfmeta.nets.fresh(listed, seed=0)), task_map="loop"
+    )
     model.compile("adam")
     stream = episodes(from_arrays((X["shape"], column), Y).train, **ASKED)
     model.fit(stream, steps_per_epoch=1, verbose=0)
