@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -24,6 +25,7 @@ _NOT_PLAIN = r"\C*(Exif\x00\x00|eXIf|tRNS)\C*|\CPNG\C{21}[\x04\x06]\C*"
 # A head of at least 40 bytes, 8, 24 or 32 bits a pixel, no compression.
 _USUAL_BMP = r"BM\C{12}[(48l|]\x00{3}\C{10}[\x08\x18\x20]\x00{5}\C*"
 _Decoder: TypeAlias = Callable[[tf.Tensor, PictureFormat], tf.Tensor]
+_Other: TypeAlias = Callable[[tf.Tensor], tf.Tensor]
 
 
 def decode_picture(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
@@ -42,12 +44,11 @@ def decode_picture(contents: tf.Tensor, form: PictureFormat) -> tf.Tensor:
     return decode_pictures(tf.convert_to_tensor(contents)[tf.newaxis], form)[0]
 
 
-@tf.autograph.experimental.do_not_convert
 def decode_pictures(
     contents: tf.Tensor,
     form: PictureFormat,
     *,
-    other: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    other: _Other | None = None,
 ) -> tf.Tensor:
     """Decodes pictures in parallel: JPEG, PNG, GIF (the first frame) or BMP.
 
@@ -80,28 +81,59 @@ def decode_pictures(
         [[7, 7], [7, 7]]
     """
     contents = tf.convert_to_tensor(contents)
-    kinds = _kinds(contents)
-    decoders = (*_DECODERS, lambda one, _: (other or _refused)(one))
-    each = tf.dynamic_partition(contents, kinds, len(decoders))
-    places = tf.range(tf.size(contents))
-    # Each kind has a loop of its own: a choice in every step would cost more than a
-    # small picture takes to decode.
-    pixels = tf.dynamic_stitch(
-        tf.dynamic_partition(places, kinds, len(decoders)),
-        [
-            tf.map_fn(
-                lambda one, decoder=decoder: _fitted(decoder(one, form), form),
-                some,
-                fn_output_signature=tf.TensorSpec(form.shape, tf.uint8),
-            )
-            for decoder, some in zip(decoders, each, strict=True)
-        ],
-    )
+    pixels = _traced(form, other or _refused)(contents)
     return tf.ensure_shape(pixels, (*contents.shape, *form.shape))
 
 
+@functools.cache
+def _traced(form: PictureFormat, other: _Other) -> Any:
+    """The graph that decodes pictures, which all other graphs call.
+
+    It takes seconds to trace, so it is traced once, not for each dataset.
+    """
+    decode = tf.function(
+        functools.partial(_decoded, form=form, other=other),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
+    )
+    with tf.init_scope(), tf.device("CPU:0"):
+        return decode.get_concrete_function()
+
+
+def _decoded(contents: tf.Tensor, *, form: PictureFormat, other: _Other) -> tf.Tensor:
+    """Decodes JPEGs, PNGs and all other pictures in a loop each.
+
+    A choice in every step would cost more than a small picture takes to decode.
+    """
+    kinds = _kinds(contents)
+    loops = tf.minimum(kinds, 2)
+    places = tf.range(tf.size(contents))
+
+    def decoded(decoder: Callable[..., tf.Tensor], given: Any) -> tf.Tensor:
+        return tf.map_fn(
+            lambda each: _fitted(decoder(each, form), form),
+            given,
+            fn_output_signature=tf.TensorSpec(form.shape, tf.uint8),
+        )
+
+    def unusual(each: tuple[tf.Tensor, tf.Tensor], form: PictureFormat) -> tf.Tensor:
+        one, kind = each
+        decoders = [functools.partial(d, one, form) for d in _DECODERS[2:]]
+        return tf.switch_case(kind - 2, [*decoders, lambda: other(one)])
+
+    jpegs, pngs, others = tf.dynamic_partition(contents, loops, 3)
+    return tf.dynamic_stitch(
+        tf.dynamic_partition(places, loops, 3),
+        [
+            decoded(_jpeg, jpegs),
+            decoded(_png, pngs),
+            decoded(unusual, (others, kinds[kinds >= 2])),
+        ],
+    )
+
+
 def _kinds(contents: tf.Tensor) -> tf.Tensor:
-    """Returns which of the decoders a picture needs, `(pictures,)` int32."""
+    """Returns which of `_DECODERS` a picture needs, `(pictures,)` int32."""
 
     def begin_with(start: bytes) -> tf.Tensor:
         return tf.strings.substr(contents, 0, len(start)) == start
@@ -110,8 +142,8 @@ def _kinds(contents: tf.Tensor) -> tf.Tensor:
     plain = ~tf.strings.regex_full_match(contents, _NOT_PLAIN)
     is_kind = [
         is_jpeg & plain,
-        is_jpeg,
         is_png & plain,
+        is_jpeg,
         is_png,
         begin_with(b"GIF8"),
         tf.strings.regex_full_match(contents, _USUAL_BMP),
@@ -189,8 +221,8 @@ def _refused(contents: tf.Tensor) -> tf.Tensor:
 
 _DECODERS: tuple[_Decoder, ...] = (
     _jpeg,
-    _jpeg_not_plain,
     _png,
+    _jpeg_not_plain,
     _png_not_plain,
     _gif,
     _bmp,

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfmeta.core.keys import key
 from tfmeta.data.part import Part, check_part
 from tfmeta.data.pipeline.augmentation import Augmentation, check_images
+from tfmeta.data.pipeline.stream import drawn
 from tfmeta.data.sampling.sampler import Batch, Range
 
 
@@ -146,8 +147,7 @@ def batches(
         x, query_y = draw(indices, indices[0] // tasks)
         return {**x, "episode": indices}, query_y
 
-    dataset = dataset.map(numbered, num_parallel_calls=2, deterministic=True)
-    return dataset.prefetch(2)
+    return drawn(dataset, numbered)
 
 
 def _changed_by(

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfmeta.core.keys import key
 from tfmeta.data.function_split import FunctionSplit
 from tfmeta.data.pipeline.augmentation import Augmentation, check_images
+from tfmeta.data.pipeline.stream import drawn
 from tfmeta.data.sampling.function_sampler import FunctionSampler
 from tfmeta.data.split import Split
 from tfmeta.data.task_split import TaskSplit
@@ -65,8 +66,7 @@ def examples(
         )
     else:
         draw = _members(split, batch_size, seed, augment)
-    dataset = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-    return dataset.map(draw, num_parallel_calls=2, deterministic=True).prefetch(2)
+    return drawn(tf.data.Dataset.range(start, np.iinfo(np.int64).max), draw)
 
 
 def _members(
