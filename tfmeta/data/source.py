@@ -17,6 +17,7 @@ from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.prepare.scale_pictures import ScalePictures
 
 PartT = TypeVar("PartT", bound=Part)
+_PARTS = ("train", "val", "test")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class Source(Generic[PartT]):
 
     def __post_init__(self) -> None:
         owner: dict[str, str] = {}
-        for field in ("train", "val", "test"):
+        for field in _PARTS:
             split = getattr(self, field)
             if split.name != field:
                 raise ValueError(
@@ -118,18 +119,23 @@ class Source(Generic[PartT]):
 
         Returns:
             A dict for each part: `classes` is a digest of the names of the part's
-            classes or tasks, `counts` a digest of their numbers of examples. All
-            families of functions have the same digests.
+            classes or tasks, `counts` a digest of their numbers of examples. If the
+            parts share no example but all classes, `rows` is a digest of which
+            examples are the part's. All families of functions have the same digests.
         """
-        return {
-            part: {
-                "classes": _digest(getattr(self, part).group_names),
-                "counts": _digest(
-                    [int(n) for n in getattr(getattr(self, part), "counts", ())]
-                ),
-            }
-            for part in ("train", "val", "test")
-        }
+        return {part: _identity(getattr(self, part)) for part in _PARTS}
+
+
+def _identity(part: Any) -> dict[str, str]:
+    digests = {
+        "classes": _digest(part.group_names),
+        "counts": _digest([int(n) for n in getattr(part, "counts", ())]),
+    }
+    if part.disjoint == "examples":
+        # Other seeds divide the same classes into as many, but other, examples.
+        rows = getattr(part, "rows", None)
+        digests["rows"] = _digest(() if rows is None else rows.tolist())
+    return digests
 
 
 def _specs(part: Part) -> Any:

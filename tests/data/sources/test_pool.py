@@ -128,3 +128,25 @@ def test_a_class_too_small_to_be_shared_out_is_named():
     small = Pool("p", MemoryStore(X[:7]), np.int64([0, 0, 0, 0, 0, 1, 1]), ["a", "b"])
     with pytest.raises(ValueError, match="as many examples of the class 'b'.*are 2"):
         divide(small, disjoint="examples")
+
+
+def test_other_examples_of_the_same_classes_are_other_data():
+    one, same, other = (
+        divide(pool(), (0.6, 0.2, 0.2), seed=seed, disjoint="examples").identity()
+        for seed in (1, 1, 2)
+    )
+    assert one == same
+    for part in PARTS:
+        assert one[part]["counts"] == other[part]["counts"]
+        assert one[part]["rows"] != other[part]["rows"]
+
+
+def test_a_part_of_no_example_has_no_class():
+    source = divide(pool(), (0.5, 0.0, 0.5), disjoint="examples")
+    assert len(source.val) == 0 and source.val.class_names == ()
+    assert source.train.counts.tolist() == source.test.counts.tolist() == [5] * 6
+
+
+def test_own_parts_of_other_classes_cannot_share_them():
+    with pytest.raises(ValueError, match="'train' of 'p' has none of 'f'"):
+        divide(pool(np.where(Y < 5, 0, 2)), disjoint="examples")

@@ -149,6 +149,22 @@ def test_classes_that_moved_are_refused(run):
             run.check_data(source(21), to_train=to_train)
 
 
+def test_examples_that_moved_are_refused(run, model):
+    """The classes stay the same, but a test example may have been trained on."""
+
+    def shared(examples: int = 8, seed: int = 0) -> Source:
+        y = np.repeat(np.arange(4), examples)
+        x = np.zeros((len(y), 3), np.float32)
+        return from_arrays(x, y, seed=seed, disjoint="examples")
+
+    run.write_config(FLAGS, model, shared())
+    for to_train in (False, True):
+        run.check_data(shared(), to_train=to_train)
+        for moved in (shared(seed=1), shared(examples=9)):
+            with pytest.raises(ValueError, match="other examples in train, val, test"):
+                run.check_data(moved, to_train=to_train)
+
+
 def test_a_folder_without_a_run_takes_any_data(tmp_path, model):
     run = RunFolder(tmp_path / "new")
     run.check_data(source(), to_train=True)

@@ -124,10 +124,14 @@ def divide(
     _check_disjoint(pool, disjoint)
     if disjoint == EXAMPLES:
         chosen = _examples_of(pool, split, seed)
-        parts = {
-            part: pool.part(part, examples=chosen == place, disjoint=EXAMPLES)
-            for place, part in enumerate(PARTS)
-        }
+        parts = {}
+        for place, part in enumerate(PARTS):
+            examples = chosen == place
+            # A part whose fraction is 0 has no classes, as if classes were divided.
+            none = None if examples.any() else np.zeros(0, np.int64)
+            parts[part] = pool.part(
+                part, groups=none, examples=examples, disjoint=EXAMPLES
+            )
         return Source(pool.name, **parts)
     lists = _own_lists(pool, seed) if split is None else split
     taken = class_parts(lists, list(pool.names), seed=seed, kind=pool.kind)
@@ -199,10 +203,10 @@ def _examples_of(pool: Pool, split: ClassSplit | None, seed: int) -> np.ndarray:
     """The part of each example, `(examples,)`, if parts share no example."""
     parts = pool.parts
     if split is None and parts is not None and np.all(np.isin([0, 2], parts)):
+        _check_everywhere(pool, parts)
         if not np.any(parts == 1):
             own = _stratified(pool, _LACKING, seed, parts == 0)
             parts = np.where(parts == 0, own, parts)
-        _check_everywhere(pool, parts)
         return parts
     fractions = fractions_of(FRACTIONS if split is None else split)
     if fractions is None:
@@ -231,8 +235,9 @@ def _stratified(
 
 
 def _check_everywhere(pool: Pool, parts: np.ndarray) -> None:
-    """Raises unless each part has examples of every group."""
-    for place, part in enumerate(PARTS):
+    """Raises unless each part that has examples has some of every group."""
+    for place in np.unique(parts):
+        part = PARTS[place]
         held = np.bincount(pool.groups[parts == place], minlength=len(pool.names))
         if not held.all():
             raise ValueError(

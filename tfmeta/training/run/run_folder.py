@@ -185,7 +185,8 @@ class RunFolder:
         """Refuses data with other classes in its parts than the run began with.
 
         When a class is added or removed, other classes may move from one part to
-        another. The run would then be tested on classes that it was trained on.
+        another. The run would then be tested on classes that it was trained on. So it
+        is with the examples of parts that share their classes.
 
         Args:
             source: The data of this start.
@@ -193,20 +194,26 @@ class RunFolder:
                 the same too.
 
         Raises:
-            ValueError: If a part has other classes, or other numbers of examples; the
-                error names the part.
+            ValueError: If a part has other classes or other numbers of examples, or
+                if parts that share their classes were divided otherwise; the error
+                names the part.
         """
         if not self.config_file.exists() or (to_train and not self.last.exists()):
             return
         began = self._config().get("data", {})
-        for key in ("classes", "counts") if to_train else ("classes",):
+        told = {
+            "classes": "classes",
+            "rows": "examples",
+            "counts": "numbers of examples",
+        }
+        for key in told if to_train else ("classes", "rows"):
             changed = [
                 part
                 for part, now in source.identity().items()
-                if began.get(part, now)[key] != now[key]
+                if began.get(part, now).get(key) != now.get(key)
             ]
             if changed:
-                what = "classes" if key == "classes" else "numbers of examples"
+                what = told[key]
                 raise ValueError(
                     f"{source.name} has changed since the run in {self.path} began: "
                     f"other {what} in {', '.join(changed)}. Restore the data as it "
