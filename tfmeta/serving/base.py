@@ -224,7 +224,7 @@ def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.nd
         numbers = values.astype(dtype.as_numpy_dtype)
     if spec is None or spec.shape[1:].is_compatible_with(numbers.shape[1:]):
         return numbers
-    if numbers[..., np.newaxis].shape[1:] == spec.shape[1:]:
+    if numbers.ndim == 1 and spec.shape[1:] == (1,):
         return numbers[..., np.newaxis]  # A column of a table, as Keras takes it too.
     wanted = ", ".join(str(n) for n in ("examples", *spec.shape[1:]))
     raise ValueError(
