@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +17,7 @@ from tfmeta.whole_files import replacing
 _BFLOAT16 = ":bfloat16"
 # What the record at the end of a zip file begins with, and how long it can be.
 _END, _END_AT_MOST = b"PK\5\6", 22 + 0xFFFF
+_CHUNK = 1 << 20  # Bytes that are read at once.
 
 
 def write_npz(
@@ -40,7 +41,9 @@ def write_npz(
         save(file, allow_pickle=False, **plain)
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+def read_npz(
+    path: Path, *, new: Callable[..., np.ndarray] = np.empty
+) -> dict[str, np.ndarray]:
     """Reads all arrays of a file.
 
     The checksum of each array is compared before anything is read from it, so that a
@@ -48,6 +51,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
     Args:
         path: What `write_npz`, `np.savez` or `np.savez_compressed` wrote.
+        new: Makes an array of a shape and a dtype, into which numbers are read.
 
     Returns:
         The arrays by name.
@@ -60,7 +64,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         try:
             _check_whole(file)
             with np.load(file, allow_pickle=False) as stored:
-                return dict(_read(name, stored[name]) for name in stored.files)
+                return dict(_read(name, stored, new) for name in stored.files)
         # A damaged file makes zipfile and NumPy raise errors of many kinds.
         except Exception as error:
             raise ValueError(
@@ -105,9 +109,38 @@ def _written(name: str, array: np.ndarray) -> tuple[str, np.ndarray]:
     return name, array
 
 
-def _read(name: str, array: np.ndarray) -> tuple[str, np.ndarray]:
+def _read(
+    name: str, stored: Any, new: Callable[..., np.ndarray]
+) -> tuple[str, np.ndarray]:
+    array = _filled(name, stored, new)
+    if array is None:
+        array = stored[name]
     if not isinstance(array, np.ndarray):
         raise ValueError(f"its part {name} is no array")
     if name.endswith(_BFLOAT16):
         return name.removesuffix(_BFLOAT16), array.view(tf.bfloat16.as_numpy_dtype)
     return name, array
+
+
+def _filled(
+    name: str, stored: Any, new: Callable[..., np.ndarray]
+) -> np.ndarray | None:
+    """Reads numbers in C's order into a new array; None leaves others to NumPy."""
+    whole = f"{name}.npy"
+    if whole not in stored.zip.namelist():
+        return None
+    with stored.zip.open(whole) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            return None
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        if fortran or dtype.kind not in "biuf":
+            return None
+        array = new(shape, dtype)
+        rest = memoryview(array.reshape(-1).view(np.uint8))
+        while rest:
+            chunk = file.read(min(len(rest), _CHUNK))
+            if not chunk:
+                raise ValueError(f"its part {name} is cut short")
+            rest[: len(chunk)] = chunk
+            rest = rest[len(chunk) :]
+    return array

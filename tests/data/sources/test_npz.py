@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tfmeta.data import episodes, from_npz, load
+from tfmeta.data.stores.memory import MemoryStore, aligned
+from tfmeta.npz_files import read_npz
 
 X = np.arange(40 * 9, dtype=np.uint8).reshape(40, 3, 3, 1)
 Y = np.arange(40) % 10
@@ -139,3 +141,10 @@ def test_what_cannot_be_mapped_is_told_in_one_sentence(tmp_path):
     (tmp_path / "arrays" / "y.npy").write_bytes(b"no array")
     with pytest.raises(ValueError, match="not a readable .npz file.*Restore"):
         from_npz(tmp_path / "arrays")
+
+
+def test_what_is_read_into_memory_is_not_copied_again(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.arange(60).reshape(20, 3), y=np.arange(20) % 5)
+    arrays = read_npz(tmp_path / "a.npz", new=aligned)
+    assert np.shares_memory(MemoryStore(arrays["x"]).x, arrays["x"])
+    np.testing.assert_array_equal(arrays["x"], np.arange(60).reshape(20, 3))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +21,7 @@ from tfmeta.data.stores.mapped import (
     mappable,
     mapped_arrays,
 )
-from tfmeta.data.stores.memory import MemoryStore
+from tfmeta.data.stores.memory import MemoryStore, aligned
 from tfmeta.data.stores.store import Store
 from tfmeta.npz_files import read_npz, reason
 
@@ -141,10 +140,13 @@ def _read(
         nbytes, possible = mappable(path)
         if on_disk(store, nbytes, possible=possible):
             return mapped_arrays(path), MappedStore
-        return (mapped_arrays if path.is_dir() else read_npz)(path), MemoryStore
+        if path.is_dir():
+            return mapped_arrays(path), MemoryStore
+        return read_npz(path, new=aligned), MemoryStore
     except NotMappable:
         raise
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    # A damaged file makes zipfile and NumPy raise errors of many kinds.
+    except Exception as error:
         raise ValueError(
             f"{str(path)!r} is not a readable .npz file ({reason(error)}). Restore "
             f"it from a copy, or write it with np.savez, with {_EXPECTED}; arrays of "
