@@ -45,6 +45,25 @@ def test_unknown_sources_are_refused(name):
         load(name)
 
 
+@pytest.mark.parametrize("name", ["glyphs", "sinusoid", "tfds:mnist"])
+def test_what_has_no_files_is_not_drawn_from_the_disk(name):
+    with pytest.raises(ValueError, match=f"for folder:PATH and npz:PATH.*'{name}'"):
+        load(name, store="disk")
+
+
+def test_a_store_of_no_kind_is_refused():
+    with pytest.raises(ValueError, match="one of auto, memory, disk. Received: 'ram'"):
+        load("glyphs", store="ram")
+    with pytest.raises(ValueError, match="Leave out split, rotations, disjoint"):
+        load("sinusoid", disjoint="examples")
+
+
+def test_all_parts_of_the_glyphs_may_have_all_classes():
+    source = load("glyphs", disjoint="examples", split="0.8,0.1,0.1")
+    assert source.train.class_names == source.test.class_names
+    assert set(source.train.counts) == {16} and source.disjoint == "examples"
+
+
 def test_importing_loads_no_optional_package():
     code = (
         "import sys; import tfmeta.data; "

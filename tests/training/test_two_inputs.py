@@ -168,3 +168,31 @@ def test_examples_that_do_not_fit_are_refused(change, sentence) -> None:
     model = tfmeta.MetaModel(LEARNERS["protonet"]())
     with pytest.raises(ValueError, match=sentence):
         model.adapt(change(known_x), known_y)
+
+
+def test_inputs_of_other_names_are_refused_before_training() -> None:
+    parts = {"shape": X["shape"], "hue": X["tone"]}
+    for x in (parts, tuple(X.values())):
+        model = tfmeta.MetaModel(ProtoNet(net()), task_map="loop")
+        model.compile("adam")
+        stream = episodes(from_arrays(x, Y).train, **ASKED)
+        with pytest.raises(ValueError, match="do not fit the net.*support_x_tone"):
+            model.fit(stream, steps_per_epoch=1, verbose=0)
+
+
+def test_a_net_of_a_list_takes_a_tuple_and_columns_of_a_table() -> None:
+    """Keras adds the last axis to a column; so do the answers of an adapted task."""
+    inputs = [keras.Input((3,)), keras.Input((1,))]
+    joined = keras.layers.Concatenate()(inputs)
+    listed = keras.Model(inputs, keras.layers.Dense(4)(joined))
+    column = X["tone"][:, 0]
+    model = tfmeta.MetaModel(
+        ProtoNet(tfmeta.nets.fresh(listed, seed=0)), task_map="loop"
+    )
+    model.compile("adam")
+    stream = episodes(from_arrays((X["shape"], column), Y).train, **ASKED)
+    model.fit(stream, steps_per_epoch=1, verbose=0)
+    first = (X["shape"][:16], column[:16])
+    clf = model.adapt(first, Y[:16])
+    wide = (X["shape"][:16], column[:16, None])
+    np.testing.assert_array_equal(clf.predict(first), clf.predict(wide))

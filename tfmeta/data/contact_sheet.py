@@ -37,7 +37,7 @@ def contact_sheet(split: Split, *, classes: int = 10, drawings: int = 12) -> np.
         >>> contact_sheet(split, classes=2, drawings=3).shape
         (22, 32)
     """
-    shape = array_shape(split) or ()
+    shape = array_shape(split.example_shape, split.dtype) or ()
     if not is_picture(shape, split.dtype):
         raise ValueError(
             "A contact sheet needs uint8 images (height, width, 1 or 3). Received: "

@@ -149,5 +149,5 @@ class GroupedPart(abc.ABC):
         many = "tasks" if self.values is not None else "classes"
         return (
             f"{type(self).__name__}({self.name!r}, {len(self.groups.names):,} {many}, "
-            f"{len(self):,} examples of {self.example_shape}, in {self.store.place})"
+            f"{len(self):,} examples of {self.example_shape}, {self.store.where})"
         )

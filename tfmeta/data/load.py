@@ -77,7 +77,9 @@ def load(
     kind, _, rest = name.partition(":")
     if kind == "folder" and rest:
         folder = _found(rest, data_dir)
-        pools = folder_pools(folder, skip_broken=skip_broken, store=store, **images)
+        pools = folder_pools(
+            folder, skip_broken=skip_broken, store=store, disjoint=disjoint, **images
+        )
     elif kind == "npz" and rest:
         path = _found(rest, data_dir)
         with naming(path):

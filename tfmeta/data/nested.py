@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data.part import Part
-
 
 def as_arrays(x: Any) -> Any:
     """Turns the examples that a user gives into arrays.
@@ -98,9 +96,14 @@ def map_shapes(
     return mapped(shapes, dtypes)
 
 
-def array_shape(part: Part) -> tuple[int, ...] | None:
-    """The shape of one example; None where an example is a nest of several arrays."""
-    return None if tf.nest.is_nested(part.dtype) else part.example_shape
+def array_shape(shape: Any, dtype: Any) -> tuple[int, ...] | None:
+    """The shape of one example; None where an example is a nest of several arrays.
+
+    Args:
+        shape: The shape of one example, or a nest of shapes.
+        dtype: The dtype of examples, or a nest of dtypes.
+    """
+    return None if tf.nest.is_nested(dtype) else shape
 
 
 def _tuple_like(model: tuple[Any, ...], parts: Iterable[Any]) -> tuple[Any, ...]:

@@ -66,3 +66,21 @@ class Part(Protocol):
         Raises:
             ValueError: If the part has no such episodes.
         """
+
+
+def check_part(part: Any) -> None:
+    """Refuses what is given in place of a part, such as a whole source.
+
+    Args:
+        part: What a user gives to draw episodes from.
+
+    Raises:
+        ValueError: If it is no part of a source.
+    """
+    if hasattr(part, "sampler"):
+        return
+    raise ValueError(
+        "Episodes are drawn from a part of a source: source.train, source.val or "
+        f"source.test. Received: {type(part).__name__}. Give a part; "
+        "tfmeta.data.from_arrays makes a source of arrays."
+    )

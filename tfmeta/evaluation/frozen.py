@@ -13,6 +13,7 @@ from tfmeta.core import Labels, Targets, Values
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.data import Part, frozen_episodes
 from tfmeta.data import episodes as episode_dataset
+from tfmeta.data.part import check_part
 from tfmeta.learners import Learner
 
 _TASKS_AT_ONCE = 20
@@ -157,6 +158,7 @@ def _check_way(learner: Learner, way: int | None) -> None:
 
 
 def _check_targets(learner: Learner, split: Part) -> None:
+    check_part(split)
     if learner.targets is None:
         return
     both = (learner.targets, split.targets)

@@ -42,7 +42,13 @@ class AdaptedClassifier(AdaptedTask):
         super().__init__(learner, Labels(), **options)
         x, names = self.read("support_x", support_x), _names(support_y)
         examples = tf.nest.flatten(x)[0]
-        if names.ndim != 1 or len(examples) != len(names) or not len(names):
+        if names.ndim != 1:
+            raise ValueError(
+                "support_y must be a vector of the names or numbers of classes. "
+                f"Received: shape {names.shape}. A column becomes a vector by [:, 0], "
+                "one-hot rows become numbers by argmax(-1)."
+            )
+        if len(examples) != len(names) or not len(names):
             raise ValueError(
                 "support_x and support_y must have the same number of examples, at "
                 f"least one. Received: shapes {examples.shape} and {names.shape}."

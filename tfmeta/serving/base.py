@@ -126,17 +126,14 @@ class AdaptedTask:
         """Casts prepared arrays to what the net takes."""
         if self._inputs is None:
             return tf.nest.map_structure(lambda a: _numbers(name, a, None), arrays)
-        try:
-            tf.nest.assert_same_structure(self._inputs, arrays, check_types=False)
-        except (TypeError, ValueError) as error:
-            wanted = ", ".join(nests.named(self._inputs, name))
+        specs, given = (nests.named(nest, name) for nest in (self._inputs, arrays))
+        if list(specs) != list(given):
             raise ValueError(
-                f"{name} must be a nest as the net takes it: {wanted}. Received: "
-                f"{type(arrays).__name__}."
-            ) from error
-        return tf.nest.map_structure(
-            lambda spec, a: _numbers(name, a, spec), self._inputs, arrays
-        )
+                f"{name} must be a nest as the net takes it: {', '.join(specs)}. "
+                f"Received: {', '.join(given)}."
+            )
+        read = [_numbers(name, a, specs[part]) for part, a in given.items()]
+        return tf.nest.pack_sequence_as(self._inputs, read)
 
     def fix_shape(self, x: Nest) -> None:
         """Makes `read` refuse further examples of another shape than these.
@@ -225,13 +222,15 @@ def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.nd
     check_castable(name, values, dtype)
     if dtype.is_integer:
         numbers = values.astype(dtype.as_numpy_dtype)
-    if spec is not None and not spec.shape[1:].is_compatible_with(numbers.shape[1:]):
-        wanted = ", ".join(str(n) for n in ("examples", *spec.shape[1:]))
-        raise ValueError(
-            f"{name} must have the shape ({wanted}). Received: {numbers.shape}. Give "
-            "examples as the net takes them, the leading axis counting them."
-        )
-    return numbers
+    if spec is None or spec.shape[1:].is_compatible_with(numbers.shape[1:]):
+        return numbers
+    if numbers[..., np.newaxis].shape[1:] == spec.shape[1:]:
+        return numbers[..., np.newaxis]  # A column of a table, as Keras takes it too.
+    wanted = ", ".join(str(n) for n in ("examples", *spec.shape[1:]))
+    raise ValueError(
+        f"{name} must have the shape ({wanted}). Received: {numbers.shape}. Give "
+        "examples as the net takes them, the leading axis counting them."
+    )
 
 
 def _array(array: np.ndarray) -> np.ndarray:

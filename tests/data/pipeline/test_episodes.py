@@ -146,3 +146,9 @@ def test_shuffled_labels_bring_accuracy_to_chance():
     assert accuracy_of_nearest_mean(right) > 0.85
     # 10,000 queries: a standard error of 0.004.
     assert abs(accuracy_of_nearest_mean(wrong) - 0.2) < 0.016
+
+
+def test_a_whole_source_is_refused():
+    source = from_arrays(np.zeros((40, 2)), np.arange(40) % 10)
+    with pytest.raises(ValueError, match="source.train.* Received: Source"):
+        episodes(source, way=2, shot=1)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfmeta.data import from_arrays
 
@@ -115,7 +117,14 @@ def test_rotations_quadruple_the_classes_of_each_split():
     ("x", "y", "options", "message"),
     [
         (np.zeros((4, 2)), np.zeros(3, int), {}, r"same length.*\(4, 2\).*\(3,\)"),
-        (np.zeros((4, 2)), np.zeros((4, 1), int), {}, "vector of labels"),
+        (np.zeros((4, 2)), np.zeros((4, 1), int), {}, r"vector of labels.*y\[:, 0\]"),
+        (np.zeros((4, 2)), np.eye(4, dtype=int), {}, r"y\.argmax\(-1\)"),
+        (np.zeros((4, 2)), [0.0, 1.0, np.nan, 1.0], {}, "NaN in 1 of 4 examples"),
+        (iter(range(4)), np.arange(4), {}, "x must be an array or a list.*_iterator"),
+        (np.zeros((4, 2)), None, {}, "y must be an array or a list.*NoneType"),
+        (np.array([[1.0, None]] * 4, object), np.arange(4), {}, "object. Fill in what"),
+        (np.zeros(4, "M8[s]"), np.arange(4), {}, "datetime.*Convert them to numbers"),
+        (np.zeros((4, 2)), np.arange(4), {"class_names": "abca"}, "each class diff"),
         (
             np.zeros((4, 2)),
             np.zeros(4),
@@ -186,3 +195,39 @@ def test_examples_may_be_a_list_of_arrays():
     assert from_arrays((x, y), y).train.example_shape == ((3, 3, 1), ())
     parts = from_arrays([list(x[y == c]) for c in range(3)], [[0], [1], [2]])
     assert parts.test.class_names == ("2",) and np.all(parts.test.x == 2)
+
+
+class Column:
+    """A column of another library, which NumPy reads as an array."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+        self.shape = self.values.shape
+
+    def __len__(self):
+        return len(self.values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+def test_columns_and_tensors_may_be_given_for_each_part():
+    x, y = toy()
+    masks = [y < 5, (y >= 5) & (y < 7), y >= 7]
+    for kind in (Column, tf.constant):
+        source = from_arrays([kind(x[m]) for m in masks], [kind(y[m]) for m in masks])
+        check(source)
+        assert source.val.class_names == ("5", "6")
+
+
+def test_a_layer_prepares_examples_and_may_be_adapted_to_the_training_part():
+    x = np.random.default_rng(0).normal(50, 20, (40, 3))
+    layer = keras.layers.Normalization()
+    y = np.arange(40) % 10
+    for options in ({}, {"tasks": y}):
+        source = from_arrays(x, y * 1.0 if options else y, prepare=layer, **options)
+        layer.adapt(source.train.x)
+        expected = (source.train.x - source.train.x.mean(0)) / source.train.x.std(0)
+        assert source.prepare.low == pytest.approx([expected.min()], rel=1e-4)
+        assert source.prepare.high == pytest.approx([expected.max()], rel=1e-4)
+        assert source.test.prepare.layer is layer

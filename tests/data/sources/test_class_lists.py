@@ -141,3 +141,12 @@ def test_a_broken_file_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=r"lists\.json' must be a JSON object"):
         class_lists(str(path))
+
+
+def test_names_may_be_given_as_numbers():
+    found = class_parts({"train": [10, 2], "test": np.array([3])}, ["10", "2", "3"])
+    assert {part: ids.tolist() for part, ids in found.items()} == {
+        "train": [0, 1],
+        "val": [],
+        "test": [2],
+    }

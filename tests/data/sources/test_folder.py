@@ -276,6 +276,20 @@ def test_folders_that_do_not_do_are_refused(tmp_path, paths, sentence):
         from_folder(tmp_path)
 
 
+def test_parts_may_share_their_classes_if_they_say_so(tmp_path):
+    for part in ("train", "val", "test"):
+        put(tmp_path, f"{part}/ant/{part}.png", f"{part}/bee/{part}.png")
+    source = load(f"folder:{tmp_path}", image_size=6, disjoint="examples")
+    assert source.train.class_names == source.test.class_names == ("ant", "bee")
+    assert source.disjoint == "examples"
+    with pytest.raises(ValueError, match='share no class.*disjoint="examples"'):
+        from_folder(tmp_path, image_size=6)
+    (tmp_path / "val" / "bee" / "val.png").rename(tmp_path / "val" / "ant" / "b.png")
+    (tmp_path / "val" / "bee").rmdir()
+    with pytest.raises(ValueError, match="Give examples of all"):
+        from_folder(tmp_path, image_size=6, disjoint="examples")
+
+
 def test_other_refusals(three, tmp_path):
     with pytest.raises(ValueError, match="There is no folder .*none"):
         load(f"folder:{tmp_path}/none")

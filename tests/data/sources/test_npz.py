@@ -127,6 +127,22 @@ def test_a_compressed_archive_is_not_mapped(tmp_path):
     assert from_npz(path).train.store.place == "memory"
 
 
+def test_what_cannot_be_mapped_is_told_in_one_sentence(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.asfortranarray(X.reshape(len(X), -1)), y=Y)
+    with pytest.raises(ValueError, match="data.npz.*Fortran.*ascontig") as refused:
+        from_npz(path, store="disk")
+    assert "Restore" not in str(refused.value)
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "x.npy", X)
+    np.save(tmp_path / "arrays" / "y.npy", Y.astype(object), allow_pickle=True)
+    with pytest.raises(ValueError, match="'y.npy', Python objects. Write an array of"):
+        from_npz(tmp_path / "arrays")
+    (tmp_path / "arrays" / "y.npy").write_bytes(b"no array")
+    with pytest.raises(ValueError, match="not a readable .npz file.*Restore"):
+        from_npz(tmp_path / "arrays")
+
+
 def test_what_is_read_into_memory_is_not_copied_again(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.arange(60).reshape(20, 3), y=np.arange(20) % 5)
     arrays = read_npz(tmp_path / "a.npz", new=aligned)

@@ -68,7 +68,7 @@ WRONG = {
 @pytest.mark.parametrize("reason", WRONG)
 def test_arrays_of_another_form_are_refused(tmp_path, reason):
     np.save(tmp_path / "x.npy", WRONG[reason], allow_pickle=True)
-    with pytest.raises(ValueError, match=f"must be whole.*'x.npy'.*{reason}"):
+    with pytest.raises(ValueError, match=f"must hold numbers.*'x.npy'.*{reason}"):
         mapped_arrays(tmp_path)
 
 
@@ -76,7 +76,7 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, ARRAYS["x"])
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"'x.npy', cut short"):
+    with pytest.raises(ValueError, match=r"'x.npy' is cut short"):
         mapped_arrays(tmp_path)
 
 

@@ -234,3 +234,8 @@ def test_fit_refuses_labels_of_arrays_before_it_trains(x, y, sentence) -> None:
 def test_fit_refuses_datasets_without_batches_or_pairs(data, sentence) -> None:
     with pytest.raises(ValueError, match=sentence):
         model().fit(data, verbose=0)
+
+
+def test_a_list_of_batches_is_refused() -> None:
+    with pytest.raises(ValueError, match="batches of episodes.* Received: list"):
+        model().fit([data()], verbose=0)

@@ -74,3 +74,16 @@ def test_weights_are_refused() -> None:
     assert unpacked((x, y)) == (x, y)
     with pytest.raises(ValueError, match="the same weight. Received: class_w"):
         unpacked((x, y, np.ones(1)))
+
+
+def test_each_example_needs_its_label():
+    learner = ProtoNet(mlp(input_shape=(3,)))
+    x, y = batch([[0, 1]], [[0, 1]])
+    check_batch(x, y, learner, PREPARE)
+    with pytest.raises(ValueError, match=r"query_x.*same two axes.*\(1, 2, 3\).*1, 1"):
+        check_batch(x, y[:, :1], learner, PREPARE)
+    with pytest.raises(ValueError, match="support_x and the labels.*same two axes"):
+        check_batch({**x, "support_y": y[:, :1]}, y, learner, PREPARE)
+    texts = tf.constant([["a", "b"]])
+    with pytest.raises(ValueError, match="support_y must hold the number.*string"):
+        check_batch({**x, "support_y": texts}, texts, learner, PREPARE)

@@ -112,7 +112,7 @@ def _as_floats(images: tf.Tensor) -> tf.Tensor:
 
 def check_images(part: Part) -> None:
     """Raises ValueError where the examples of a part are not images."""
-    shape = array_shape(part)
+    shape = array_shape(part.example_shape, part.dtype)
     if shape is None or len(shape) != 3:
         raise ValueError(
             "augment changes images (height, width, channels), but the examples of "

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core.keys import key
-from tfmeta.data.part import Part
+from tfmeta.data.part import Part, check_part
 from tfmeta.data.pipeline.augmentation import Augmentation, check_images
 from tfmeta.data.pipeline.stream import drawn
 from tfmeta.data.sampling.sampler import Batch, Range
@@ -75,8 +75,8 @@ def episodes(
         real examples.
 
     Raises:
-        ValueError: If the split has no such episodes, or if the episodes of a batch
-            would differ in size because `query` is None.
+        ValueError: If `split` is no part or has no such episodes, or if the episodes of
+            a batch would differ in size because `query` is None.
 
     Example:
         >>> from tfmeta.data import Split
@@ -89,6 +89,7 @@ def episodes(
         (5, 3, 2, 2, 1) (5, 6)
         (5, 3, 2, 2, 1) (5, 6)
     """
+    check_part(split)
     sampler = split.sampler(
         way=way, shot=shot, query=query, seed=seed, unequal_shots=unequal_shots
     )

@@ -144,12 +144,11 @@ def _taken(raws: list[Any], prepared: Any, inputs: Any) -> bool:
         return False
     if inputs is None:
         return True
-    same = tf.nest.is_nested(inputs) == tf.nest.is_nested(prepared)
+    # Keras would take the parts of another structure by their order.
+    same = list(named(inputs, "x")) == list(named(prepared, "x"))
     from_whole = not any(t.dtype.is_floating for t in raws)
-    return (
-        same
-        and len(leaves) == len(specs)
-        and all(_takes(s, t, from_whole) for s, t in zip(specs, leaves, strict=True))
+    return same and all(
+        _takes(s, t, from_whole) for s, t in zip(specs, leaves, strict=True)
     )
 
 

@@ -19,6 +19,16 @@ from tfmeta.data.stores.store import Store
 from tfmeta.data.task_split import finite_targets
 
 _CHUNK = 4096  # Examples that are checked at once.
+_TEXTS = (
+    "Texts become numbers by a layer such as keras.layers.TextVectorization, and "
+    "columns of categories by np.unique(column, return_inverse=True)."
+)
+_REMEDY = {
+    "U": _TEXTS,
+    "S": _TEXTS,
+    "O": "Fill in what is missing, and leave out columns that hold no numbers.",
+}
+_OTHER = "Convert them to numbers."  # Such as dates.
 
 Arrays: TypeAlias = np.ndarray | dict[str, Any] | Sequence[Any]
 
@@ -34,6 +44,7 @@ def from_arrays(
     seed: int = 0,
     name: str = "arrays",
     disjoint: str | None = None,
+    prepare: Any = None,
 ) -> Source:
     """Makes a source of your own examples.
 
@@ -65,6 +76,9 @@ def from_arrays(
         name: The source's name.
         disjoint: What no two parts share; None for classes, or tasks. With "examples"
             every part has all classes, as in a plain supervised data set.
+        prepare: A Keras layer by which an example becomes what a net takes, such as
+            `keras.layers.Normalization()`. It may still be adapted to `train.x`, before
+            `source.prepare` is asked for. None for the default, see `MetaModel`.
 
     Returns:
         The source. A part is a `Split`, or with `tasks` a `TaskSplit`.
@@ -88,7 +102,10 @@ def from_arrays(
             f"{given} is about classes, but with tasks the targets are values. "
             f"Received: both tasks and {given}. Leave one of them out."
         )
-    pools = array_pools(x, y, tasks=tasks, class_names=class_names, name=name)
+    names = class_names
+    pools = array_pools(
+        x, y, tasks=tasks, class_names=names, name=name, prepare=prepare
+    )
     source = divide(pools, split, seed=seed, disjoint=disjoint)
     return turned(source) if rotations else source
 
@@ -101,6 +118,7 @@ def array_pools(
     class_names: Sequence[str] | None = None,
     name: str = "arrays",
     stored: Callable[[Any], Store] = MemoryStore,
+    prepare: Any = None,
 ) -> Pool | dict[str, Pool]:
     """Checks examples of one's own and reads them; see `from_arrays`.
 
@@ -111,6 +129,7 @@ def array_pools(
         class_names: See `from_arrays`.
         name: The source's name.
         stored: Makes the store that holds the checked arrays.
+        prepare: See `from_arrays`.
 
     Returns:
         All examples; or those of each part, if they were given for train, val and test.
@@ -118,7 +137,11 @@ def array_pools(
     Raises:
         ValueError: If the arrays do not fit each other.
     """
-    options: dict[str, Any] = {"class_names": class_names, "stored": stored}
+    options: dict[str, Any] = {
+        "class_names": class_names,
+        "stored": stored,
+        "prepare": prepare,
+    }
     if not _in_parts(x, y if tasks is None else tasks):
         return _pool(name, x, y, tasks, **options)
     _check_three(x, y, tasks)
@@ -139,6 +162,7 @@ def _pool(
     *,
     class_names: Sequence[str] | None,
     stored: Callable[[Any], Store],
+    prepare: Any,
     prefix: str = "",
 ) -> Pool:
     """Checks one set of arrays and reads it."""
@@ -148,9 +172,9 @@ def _pool(
     _check_kinds(y, tasks, prefix)
     store = stored(_numbers(x, prefix))
     if tasks is None:
-        return Pool(name, store, *classes_of(y, class_names))
+        return Pool(name, store, *classes_of(y, class_names), prepare=prepare)
     values = finite_targets(y, f"{prefix}y")
-    return Pool(name, store, *classes_of(tasks, None), values)
+    return Pool(name, store, *classes_of(tasks, None), values, prepare=prepare)
 
 
 def _in_parts(x: Any, groups: Any) -> bool:
@@ -161,19 +185,29 @@ def _in_parts(x: Any, groups: Any) -> bool:
     """
     if not isinstance(x, list | tuple) or not isinstance(groups, list | tuple):
         return False
-    return any(isinstance(each, list | tuple | np.ndarray) for each in groups)
+    return any(
+        isinstance(each, list | tuple) or len(getattr(each, "shape", ()))
+        for each in groups
+    )
 
 
 def _read(reader: Callable[[Any], Any], values: Any, name: str) -> Any:
     """Reads arrays; says which could not be read."""
     try:
-        return reader(values)
+        arrays = reader(values)
     except ValueError as error:
         raise ValueError(
             f"{name} must hold an array for each example, all of one shape. Received: "
             f"{type(values).__name__}, and NumPy says: {error}. Cut the arrays to one "
             "shape, or pad them."
         ) from error
+    if any(not leaf.ndim for leaf in tf.nest.flatten(arrays)):
+        raise ValueError(
+            f"{name} must be an array or a list, with an entry for each example. "
+            f"Received: {type(values).__name__}. Read datasets and generators into "
+            "arrays first, such as by np.stack(list(generator))."
+        )
+    return arrays
 
 
 def _column(values: Any, name: str) -> np.ndarray:
@@ -221,19 +255,23 @@ def _leaves(x: Any, prefix: str) -> dict[str, np.ndarray]:
 
 
 def _check_shapes(x: Any, y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
-    """Raises unless all arrays have one length, and labels or tasks have one axis."""
+    """Raises unless all arrays have one length, and labels or tasks are a vector."""
     columns = {**_leaves(x, prefix), f"{prefix}y": y}
     vector = f"{prefix}y" if tasks is None else f"{prefix}tasks"
     what = "labels" if tasks is None else "integers or strings"
     if tasks is not None:
         columns[vector] = tasks
-    lengths = {len(c) if c.ndim else None for c in columns.values()}
-    whole = len(lengths) == 1 and None not in lengths and len(columns) > 1
-    if not whole or columns[vector].ndim != 1:
-        shapes = ", ".join(f"{name} of shape {c.shape}" for name, c in columns.items())
+    shapes = ", ".join(f"{name} of shape {c.shape}" for name, c in columns.items())
+    if len({len(c) for c in columns.values()}) > 1 or len(columns) < 2:
         raise ValueError(
-            f"{' and '.join(columns)} must have the same length, and {vector} must be "
-            f"a vector of {what}. Received: {shapes}."
+            f"{' and '.join(columns)} must have the same length, one entry for each "
+            f"example. Received: {shapes}."
+        )
+    if columns[vector].ndim != 1:
+        raise ValueError(
+            f"{vector} must be a vector of {what}. Received: {shapes}. A column "
+            f"becomes a vector by {vector}[:, 0], one-hot rows become labels by "
+            f"{vector}.argmax(-1)."
         )
 
 
@@ -241,26 +279,29 @@ def _check_kinds(y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
     """Raises unless `y` holds labels and there are no tasks, or floats with tasks."""
     if tasks is None:
         if y.dtype.kind == "f":
+            lost = int(np.sum(np.isnan(y)))
+            missing = f", NaN in {lost} of {len(y)} examples" if lost else ""
             raise ValueError(
                 f"Float {prefix}y are values to predict, so tasks must say which task "
-                f"each example belongs to. Received: dtype {y.dtype}, and no tasks. "
-                "Give tasks, or labels that are integers or strings."
+                f"each example belongs to. Received: dtype {y.dtype}{missing}, and no "
+                "tasks. Give tasks, or labels that are integers or strings."
             )
-        if y.dtype.kind not in "biuUS":
-            raise ValueError(
-                f"{prefix}y must hold integers, bools or strings. Received: dtype "
-                f"{y.dtype}."
-            )
+        _check_names(y, f"{prefix}y")
         return
     if y.dtype.kind != "f":
         raise ValueError(
             f"tasks need float targets, but {prefix}y holds labels. Received: dtype "
             f"{y.dtype}. Leave tasks out, or convert values with y.astype('float32')."
         )
-    if tasks.dtype.kind not in "biuUS":
+    _check_names(tasks, f"{prefix}tasks")
+
+
+def _check_names(column: np.ndarray, name: str) -> None:
+    if column.dtype.kind not in "biuUS":
         raise ValueError(
-            f"{prefix}tasks must hold integers, bools or strings. Received: dtype "
-            f"{tasks.dtype}."
+            f"{name} must hold integers, bools or strings. Received: dtype "
+            f"{column.dtype}. Fill in what is missing and convert the column, such as "
+            "by astype(int) or astype(str)."
         )
 
 
@@ -269,8 +310,8 @@ def _numbers(x: Any, prefix: str) -> Any:
     for name, leaf in _leaves(x, prefix).items():
         if leaf.dtype.kind not in "biuf":
             raise ValueError(
-                f"{name} must hold numbers. Received: dtype {leaf.dtype}. Texts become "
-                "numbers by a layer such as keras.layers.TextVectorization."
+                f"{name} must hold numbers. Received: dtype {leaf.dtype}. "
+                f"{_REMEDY.get(leaf.dtype.kind, _OTHER)}"
             )
         if leaf.dtype.kind == "f":
             whole = _finite(leaf)
@@ -314,6 +355,11 @@ def classes_of(
         ValueError: If the labels do not fit the names.
     """
     labels, y = np.unique(y, return_inverse=True)
+    if class_names is not None and len(set(map(str, class_names))) < len(class_names):
+        raise ValueError(
+            "class_names must name each class differently. Received: a name that is "
+            "there twice. Rename or merge one of the two."
+        )
     if class_names is None:
         if labels.dtype.kind == "S":
             labels = np.char.decode(labels, "utf-8")

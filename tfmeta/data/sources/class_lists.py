@@ -16,7 +16,7 @@ PARTS = ("train", "val", "test")
 FRACTIONS = (0.64, 0.16, 0.2)
 NAMED_LISTS = ("cifar_fs", "fc100", "vinyals")
 
-ClassSplit: TypeAlias = str | Sequence[float] | Mapping[str, Sequence[str]]
+ClassSplit: TypeAlias = str | Sequence[float] | Mapping[str, Sequence[str | int]]
 
 
 def class_lists(name: str) -> dict[str, tuple[str, ...]]:
@@ -101,8 +101,7 @@ def class_parts(
         fractions = _fractions_in(split)
         split = class_lists(split) if fractions is None else fractions
     if isinstance(split, Mapping):
-        if kind == "task":  # Tasks are often numbered.
-            split = {part: _texts(names) for part, names in split.items()}
+        split = {part: _texts(names) for part, names in split.items()}
         return _listed(_checked_lists(split), list(class_names), kind)
     what = PLURALS[kind]
     sizes = shares(_checked_fractions(split), len(class_names), what)
@@ -155,7 +154,7 @@ def _listed(
 
 
 def _texts(names: Any) -> Any:
-    """Returns names as texts; what is no list stays as it is."""
+    """Returns names as texts, since many are numbers; keeps what is no list."""
     if isinstance(names, (list, tuple, np.ndarray)):
         return [str(name) for name in names]
     return names

@@ -14,7 +14,7 @@ from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.source import Source
 from tfmeta.data.sources.arrays import classes_of
 from tfmeta.data.sources.class_lists import PARTS, ClassSplit
-from tfmeta.data.sources.pool import Pool, divide
+from tfmeta.data.sources.pool import EXAMPLES, Pool, divide
 from tfmeta.data.sources.resizing import check_fit
 from tfmeta.data.sources.rotations import turned
 from tfmeta.data.stores.choice import AUTO, on_disk
@@ -96,6 +96,7 @@ def from_folder(
         channels=channels,
         skip_broken=skip_broken,
         store=store,
+        disjoint=disjoint,
     )
     source = divide(pools, split, seed=seed, disjoint=disjoint)
     return turned(source) if rotations else source
@@ -108,6 +109,7 @@ def folder_pools(
     channels: int | None = None,
     skip_broken: bool = False,
     store: str = AUTO,
+    disjoint: str | None = None,
 ) -> Pool | dict[str, Pool]:
     """Lists a folder's pictures; the arguments are those of `from_folder`.
 
@@ -118,6 +120,8 @@ def folder_pools(
     size = IMAGE_SIZE if image_size is None else image_size
     form = PictureFormat(size, size, CHANNELS if channels is None else channels)
     found = _found(pathlib.Path(path))
+    if disjoint != EXAMPLES:
+        _check_disjoint(str(path), found)
     pictures = sum(
         len(files) for classes in found.values() for files in classes.values()
     )
@@ -155,9 +159,7 @@ def _found(root: pathlib.Path) -> dict[str, _Classes]:
             "may stand no others than train, val and test, with folders of classes in "
             f"them. Received: {others[0]!r}. Move or rename it."
         )
-    found = {folder.name: _classes(folder) for folder in splits}
-    _check_disjoint(root, found)
-    return found
+    return {folder.name: _classes(folder) for folder in splits}
 
 
 def _content(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
@@ -202,16 +204,17 @@ def _classes(root: pathlib.Path) -> _Classes:
     return dict(sorted(classes.items()))
 
 
-def _check_disjoint(root: pathlib.Path, found: dict[str, _Classes]) -> None:
+def _check_disjoint(root: str, found: dict[str, _Classes]) -> None:
     owner: dict[str, str] = {}
     for part, classes in found.items():
         for name in classes:
             if owner.setdefault(name, part) != part:
                 raise ValueError(
-                    f"The splits of {str(root)!r} must share no class, since new "
+                    f"The splits of {root!r} must share no class, since new "
                     f"classes are what is tested, but {name!r} is in {owner[name]!r} "
                     f"and {part!r}. Move each class into one of them, or all classes "
-                    "into one folder, which is then split for you."
+                    'into one folder, which is then split for you; or say disjoint="'
+                    'examples" to test new pictures of the same classes.'
                 )
 
 

@@ -15,7 +15,12 @@ from tfmeta.data.sources.class_lists import PARTS, ClassSplit
 from tfmeta.data.sources.pool import Pool, divide
 from tfmeta.data.sources.rotations import turned
 from tfmeta.data.stores.choice import AUTO, on_disk
-from tfmeta.data.stores.mapped import MappedStore, mappable, mapped_arrays
+from tfmeta.data.stores.mapped import (
+    MappedStore,
+    NotMappable,
+    mappable,
+    mapped_arrays,
+)
 from tfmeta.data.stores.memory import MemoryStore, aligned
 from tfmeta.data.stores.store import Store
 from tfmeta.npz_files import read_npz, reason
@@ -36,6 +41,7 @@ def from_npz(
     seed: int = 0,
     disjoint: str | None = None,
     store: str = AUTO,
+    prepare: Any = None,
 ) -> Source:
     """Reads a source from a file that `np.savez` or `np.savez_compressed` wrote.
 
@@ -53,6 +59,7 @@ def from_npz(
         store: "memory", or "disk" to map the examples into memory as they are drawn;
             for the latter `np.savez` must have written the file. "auto" maps what is
             larger than 2 GB and can be mapped.
+        prepare: See `from_arrays`.
 
     Returns:
         The source.
@@ -62,12 +69,14 @@ def from_npz(
             mapped.
     """
     with naming(path):
-        pools = npz_pools(path, store=store)
+        pools = npz_pools(path, store=store, prepare=prepare)
         source = divide(pools, split, seed=seed, disjoint=disjoint)
         return turned(source) if rotations else source
 
 
-def npz_pools(path: str | pathlib.Path, *, store: str = AUTO) -> Pool | dict[str, Pool]:
+def npz_pools(
+    path: str | pathlib.Path, *, store: str = AUTO, prepare: Any = None
+) -> Pool | dict[str, Pool]:
     """Reads the examples of an archive; the arguments are those of `from_npz`.
 
     Returns:
@@ -98,6 +107,7 @@ def npz_pools(path: str | pathlib.Path, *, store: str = AUTO) -> Pool | dict[str
         class_names=None if names is None else [str(n) for n in names],
         name=f"npz:{path}",
         stored=stored,
+        prepare=prepare,
     )
 
 
@@ -133,12 +143,14 @@ def _read(
         if path.is_dir():
             return mapped_arrays(path), MemoryStore
         return read_npz(path, new=aligned), MemoryStore
+    except NotMappable:
+        raise
     # A damaged file makes zipfile and NumPy raise errors of many kinds.
     except Exception as error:
         raise ValueError(
             f"{str(path)!r} is not a readable .npz file ({reason(error)}). Restore "
             f"it from a copy, or write it with np.savez, with {_EXPECTED}; arrays of "
-            "Python objects are not read."
+            "Python objects are not read, but array.astype(str) is."
         ) from error
 
 

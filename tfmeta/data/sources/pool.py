@@ -164,7 +164,8 @@ def _as_given(
         sizes = ", ".join(f"{len(p.names)} in {part!r}" for part, p in pools.items())
         raise ValueError(
             f"Parts that share their {PLURALS[first.kind]} must have examples of each. "
-            f"Received: {sizes}, which are not the same ones."
+            f"Received: {sizes}, which are not the same ones. Give examples of all "
+            f"to each part, or undivided examples and fractions as split."
         )
     parts: dict[str, Any] = {n: p.part(n, disjoint=disjoint) for n, p in pools.items()}
     return Source(first.name, **parts)

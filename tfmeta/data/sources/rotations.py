@@ -7,7 +7,12 @@ import numpy as np
 from tfmeta.data.nested import array_shape
 from tfmeta.data.source import Source
 from tfmeta.data.split import Split
+from tfmeta.data.stores.memory import in_memory
+from tfmeta.data.stores.store import Store
 from tfmeta.data.stores.turned import TurnedStore
+
+# Bytes up to which turned pictures are copied, since drawing copies is faster.
+_COPIED = 500 * 10**6
 
 
 def with_rotations(split: Split) -> Split:
@@ -38,27 +43,8 @@ def with_rotations(split: Split) -> Split:
         Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks", ICML
         2016. Does not differ from the paper.
     """
-    shape = array_shape(split)
-    if shape is None or len(shape) != 3 or shape[0] != shape[1]:
-        raise ValueError(
-            "Rotations need square images (size, size, channels), but the examples of "
-            f"split {split.name!r} have shape {split.example_shape}. Resize "
-            "them or leave rotations out."
-        )
-    names = list(split.class_names)
-    for degrees in (90, 180, 270):
-        names += [f"{name}/rot{degrees}" for name in split.class_names]
-    rows = np.arange(len(split)) if split.rows is None else split.rows
-    quarters = range(4)
-    return Split(
-        split.name,
-        TurnedStore(split.store),
-        np.concatenate([split.y + r * split.num_classes for r in quarters]),
-        names,
-        rows=np.concatenate([rows + r * len(split.store) for r in quarters]),
-        prepare=split.prepare,
-        disjoint=split.disjoint,
-    )
+    _check_square(split)
+    return _with_rotations(split, _turned(split.store))
 
 
 def turned(source: Source) -> Source:
@@ -73,5 +59,43 @@ def turned(source: Source) -> Source:
     Raises:
         ValueError: Where the examples are not square images.
     """
-    parts = (with_rotations(each) for each in (source.train, source.val, source.test))
-    return Source(source.name, *parts)
+    parts = (source.train, source.val, source.test)
+    for part in parts:
+        _check_square(part)
+    stores = {id(store): _turned(store) for store in {part.store for part in parts}}
+    turned_parts = (_with_rotations(part, stores[id(part.store)]) for part in parts)
+    return Source(source.name, *turned_parts)
+
+
+def _check_square(split: Split) -> None:
+    shape = array_shape(split.example_shape, split.dtype)
+    if shape is None or len(shape) != 3 or shape[0] != shape[1]:
+        raise ValueError(
+            "Rotations need square images (size, size, channels), but the examples of "
+            f"split {split.name!r} have shape {split.example_shape}. Resize "
+            "them or leave rotations out."
+        )
+
+
+def _turned(store: Store) -> Store:
+    """A store's pictures and those that are turned, copied if they are small."""
+    drawn = TurnedStore(store)
+    small = store.place == "memory" and 4 * store.nbytes <= _COPIED
+    return in_memory(drawn) if small else drawn
+
+
+def _with_rotations(split: Split, store: Store) -> Split:
+    names = list(split.class_names)
+    for degrees in (90, 180, 270):
+        names += [f"{name}/rot{degrees}" for name in split.class_names]
+    rows = np.arange(len(split)) if split.rows is None else split.rows
+    quarters = range(4)
+    return Split(
+        split.name,
+        store,
+        np.concatenate([split.y + r * split.num_classes for r in quarters]),
+        names,
+        rows=np.concatenate([rows + r * len(split.store) for r in quarters]),
+        prepare=split.prepare,
+        disjoint=split.disjoint,
+    )

@@ -14,7 +14,12 @@ import tensorflow as tf
 from tfmeta.data.nested import example_dtype, example_shape
 from tfmeta.data.stores.store import Store
 
+_ANEW = "Write it anew from np.ascontiguousarray(array)"
 _LOCAL_HEADER, _SIZES_AT = 30, 26  # Of a zip file's part: bytes before its name.
+
+
+class NotMappable(ValueError):
+    """An array is whole, but is not stored as one that is drawn from the disk."""
 
 
 class MappedStore(Store):
@@ -82,8 +87,8 @@ def mapped_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
         The arrays by name, which cannot be written to.
 
     Raises:
-        ValueError: If the file is damaged or compressed, or if an array is not stored
-            as it must be.
+        NotMappable: If the file is compressed, or an array is not stored as it must be.
+        ValueError: If the file is damaged.
     """
     if path.is_dir():
         files = sorted(path.glob("*.npy"))
@@ -92,7 +97,7 @@ def mapped_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
         arrays = {}
         for part in whole.infolist():
             if part.compress_type != zipfile.ZIP_STORED:
-                raise ValueError(
+                raise NotMappable(
                     f"A file must not be compressed if its examples are drawn from the "
                     f"disk. Received: a compressed part {part.filename!r}. Write the "
                     'file with np.savez, or use store="memory".'
@@ -150,18 +155,18 @@ def _mapped(
         first = file.tell()
         end = path.stat().st_size if end is None else end
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    problem = {
-        "in Fortran's order": fortran and len(shape) > 1,
-        "Python objects": dtype.hasobject,
-        f"in the byte order of another machine, {dtype}": not dtype.isnative,
-        "cut short": end - first < size,
+    problems = {
+        "Python objects. Write an array of numbers or texts": dtype.hasobject,
+        f"in the byte order of another machine, {dtype}. {_ANEW}": not dtype.isnative,
+        f"in Fortran's order. {_ANEW}": fortran and len(shape) > 1,
     }
-    for received in (what for what, wrong in problem.items() if wrong):
-        raise ValueError(
-            "An array that is drawn from the disk must be whole, of numbers in this "
-            f"machine's byte order, in C's order. Received: {name!r}, {received}. "
-            "Write it anew with np.savez, from np.ascontiguousarray."
+    for problem in (what for what, wrong in problems.items() if wrong):
+        raise NotMappable(
+            "An array that is drawn from the disk must hold numbers or texts in this "
+            f"machine's byte order, in C's order. Received: {name!r}, {problem}."
         )
+    if end - first < size:
+        raise ValueError(f"The array {name!r} is cut short.")
     if not size:
         return np.zeros(shape, dtype)
     return np.memmap(path, dtype, "r", first, shape)

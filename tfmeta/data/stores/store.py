@@ -66,6 +66,11 @@ class Store(abc.ABC):
         return None
 
     @property
+    def where(self) -> str:
+        """Where the examples lie, as texts say it."""
+        return "on disk" if self.place == "disk" else f"in {self.place}"
+
+    @property
     def nbytes(self) -> int:
         """The bytes that all examples take in memory."""
         each = map_shapes(
@@ -79,5 +84,5 @@ class Store(abc.ABC):
         """The kind of the store and its size, without its content."""
         return (
             f"{type(self).__name__}({len(self):,} examples of {self.shape}, "
-            f"{self.nbytes / 1e6:,.1f} MB, in {self.place})"
+            f"{self.nbytes / 1e6:,.1f} MB, {self.where})"
         )

@@ -67,7 +67,7 @@ def check_episodes(x: Any, y: Any = None) -> None:
     if isinstance(x, tf.data.Dataset):
         spec = x.element_spec
         x = spec[0] if isinstance(spec, tuple) and len(spec) > 1 else "no pairs (x, y)"
-    elif not isinstance(x, dict) and not hasattr(x, "shape") and y is None:
+    elif not isinstance(x, dict | list) and not hasattr(x, "shape") and y is None:
         return  # A generator or a PyDataset, whose batches are not known yet.
     if not isinstance(x, dict) or any(name not in x for name in _EPISODE):
         got = x if isinstance(x, str) else type(x).__name__

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Batch, Labels
+from tfmeta.core.nests import named
 from tfmeta.data.prepare.fits import checked_batch
 from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.learners import Learner
@@ -68,10 +69,11 @@ def check_batch(
             range, or if a query has a class that its support set lacks.
     """
     checked_batch(prepare, x, learner.inputs)
+    _check_lengths(x, y)
     if not isinstance(learner.targets_for(y), Labels):
         return
     for name, labels in (("support_y", x["support_y"]), ("y", y)):
-        if len(labels.shape) != 2 or tf.as_dtype(labels.dtype).is_floating:
+        if len(labels.shape) != 2 or not _whole(labels):
             raise ValueError(
                 f"{name} must hold the number of each example's class, whole numbers "
                 f"(tasks, examples). Received: {tf.as_dtype(labels.dtype).name} "
@@ -101,3 +103,21 @@ def check_batch(
                 f"task {task} asks for class {missing[0]}, and its support set has "
                 f"{sorted(set(known.tolist()))}. Leave such queries out."
             )
+
+
+def _whole(labels: Any) -> bool:
+    dtype = tf.as_dtype(labels.dtype)
+    return bool(dtype.is_integer or dtype.is_bool)
+
+
+def _check_lengths(x: dict[str, Any], y: Any) -> None:
+    """Raises unless each example has its label or value."""
+    for name, labels in (("support", x["support_y"]), ("query", y)):
+        for leaf_name, leaf in named(x[f"{name}_x"], f"{name}_x").items():
+            if tuple(leaf.shape[:2]) != tuple(labels.shape[:2]):
+                raise ValueError(
+                    f"{leaf_name} and the labels or values of its examples must begin "
+                    "with the same two axes, (tasks, examples). Received: shapes "
+                    f"{tuple(leaf.shape)} and {tuple(labels.shape)}. Give each example "
+                    "its label."
+                )
