@@ -136,11 +136,11 @@ def _filled(
         if fortran or dtype.kind not in "biuf":
             return None
         array = new(shape, dtype)
-        rest = memoryview(array.reshape(-1).view(np.uint8))
-        while rest:
-            chunk = file.read(min(len(rest), _CHUNK))
-            if not chunk:
+        rest = array.reshape(-1).view(np.uint8)
+        while rest.size:
+            chunk = np.frombuffer(file.read(min(rest.size, _CHUNK)), np.uint8)
+            if not chunk.size:
                 raise ValueError(f"its part {name} is cut short")
-            rest[: len(chunk)] = chunk
-            rest = rest[len(chunk) :]
+            rest[: chunk.size] = chunk
+            rest = rest[chunk.size :]
     return array
