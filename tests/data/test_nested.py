@@ -83,15 +83,22 @@ def test_a_nest_is_no_picture():
 
 def test_shapes_of_nests():
     split = split_of()
-    assert array_shape(split) is None
+    assert array_shape(split.example_shape, split.dtype) is None
     assert split.example_shape == {"id": (), "parts": ((2, 2, 1), (2,))}
-    sizes = map_shapes(lambda shape, dtype: (dtype.name, len(shape)), split)
+    sizes = map_shapes(
+        lambda shape, dtype: (dtype.name, len(shape)), split.example_shape, split.dtype
+    )
     assert sizes == {"id": ("int64", 0), "parts": (("uint8", 3), ("float32", 1))}
     plain = Split("train", np.zeros((2, 3)), np.int32([0, 0]), ("a",))
-    assert array_shape(plain) == (3,)
-    assert map_shapes(lambda shape, dtype: shape, plain) == (3,)
+    assert array_shape(plain.example_shape, plain.dtype) == (3,)
+    assert map_shapes(lambda shape, dtype: shape, plain.example_shape, plain.dtype) == (
+        3,
+    )
     scalars = Split("train", np.zeros(2), np.int32([0, 0]), ("a",))
-    assert map_shapes(lambda shape, dtype: shape, scalars) == ()
+    assert (
+        map_shapes(lambda shape, dtype: shape, scalars.example_shape, scalars.dtype)
+        == ()
+    )
 
 
 class Pair(NamedTuple):
@@ -103,7 +110,9 @@ def test_nests_may_be_named_tuples():
     x = Pair([[1.0], [2.0]], [1, 2])
     split = Split("train", x, np.int32([0, 0]), ("a",))
     assert split.example_shape == Pair((1,), ())
-    assert map_shapes(lambda shape, dtype: len(shape), split) == Pair(1, 0)
+    assert map_shapes(
+        lambda shape, dtype: len(shape), split.example_shape, split.dtype
+    ) == Pair(1, 0)
     batch, _ = next(iter(episodes(split, way=1, shot=1, query=1)))
     assert isinstance(batch["support_x"], Pair)
 

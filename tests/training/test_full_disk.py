@@ -121,7 +121,7 @@ def test_the_run_stops_with_a_sentence_and_goes_on_later(name, whole, tmp_path):
 def test_a_config_that_cannot_be_written_is_a_sentence(tmp_path):
     with unlimited_after():
         limit(100)
-        with pytest.raises(OSError, match=f"{tmp_path}/config.json {HELP}"):
+        with pytest.raises(OSError, match=f"{tmp_path}/prepare.keras {HELP}"):
             trainer(tmp_path).run()
     assert not (tmp_path / "config.json").exists()
 

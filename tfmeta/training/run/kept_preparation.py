@@ -13,7 +13,7 @@ import numpy as np
 from tfmeta import keras_internals
 from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.training.run.settings import digest
-from tfmeta.whole_files import replacing
+from tfmeta.whole_files import replacing, unwritable
 
 
 @keras.saving.register_keras_serializable("tfmeta")
@@ -54,10 +54,13 @@ def save_preparation(prepare: Preparation, path: Path) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "prepare.keras"
-        KeptPreparation(prepare).save(made)
-        content = made.read_bytes()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / "prepare.keras"
+            KeptPreparation(prepare).save(made)
+            content = made.read_bytes()
+    except OSError as error:
+        raise unwritable(path, error) from error
     with replacing(path) as file:
         file.write(content)
 
