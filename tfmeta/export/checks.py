@@ -196,17 +196,11 @@ def finite_checks(tensors: Mapping[str, Any]) -> list[Check]:
     Returns:
         The checks; none for a tensor of another dtype than floats.
     """
-    return [
-        Check(
-            tf.reduce_all(tf.math.is_finite(x)),
-            said(
-                f"{name} has a value that is NaN or infinite. Give finite numbers, "
-                "scaled as in training."
-            ),
-        )
-        for name, x in tensors.items()
-        if x.dtype.is_floating
-    ]
+    return _all_finite(
+        tensors,
+        "{} has a value that is NaN or infinite. Give finite numbers, scaled as in "
+        "training.",
+    )
 
 
 def answer_checks(outputs: Mapping[str, Tensor]) -> list[Check]:
@@ -218,14 +212,17 @@ def answer_checks(outputs: Mapping[str, Tensor]) -> list[Check]:
     Returns:
         The checks; none for a tensor of another dtype than floats.
     """
+    return _all_finite(
+        outputs,
+        "An answer holds a NaN or an infinite value in its {}. Check that the inputs "
+        "are scaled as in training.",
+    )
+
+
+def _all_finite(tensors: Mapping[str, Any], sentence: str) -> list[Check]:
+    """A check of each float tensor; its name goes into the sentence."""
     return [
-        Check(
-            tf.reduce_all(tf.math.is_finite(t)),
-            said(
-                f"An answer holds a NaN or an infinite value in its {name}. Check "
-                "that the inputs are scaled as in training."
-            ),
-        )
-        for name, t in outputs.items()
-        if t.dtype.is_floating
+        Check(tf.reduce_all(tf.math.is_finite(x)), said(sentence.format(name)))
+        for name, x in tensors.items()
+        if x.dtype.is_floating
     ]

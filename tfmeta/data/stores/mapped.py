@@ -11,8 +11,7 @@ from typing import IO, Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data.nested import example_dtype, example_shape
-from tfmeta.data.stores.store import Store
+from tfmeta.data.stores.array_store import ArrayStore
 
 _ANEW = "Write it anew from np.ascontiguousarray(array)"
 _LOCAL_HEADER, _SIZES_AT = 30, 26  # Of a zip file's part: bytes before its name.
@@ -22,7 +21,7 @@ class NotMappable(ValueError):
     """An array is whole, but is not stored as one that is drawn from the disk."""
 
 
-class MappedStore(Store):
+class MappedStore(ArrayStore):
     """Holds examples as arrays that are mapped from a file.
 
     What is drawn is read from the file by the operating system, which keeps in memory
@@ -42,20 +41,6 @@ class MappedStore(Store):
                     f'dtype {leaf.dtype}. Use store="memory".'
                 )
         self.x = x
-
-    @property
-    def shape(self) -> Any:
-        """The shape of one example; see `Store.shape`."""
-        return example_shape(self.x)
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of examples; see `Store.dtype`."""
-        return example_dtype(self.x)
-
-    def __len__(self) -> int:
-        """The number of examples."""
-        return len(tf.nest.flatten(self.x)[0])
 
     def take(self, ids: tf.Tensor) -> Any:
         """Looks examples up; see `Store.take`."""

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.data.nested import as_arrays, example_dtype, example_shape
+from tfmeta.data.nested import as_arrays
+from tfmeta.data.stores.array_store import ArrayStore
 from tfmeta.data.stores.store import Store
 
 _NUMBERS = "iuf"
@@ -17,7 +18,7 @@ _CHUNK = 1024  # Examples that are copied at once.
 _ALIGNED = 64  # TensorFlow reads memory that begins at a multiple of so many bytes.
 
 
-class MemoryStore(Store):
+class MemoryStore(ArrayStore):
     """Holds examples as arrays, which TensorFlow reads where they lie.
 
     Args:
@@ -35,20 +36,6 @@ class MemoryStore(Store):
 
     def __init__(self, x: Any):
         self.x = tf.nest.map_structure(_in_place, as_arrays(x))
-
-    @property
-    def shape(self) -> Any:
-        """The shape of one example; see `Store.shape`."""
-        return example_shape(self.x)
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of examples; see `Store.dtype`."""
-        return example_dtype(self.x)
-
-    def __len__(self) -> int:
-        """The number of examples."""
-        return len(tf.nest.flatten(self.x)[0])
 
     def take(self, ids: tf.Tensor) -> Any:
         """Looks examples up; see `Store.take`."""
