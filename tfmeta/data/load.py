@@ -72,6 +72,7 @@ def load(
         (1,)
     """
     check_store(store)
+    _refuse_others(name, download=download, skip_broken=skip_broken)
     images: dict[str, Any] = {"image_size": image_size, "channels": channels}
     if name in FAMILIES:
         _refuse(name, split or rotations or disjoint or any(images.values()))
@@ -123,6 +124,20 @@ def _refuse(name: str, options: object) -> None:
             f"{name!r} is a family of functions: it has no classes and no images. "
             "Leave out split, rotations, disjoint, image_size and channels."
         )
+
+
+def _refuse_others(name: str, *, download: bool, skip_broken: bool) -> None:
+    """Refuses what only one kind of source can do."""
+    kind = name.partition(":")[0]
+    for option, said, owner in (
+        ("download", download, "tfds"),
+        ("skip_broken", skip_broken, "folder"),
+    ):
+        if said and kind != owner:
+            raise ValueError(
+                f"{option}=True is for {owner}: sources. Received: {name!r}. Leave out "
+                f"{option}."
+            )
 
 
 def _refuse_disk(name: str, store: str) -> None:

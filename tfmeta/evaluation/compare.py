@@ -97,7 +97,7 @@ def compare(a: Any, b: Any, split: Part | None = None, **options: Any) -> Compar
     """Compares two results, runs or models on the same frozen episodes.
 
     Args:
-        a: A `Result`; the folder of a run that scripts/evaluate.py has scored; or a
+        a: A `Result`; the folder of a run that the app evaluate has scored; or a
             `MetaModel` or `Learner` to evaluate.
         b: The same.
         split: Which classes, where there is a model to evaluate.

@@ -131,7 +131,7 @@ class Result:
 
 
 def read_result(path: str | os.PathLike[str]) -> Result:
-    """Reads the result that scripts/evaluate.py left in a run's folder.
+    """Reads the result that the app evaluate left in a run's folder.
 
     Args:
         path: The run's folder, or a JSON file with a `Result.record`.
@@ -149,7 +149,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     if not file.exists():
         raise ValueError(
             f"There is no result in {path}: {file} does not exist. Score the run "
-            f"first: python scripts/evaluate.py --run_dir={path}"
+            f"first: tfmeta evaluate --run_dir={path}"
         )
     record = read_json(file)
     names = [f.name for f in fields(Result) if f.name not in ("curve", "metrics")]
@@ -158,7 +158,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     missing = [n for n in names if not isinstance(record, dict) or n not in record]
     if missing:
         raise ValueError(
-            f"{file} is not a result of scripts/evaluate.py: it lacks "
+            f"{file} is not a result of tfmeta evaluate: it lacks "
             f"{', '.join(missing)}. Score the run again."
         )
     scores = _array(record["scores"])

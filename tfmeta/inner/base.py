@@ -88,9 +88,15 @@ def made_rule(
         The rule.
 
     Raises:
-        ValueError: If `inner_lr` is given beside an instance, which has its own rate;
-            if `rule` is no rule; or if the rule only changes gradients.
+        ValueError: If `inner_lr` is not above zero, or is given beside an instance,
+            which has its own rate; if `rule` is no rule; or if the rule only changes
+            gradients.
     """
+    if inner_lr is not None and not inner_lr > 0:
+        raise ValueError(
+            "inner_lr must be above 0, as the size of an inner step. Received: "
+            f"inner_lr={inner_lr}."
+        )
     if isinstance(rule, UpdateRule):
         if inner_lr is not None:
             raise ValueError(
