@@ -47,6 +47,11 @@ class FunctionSplit:
                 f"low={self.low}, high={self.high}."
             )
 
+    def __repr__(self) -> str:
+        """The part's name and the range of x."""
+        ends = f"{self.low:g}..{self.high:g}"
+        return f"FunctionSplit({self.name!r}, functions of x in {ends})"
+
     @property
     def example_shape(self) -> tuple[int, ...]:
         """One example is one number."""

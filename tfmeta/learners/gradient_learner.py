@@ -132,10 +132,9 @@ class GradientLearner(Learner):
         steps = self._steps(options)
         return self.descent.trajectory(support, options, targets, steps)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again; `rule` holds the rate."""
-        config = super().get_config()
-        return {name: v for name, v in config.items() if name != "inner_lr"}
+    def arguments(self) -> list[str]:
+        """The names of the arguments that the config has; `rule` holds the rate."""
+        return [name for name in super().arguments() if name != "inner_lr"]
 
     def _checked_targets(self, support: Examples) -> Targets:
         targets = self.targets_for(support.y)

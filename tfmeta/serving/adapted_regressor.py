@@ -48,6 +48,10 @@ class AdaptedRegressor(AdaptedTask):
         self.fix_shape(x)
         self.adapted = self.adapt_to(x, y)
 
+    def __repr__(self) -> str:
+        """The learner's class."""
+        return f"AdaptedRegressor({type(self.learner).__name__})"
+
     def predict(self, x: Any) -> Nest:
         """The predicted values.
 
