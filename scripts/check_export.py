@@ -7,7 +7,7 @@ Both answer the same test episodes of the run's data; they must agree to 1e-5.
 
 from __future__ import annotations
 
-import quiet_tensorflow  # noqa: F401
+import door  # noqa: F401  First: it loads tfmeta.
 
 # isort: split
 import pathlib
@@ -16,25 +16,28 @@ import sys
 import tempfile
 from typing import Any
 
-import common_flags
-import console
 import numpy as np
 import tensorflow as tf
 from absl import flags
 
 import tfmeta
+from tfmeta.apps import command_line, console, runs
+from tfmeta.apps.flags.episodes import define_scored_flags, query_for, way_for
+from tfmeta.apps.flags.parts import Parts
 from tfmeta.core import Labels, nests
 from tfmeta.data.pictures.format import PictureFormat
 from tfmeta.data.pictures.is_picture import is_picture
 from tfmeta.data.prepare.scale_pictures import ScalePictures
 from tfmeta.export.readme import FACTS
 from tfmeta.json_files import read_json
-from tfmeta.training import MetaModel, RunFolder
+from tfmeta.training import MetaModel
 
 FLAGS = flags.FLAGS
 TOLERANCE = 1e-5
 
-common_flags.define_episode_flags()
+PARTS = Parts()
+
+define_scored_flags()
 flags.DEFINE_string("run_dir", None, "The run that was exported.")
 flags.DEFINE_string(
     "exported",
@@ -83,18 +86,17 @@ np.savez(answered, **{key: np.stack(values) for key, values in found.items()})
 
 def main() -> dict:
     """Compares, and says so."""
-    run = RunFolder(FLAGS.run_dir)
-    model = run.load_model(FLAGS.which)
+    run, model = runs.open_model(FLAGS.run_dir, FLAGS.which)
     exported = _version_folder(pathlib.Path(FLAGS.exported))
     facts = read_json(exported / FACTS) if (exported / FACTS).exists() else {}
-    source = common_flags.load_source(common_flags.values_of_run(run))
+    source = runs.source_of(runs.flags_of(run))
     run.check_data(source)
     labels = isinstance(source.test.targets, Labels)
     stream = tfmeta.data.episodes(
         source.test,
-        way=FLAGS.way if labels or FLAGS["way"].present else None,
-        shot=FLAGS.shot,
-        query=FLAGS.query,
+        way=way_for(source.test, FLAGS.way, 5),
+        shot=FLAGS.shot or 1,
+        query=query_for(source.test, FLAGS.shot, FLAGS.query),
         tasks=FLAGS.episodes,
         count=FLAGS.episodes,
         seed=1,
@@ -201,4 +203,4 @@ def _serve(folder: pathlib.Path, x: dict[str, np.ndarray]) -> dict[str, np.ndarr
 
 
 if __name__ == "__main__":
-    console.run(main)
+    command_line.run(sys.modules[__name__], sys.argv)

@@ -268,7 +268,11 @@ CASES = [
     Case(
         "reptile",
         lambda: Reptile(
-            normed(MAX_WAY), inner_steps=5, inner_lr=0.02, eval_steps=None, batch_size=6
+            normed(MAX_WAY),
+            inner_steps=5,
+            inner_lr=0.02,
+            eval_steps=None,
+            inner_batch=6,
         ),
         references.reptile(nets.normed, rate=0.02, served=None, batch=6),
         gradient="displacement",
@@ -277,7 +281,7 @@ CASES = [
     Case(
         "reptile_regression",
         lambda: Reptile(
-            plain(1), inner_steps=7, inner_lr=0.02, eval_steps=None, batch_size=3
+            plain(1), inner_steps=7, inner_lr=0.02, eval_steps=None, inner_batch=3
         ),
         references.reptile(nets.plain, steps=7, rate=0.02, served=None, batch=3),
         gradient="displacement",

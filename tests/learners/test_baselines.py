@@ -49,7 +49,7 @@ def test_variants_are_the_references(case: Case) -> None:
 
 def test_from_scratch_knows_nothing_of_the_nets_weights() -> None:
     net = normed(MAX_WAY)
-    one, same, other = (FromScratch(net, draw=draw) for draw in (0, 0, 1))
+    one, same, other = (FromScratch(net, seed=draw) for draw in (0, 0, 1))
     weights = [learner.net.get_weights() for learner in (one, same, other)]
     np.testing.assert_array_equal(weights[0][0], weights[1][0])
     for kernel in (weights[2][0], net.get_weights()[0]):

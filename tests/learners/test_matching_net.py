@@ -24,7 +24,7 @@ VARIANTS = [
     ),
     Case(
         "full_context",
-        lambda: MatchingNet(normed(), full_context=True, draw=3),
+        lambda: MatchingNet(normed(), full_context=True, seed=3),
         references.matching_net(nets.normed, full_context=True),
     ),
     Case(

@@ -161,12 +161,12 @@ WITH_EMBEDDING = {
     "maml_adam": (lambda net: MAML(net, rule=ADAM), _adam),
     "reptile": (
         lambda net: Reptile(
-            net, rule=GradientDescent, inner_lr=0.1, inner_steps=1, batch_size=None
+            net, rule=GradientDescent, inner_lr=0.1, inner_steps=1, inner_batch=None
         ),
         _plain,
     ),
     "reptile_adam": (
-        lambda net: Reptile(net, rule=ADAM, inner_steps=1, batch_size=None),
+        lambda net: Reptile(net, rule=ADAM, inner_steps=1, inner_batch=None),
         _adam,
     ),
     "fine_tune": (

@@ -22,7 +22,7 @@ VARIANTS = [
             plain(MAX_WAY),
             inner_steps=4,
             eval_steps=3,
-            batch_size=2,
+            inner_batch=2,
             rule=GradientDescent(learning_rate=0.1),
         ),
         references.reptile(
@@ -32,7 +32,7 @@ VARIANTS = [
     Case(
         "whole_support_set",
         lambda: Reptile(
-            normed(MAX_WAY), batch_size=None, eval_steps=2, normalisation="running"
+            normed(MAX_WAY), inner_batch=None, eval_steps=2, normalisation="running"
         ),
         references.reptile(nets.normed, batch=None, served=2, mode="running"),
     ),

@@ -30,7 +30,7 @@ def chain(weights, rows):
 
 
 def test_support_and_query_follow_the_paper() -> None:
-    layer = FullContext(FEATURES, reads=3, draw=7)
+    layer = FullContext(FEATURES, reads=3, seed=7)
     draws = np.random.default_rng(0)
     z, q = draws.normal(size=(5, FEATURES)), draws.normal(size=(3, FEATURES))
     g = layer.support(tf.constant(z, tf.float32)).numpy()
@@ -51,7 +51,7 @@ def test_support_and_query_follow_the_paper() -> None:
 
 
 def test_the_seed_draws_the_weights() -> None:
-    one, same, other = (FullContext(FEATURES, draw=d) for d in (1, 1, 2))
+    one, same, other = (FullContext(FEATURES, seed=d) for d in (1, 1, 2))
     for a, b, c in zip(
         one.trainable_variables,
         same.trainable_variables,

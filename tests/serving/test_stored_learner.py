@@ -84,7 +84,7 @@ CASES = {
             learning_rate=0.05,
             draw=3,
         ),
-        lambda: FromScratch(net(3), eval_steps=4, inner_lr=0.05, draw=3),
+        lambda: FromScratch(net(3), eval_steps=4, inner_lr=0.05, seed=3),
     ),
     "meta_sgd": (
         lambda: old(

@@ -17,6 +17,9 @@ from tfmeta.data.sources.rotations import turned
 from tfmeta.data.sources.tfds_source import tfds_pool
 from tfmeta.data.stores.choice import AUTO, DISK, check_store
 
+# What stands before a colon in the name of a source.
+PREFIXES = ("tfds", "folder", "npz")
+
 
 def load(
     name: str,

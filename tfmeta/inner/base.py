@@ -71,14 +71,15 @@ class UpdateRule(Configured, keras.layers.Layer):
 
 
 def made_rule(
-    rule: UpdateRule | type[UpdateRule] | None,
+    rule: UpdateRule | Callable[..., UpdateRule] | None,
     inner_lr: float | None,
     own: Callable[..., UpdateRule],
 ) -> UpdateRule:
     """Makes the inner rule of a learner from the learner's arguments.
 
     Args:
-        rule: An instance, a class, or None for the learner's own rule.
+        rule: An instance, a class or function that makes one, or None for the learner's
+            own rule.
         inner_lr: The learning rate of the rule that is made, where `rule` is a class or
             None; None for the default rate of that rule.
         own: A function that makes the learner's own rule; it takes `learning_rate`.
@@ -98,14 +99,15 @@ def made_rule(
                 "the rule, or give the rule's class."
             )
         made: Any = rule
-    elif rule is None or _is_rule_class(rule):
-        rate = {} if inner_lr is None else {"learning_rate": inner_lr}
-        made = (own if rule is None else rule)(**rate)
     else:
-        raise ValueError(
-            "rule must be an update rule such as tfmeta.inner.Adam(), or its class. "
-            f"Received: {rule!r}."
-        )
+        rate = {} if inner_lr is None else {"learning_rate": inner_lr}
+        make = own if rule is None else rule
+        made = make(**rate) if callable(make) else None
+        if not isinstance(made, UpdateRule):
+            raise ValueError(
+                "rule must be an update rule such as tfmeta.inner.Adam(), its class, "
+                f"or a function that makes one. Received: {rule!r}."
+            )
     if not made.takes_step:
         raise ValueError(
             f"{type(made).__name__} changes gradients and takes no step. Put a rule "
@@ -113,7 +115,3 @@ def made_rule(
             f"{type(made).__name__}(...), tfmeta.inner.GradientDescent(...))."
         )
     return made
-
-
-def _is_rule_class(rule: Any) -> bool:
-    return isinstance(rule, type) and issubclass(rule, UpdateRule)

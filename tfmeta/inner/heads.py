@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import warnings
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -12,6 +12,8 @@ import tensorflow as tf
 from tfmeta import keras_internals
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.ops import class_means, count_ways
+
+HeadName: TypeAlias = Literal["net", "prototypes", "zeros"]
 
 
 class Head(abc.ABC):
@@ -23,7 +25,7 @@ class Head(abc.ABC):
             classes.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[HeadName]
     made: ClassVar[bool] = True
 
     def shapes(self, features: int) -> list[tuple[int | None, ...]]:
@@ -121,7 +123,9 @@ class ZeroHead(Head):
 HEADS = {head.name: head for head in (OwnHead(), PrototypeHead(), ZeroHead())}
 
 
-def as_head(head: str | None, net: keras.Model, *, made: str = "prototypes") -> Head:
+def as_head(
+    head: HeadName | None, net: keras.Model, *, made: HeadName = "prototypes"
+) -> Head:
     """Finds the head that the argument `head` of a learner asks for.
 
     Args:

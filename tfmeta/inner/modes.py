@@ -7,7 +7,7 @@ that the net starts from, for each support set and for its queries.
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import keras
 
@@ -21,6 +21,8 @@ from tfmeta.layers.exact import ADAPTABLE
 
 _OWN = "use tfmeta.layers.BatchNorm in place of layers with statistics of their own"
 _RUNNING = 'use normalisation="running"'
+
+ModeName: TypeAlias = Literal["support", "task", "running"]
 
 
 class Mode(abc.ABC):

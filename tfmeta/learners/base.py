@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -24,10 +24,17 @@ from tfmeta.core import (
 from tfmeta.core.configured import Configured
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.core.renamed import refuse_renamed
+from tfmeta.core.scaled_gradients import scaled_gradients
 from tfmeta.inner import Body
 from tfmeta.inner.body import states_in
+from tfmeta.inner.modes import ModeName
 
-RENAMED = {"train_steps": "eval_steps", "learning_rate": "inner_lr"}
+RENAMED = {
+    "batch_size": "inner_batch",
+    "draw": "seed",
+    "learning_rate": "inner_lr",
+    "train_steps": "eval_steps",
+}
 
 
 class Learner(Configured, keras.layers.Layer):
@@ -59,13 +66,23 @@ class Learner(Configured, keras.layers.Layer):
     Raises:
         ValueError: If the net cannot run in the normalisation mode, or a verb of the
             class takes no `options`.
+
+    Attributes:
+        headed: The kinds of targets for which the net that is made for the learner by a
+            script ends in a head, so that its outputs are the answer; of the class.
+            For other kinds the net embeds.
+        pretrained: Whether the net is to be trained on all classes at once, by
+            `tfmeta.training.pretrain`; of the class.
     """
+
+    headed: ClassVar[tuple[type[Targets], ...]] = ()
+    pretrained: ClassVar[bool] = False
 
     def __init__(
         self,
         net: keras.Model | None = None,
         *,
-        normalisation: str = "support",
+        normalisation: ModeName = "support",
         targets: Targets | str | None = None,
         second_order: bool = False,
         vectors: bool = False,
@@ -348,33 +365,6 @@ class Learner(Configured, keras.layers.Layer):
         if self.targets != self._first_targets:
             config["targets"] = keras.saving.serialize_keras_object(self.targets)
         return config
-
-
-def scaled_gradients(
-    tape: tf.GradientTape, loss: Tensor, variables: list[Tensor], scale: Tensor | None
-) -> list[Tensor]:
-    """The gradients of a loss that is multiplied by a scale on the way.
-
-    Args:
-        tape: The tape that has recorded the loss.
-        loss: A scalar.
-        variables: What to differentiate with respect to.
-        scale: The factor, see `tfmeta.Options.loss_scale`; None for 1.
-
-    Returns:
-        The gradient for each variable, divided by the scale, zeros where the loss does
-        not depend on it.
-    """
-    gradients = tape.gradient(
-        loss,
-        variables,
-        output_gradients=None if scale is None else tf.cast(scale, loss.dtype),
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
-    gradients = [tf.convert_to_tensor(g) for g in gradients]
-    if scale is None:
-        return gradients
-    return [g / tf.cast(scale, g.dtype) for g in gradients]
 
 
 def as_learner(model: Any) -> Learner:

@@ -6,7 +6,9 @@ from typing import Any
 
 import keras
 
+from tfmeta.core import Values
 from tfmeta.inner import GradientDescent, UpdateRule
+from tfmeta.inner.modes import ModeName
 from tfmeta.learners.gradient_learner import GradientLearner
 
 
@@ -40,6 +42,8 @@ class FineTune(GradientLearner):
     """
 
     meta_trained = False
+    pretrained = True
+    headed = (Values,)
 
     def __init__(
         self,
@@ -48,7 +52,7 @@ class FineTune(GradientLearner):
         eval_steps: int = 50,
         inner_lr: float | None = None,
         rule: UpdateRule | type[UpdateRule] | None = None,
-        normalisation: str = "running",
+        normalisation: ModeName = "running",
         **kwargs: Any,
     ):
         super().__init__(

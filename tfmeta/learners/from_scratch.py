@@ -7,7 +7,9 @@ from typing import Any
 import keras
 
 from tfmeta import keras_internals
+from tfmeta.core import Labels, Values
 from tfmeta.inner import GradientDescent, UpdateRule
+from tfmeta.inner.modes import ModeName
 from tfmeta.learners.gradient_learner import GradientLearner
 from tfmeta.nets import fresh
 
@@ -28,7 +30,7 @@ class FromScratch(GradientLearner):
         inner_lr: The rate of gradient descent; None for 0.1. If `rule` is a class,
             `inner_lr` is the rate of that rule; None for the rule's default.
         rule: Another rule for the steps, or its class.
-        draw: The seed of the initial weights.
+        seed: The seed of the initial weights.
         normalisation: As in `MAML`.
         **kwargs: For `Learner`, such as `targets`.
 
@@ -38,6 +40,7 @@ class FromScratch(GradientLearner):
     """
 
     meta_trained = False
+    headed = (Labels, Values)
 
     def __init__(
         self,
@@ -46,13 +49,13 @@ class FromScratch(GradientLearner):
         eval_steps: int = 10,
         inner_lr: float | None = None,
         rule: UpdateRule | type[UpdateRule] | None = None,
-        draw: int = 0,
-        normalisation: str = "support",
+        seed: int = 0,
+        normalisation: ModeName = "support",
         **kwargs: Any,
     ):
-        if draw < 0:
-            raise ValueError(f"draw must be at least 0. Received: {draw}.")
-        copy = fresh(net, seed=draw)
+        if seed < 0:
+            raise ValueError(f"seed must be at least 0. Received: {seed}.")
+        copy = fresh(net, seed=seed)
         # Even layers frozen in `net`: their weights are random. Keras hands a change of
         # `trainable` to the layers below, and a value that stays is no change.
         for layer in keras_internals.descendants(copy):
@@ -71,4 +74,4 @@ class FromScratch(GradientLearner):
             normalisation=normalisation,
             **kwargs,
         )
-        self.draw = draw
+        self.seed = seed

@@ -12,7 +12,7 @@ from tfmeta.core.episode import Nest
 from tfmeta.inner import UpdateRule, made_rule
 from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt, paths_inside
 from tfmeta.inner.descent import Descent
-from tfmeta.inner.heads import OwnHead, as_head
+from tfmeta.inner.heads import HeadName, OwnHead, as_head
 from tfmeta.learners.base import Learner
 
 _IF_VALUES = 'give the learner targets="values" if its outputs are values'
@@ -43,7 +43,7 @@ class GradientLearner(Learner):
             always adapts.
         adapt_only: The weights of the net that adapt, see `chosen_to_adapt`; None for
             all.
-        batch_size: The number of support examples that a step looks at; None for all.
+        inner_batch: The number of support examples that a step looks at; None for all.
         **kwargs: For `Learner`, such as `normalisation`.
 
     Raises:
@@ -66,20 +66,20 @@ class GradientLearner(Learner):
         inner_steps: int,
         eval_steps: int | None = None,
         first_order: bool = True,
-        head: str | None = None,
-        made_head: str = "prototypes",
+        head: HeadName | None = None,
+        made_head: HeadName = "prototypes",
         adapt_net: bool = True,
         adapt_only: AdaptOnly | None = None,
-        batch_size: int | None = None,
+        inner_batch: int | None = None,
         **kwargs: Any,
     ):
         labels = isinstance(as_targets(kwargs.get("targets")), Labels)
         super().__init__(net, second_order=not first_order, vectors=labels, **kwargs)
         _check_at_least(0, inner_steps=inner_steps, eval_steps=eval_steps)
-        _check_at_least(1, batch_size=batch_size)
+        _check_at_least(1, inner_batch=inner_batch)
         self.inner_steps, self.eval_steps = inner_steps, eval_steps
         self.rule, self.inner_lr = made_rule(rule, inner_lr, own_rule), inner_lr
-        self.first_order, self.head, self.batch_size = first_order, head, batch_size
+        self.first_order, self.head, self.inner_batch = first_order, head, inner_batch
         adapts, self.adapt_only = _chosen(net, adapt_net, adapt_only)
         # Where the targets are values, so are the net's outputs, whatever its end.
         own = head is None and isinstance(self.targets, Values)
@@ -92,7 +92,7 @@ class GradientLearner(Learner):
             head=chosen,
             first_order=first_order,
             adapts=adapts,
-            batch_size=batch_size,
+            batch_size=inner_batch,
         )
         self.bodies = self.descent.bodies
 

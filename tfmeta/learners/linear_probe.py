@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from tfmeta.inner import Adam, UpdateRule
+from tfmeta.inner.modes import ModeName
 from tfmeta.learners.gradient_learner import GradientLearner
 
 
@@ -39,6 +40,7 @@ class LinearProbe(GradientLearner):
     """
 
     meta_trained = False
+    pretrained = True
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class LinearProbe(GradientLearner):
         eval_steps: int = 100,
         inner_lr: float | None = None,
         rule: UpdateRule | type[UpdateRule] | None = None,
-        normalisation: str = "running",
+        normalisation: ModeName = "running",
         **kwargs: Any,
     ):
         def own_rule(learning_rate: float = 0.01) -> UpdateRule:

@@ -6,8 +6,11 @@ from typing import Any
 
 import keras
 
+from tfmeta.core import Labels, Values
 from tfmeta.inner import GradientDescent, UpdateRule
 from tfmeta.inner.adapt_only import AdaptOnly
+from tfmeta.inner.heads import HeadName
+from tfmeta.inner.modes import ModeName
 from tfmeta.learners.gradient_learner import GradientLearner
 
 _RATE = 0.4
@@ -58,6 +61,8 @@ class MAML(GradientLearner):
         statistics; `normalisation="task"` does as the paper's code does.
     """
 
+    headed = (Labels, Values)
+
     def __init__(
         self,
         net: keras.Model,
@@ -68,8 +73,8 @@ class MAML(GradientLearner):
         eval_steps: int | None = None,
         first_order: bool = False,
         adapt_only: AdaptOnly | None = None,
-        head: str | None = None,
-        normalisation: str = "support",
+        head: HeadName | None = None,
+        normalisation: ModeName = "support",
         targets: Any = None,
         **kwargs: Any,
     ):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmeta.core import Examples, Options
 from tfmeta.core.episode import Nest
+from tfmeta.inner.modes import ModeName
 from tfmeta.learners.base import Learner
 from tfmeta.nets.full_context import FullContext
 from tfmeta.ops import (
@@ -38,7 +39,7 @@ class MatchingNet(Learner):
             on the support examples' order, as in the paper.
         reads: The number of times that a query reads the support set, with
             `full_context`.
-        draw: The seed of the recurrent nets' initial weights.
+        seed: The seed of the recurrent nets' initial weights.
         normalisation: "running", "support" or "task".
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
@@ -58,8 +59,8 @@ class MatchingNet(Learner):
         scale: float = 30.0,
         full_context: bool = False,
         reads: int = 5,
-        draw: int = 0,
-        normalisation: str = "running",
+        seed: int = 0,
+        normalisation: ModeName = "running",
         **kwargs: Any,
     ):
         super().__init__(
@@ -71,13 +72,13 @@ class MatchingNet(Learner):
                 f"scale={scale}, reads={reads}."
             )
         self.scale, self.full_context = scale, full_context
-        self.reads, self.draw = reads, draw
+        self.reads, self.seed = reads, seed
         self.context: Any = None
         if full_context:
             self.context = FullContext(
                 self.body.features,
                 reads=reads,
-                draw=draw,
+                seed=seed,
                 dtype=self.body.outputs.dtype.name,
             )
 

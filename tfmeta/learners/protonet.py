@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 
 from tfmeta.core import Examples, Options
 from tfmeta.core.episode import Nest
+from tfmeta.inner.modes import ModeName
 from tfmeta.learners.base import Learner
 from tfmeta.ops import (
     class_counts,
@@ -52,9 +53,9 @@ class ProtoNet(Learner):
         self,
         net: keras.Model,
         *,
-        distance: str = "euclidean",
+        distance: Literal["euclidean", "cosine"] = "euclidean",
         scale: float = 10.0,
-        normalisation: str = "running",
+        normalisation: ModeName = "running",
         **kwargs: Any,
     ):
         super().__init__(

@@ -7,9 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.core import Episode, Options
+from tfmeta.core import Episode, Labels, Options, Values
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.inner import Adam, UpdateRule
+from tfmeta.inner.modes import ModeName
 from tfmeta.learners.gradient_learner import GradientLearner
 
 
@@ -31,7 +32,7 @@ class Reptile(GradientLearner):
         rule: Another rule for the inner steps, or its class.
         eval_steps: The number of minibatch steps outside training; None for
             `inner_steps`.
-        batch_size: The number of support examples in a minibatch; None for all. The
+        inner_batch: The number of support examples in a minibatch; None for all. The
             examples come in a fixed order, in which the classes take turns.
         normalisation: "support", "task" (transductive) or "running". In the inner steps
             each minibatch is normalised by its own statistics; with "running" only in
@@ -51,6 +52,8 @@ class Reptile(GradientLearner):
         The minibatches are not shuffled.
     """
 
+    headed = (Labels, Values)
+
     def __init__(
         self,
         net: keras.Model,
@@ -59,8 +62,8 @@ class Reptile(GradientLearner):
         inner_lr: float | None = None,
         rule: UpdateRule | type[UpdateRule] | None = None,
         eval_steps: int | None = 50,
-        batch_size: int | None = 10,
-        normalisation: str = "support",
+        inner_batch: int | None = 10,
+        normalisation: ModeName = "support",
         **kwargs: Any,
     ):
         def own_rule(learning_rate: float = 1e-3) -> UpdateRule:
@@ -73,7 +76,7 @@ class Reptile(GradientLearner):
             own_rule=own_rule,
             inner_steps=inner_steps,
             eval_steps=eval_steps,
-            batch_size=batch_size,
+            inner_batch=inner_batch,
             head="net",
             normalisation=normalisation,
             **kwargs,

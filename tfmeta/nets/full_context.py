@@ -23,7 +23,7 @@ class FullContext(Configured, keras.layers.Layer):
     Args:
         features: The size of an embedding.
         reads: How often a query reads the support set.
-        draw: The seed of the initial weights.
+        seed: The seed of the initial weights.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Reference:
@@ -32,9 +32,9 @@ class FullContext(Configured, keras.layers.Layer):
         Differs from the paper: does not.
     """
 
-    def __init__(self, features: int, *, reads: int = 5, draw: int = 0, **kwargs: Any):
+    def __init__(self, features: int, *, reads: int = 5, seed: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.features, self.reads, self.draw = features, reads, draw
+        self.features, self.reads, self.seed = features, reads, seed
         self.forwards = self._lstm("forwards", return_sequences=True)
         self.backwards = self._lstm(
             "backwards", return_sequences=True, go_backwards=True
@@ -46,7 +46,7 @@ class FullContext(Configured, keras.layers.Layer):
         self.built = True
 
     def _lstm(self, purpose: str, **options: Any) -> keras.layers.LSTM:
-        seeds = [keys.integer(self.draw, f"weights/{purpose}", i) for i in (0, 1)]
+        seeds = [keys.integer(self.seed, f"weights/{purpose}", i) for i in (0, 1)]
         return keras.layers.LSTM(
             self.features,
             kernel_initializer=keras.initializers.GlorotUniform(seeds[0]),

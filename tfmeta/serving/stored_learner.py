@@ -8,14 +8,18 @@ from typing import Any
 import keras
 
 from tfmeta.learners import Learner
+from tfmeta.own_code import import_own_code_in, working_directory_hidden
 from tfmeta.serving.checkpoint import load_checkpoint
 
-# Arguments that had another name in the configs of version 0.1.
+# Arguments that had another name in the configs of older versions.
+_STEPS = {"train_steps": "eval_steps", "learning_rate": "inner_lr"}
 _RENAMED = {
-    "FineTune": {"train_steps": "eval_steps", "learning_rate": "inner_lr"},
-    "FromScratch": {"train_steps": "eval_steps", "learning_rate": "inner_lr"},
-    "LinearProbe": {"train_steps": "eval_steps", "learning_rate": "inner_lr"},
+    "FineTune": _STEPS,
+    "FromScratch": {**_STEPS, "draw": "seed"},
+    "LinearProbe": _STEPS,
     "LearnedRates": {"initial": "learning_rate"},
+    "MatchingNet": {"draw": "seed"},
+    "Reptile": {"batch_size": "inner_batch"},
 }
 
 
@@ -35,14 +39,17 @@ def stored_learner(
         The learner.
 
     Raises:
-        ValueError: If the file is not such a checkpoint, or if `normalisation` is
-            "running" and training kept no moving averages.
+        ValueError: If the file is not such a checkpoint, if the config names code that
+            is neither on PYTHONPATH nor installed, or if `normalisation` is "running"
+            and training kept no moving averages.
     """
     config = _today(config)
+    import_own_code_in(config)
     trained_in = config["config"].get("normalisation")
     if normalisation is not None:
         config["config"]["normalisation"] = normalisation
-    learner = keras.saving.deserialize_keras_object(config)
+    with working_directory_hidden():
+        learner = keras.saving.deserialize_keras_object(config)
     if learner.mode == "running" != trained_in:
         raise ValueError(
             f"The run was trained with normalisation={trained_in!r}, which keeps no "

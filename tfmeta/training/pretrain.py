@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfmeta.core import Labels, Targets, Values, keys
 from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
+from tfmeta.core.scaled_gradients import scaled_gradients
 from tfmeta.data import Part
 from tfmeta.data.part import check_part
 from tfmeta.data.pipeline.examples import examples
@@ -18,7 +19,6 @@ from tfmeta.data.prepare.fits import checked
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.inner.body import at_least_float32
 from tfmeta.learners import FineTune, Learner
-from tfmeta.learners.base import scaled_gradients
 from tfmeta.training.step.arguments import as_metrics, check_compile
 from tfmeta.training.step.batch_check import unpacked
 from tfmeta.training.step.outer_step import finite_steps, loss_scale, take_outer_step

@@ -62,6 +62,10 @@ def flips_and_shifts(*, shift: float = 0.125) -> Any:
     )
 
 
+# The functions that make layers for pictures, by name.
+AUGMENTATIONS = {each.__name__: each for each in (flips_and_shifts, small_moves)}
+
+
 class Augmentation:
     """Runs Keras preprocessing layers as a pure function of a key.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 
 from tfmeta import keras_internals
 from tfmeta.data.prepare.preparation import Preparation
+from tfmeta.own_code import import_own_code_in, working_directory_hidden
 from tfmeta.training.run.settings import digest
 from tfmeta.whole_files import replacing, unwritable
 
@@ -78,13 +81,21 @@ def load_preparation(path: Path) -> Preparation:
         ValueError: If the file is broken, or has a layer whose class is not known.
     """
     try:
-        return keras.saving.load_model(path, compile=False).prepare
+        import_own_code_in(saved_config(path))
+        with working_directory_hidden():
+            return keras.saving.load_model(path, compile=False).prepare
     except Exception as error:  # Keras names no kinds of errors.
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"{path} cannot be read ({first}). Import the code that registers the "
             "preparation's layer first; if the file is broken, restore it from a copy."
         ) from error
+
+
+def saved_config(path: Path) -> Any:
+    """The Keras config in a file that `save_preparation` wrote."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read("config.json"))
 
 
 def fingerprint(prepare: Preparation) -> str:

@@ -16,6 +16,7 @@ import keras
 
 from tfmeta.data import Source
 from tfmeta.json_files import read_json, to_json, write_json
+from tfmeta.own_code import own_code_in
 from tfmeta.serving import stored_learner
 from tfmeta.training.meta_model import MetaModel
 from tfmeta.training.run.kept_preparation import load_preparation, save_preparation
@@ -271,6 +272,20 @@ class RunFolder:
         same = all(old.get(k) == flags[k] for k in flags.keys() - set(MAY_CHANGE))
         return config["task_map"] if same or self.last.exists() else None
 
+    def own_code(self) -> list[str]:
+        """The code that the run needs and that neither Keras nor tfmeta has.
+
+        `load_model` imports it from PYTHONPATH or from installed packages, never from
+        the working directory.
+
+        Returns:
+            Names such as `package.module:name`.
+
+        Raises:
+            ValueError: If there is no run in the folder.
+        """
+        return own_code_in(self._config()["learner"])
+
     def load_model(
         self, which: str = "best", *, normalisation: str | None = None
     ) -> MetaModel:
@@ -286,9 +301,9 @@ class RunFolder:
             The model, not compiled.
 
         Raises:
-            ValueError: If there is no run or no checkpoint in the folder, if the
-                preparation cannot be read, or if `normalisation` is "running" and
-                training kept no moving averages.
+            ValueError: If there is no run or no checkpoint in the folder, if code that
+                the run names is not there, if the preparation cannot be read, or if
+                `normalisation` is "running" and training kept no moving averages.
         """
         checkpoint = self.best if which == "best" and self.best.exists() else self.last
         if not self.config_file.exists() or not checkpoint.exists():

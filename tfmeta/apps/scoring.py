@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import common_flags
-import console
 from absl import flags
 
-import tfmeta
+from tfmeta.apps import console
+from tfmeta.apps.flags.episodes import define_scored_flags, ends_of, query_for, way_for
 from tfmeta.core import Labels
 from tfmeta.data import Part, frozen_episodes
-from tfmeta.evaluation import Result
+from tfmeta.evaluation import Result, evaluate
 from tfmeta.json_files import read_json, write_json
 from tfmeta.learners import Learner, as_learner
 from tfmeta.training import RunFolder
@@ -19,28 +19,51 @@ from tfmeta.training import RunFolder
 FLAGS = flags.FLAGS
 CALIBRATION = "calibration.json"  # In a run folder.
 _IN_A_FILE = ("way", "shot", "query", "episodes", "seed")
+_WAY, _SHOT = 5, 1  # Where no run says others.
 
 
 def define_scoring_flags() -> None:
-    """Which checkpoint is scored on which episodes."""
-    common_flags.define_episode_flags()
+    """Defines which checkpoint is scored on which episodes."""
+    define_scored_flags()
     flags.DEFINE_enum("which", "best", ["best", "last"], "Which checkpoint of a run.")
     flags.DEFINE_enum("part", "test", ["test", "val", "train"], "Whose classes.")
     flags.DEFINE_integer("episodes", 600, "How many episodes.", lower_bound=2)
     flags.DEFINE_integer("seed", 1, "Which episodes.", lower_bound=0)
-    flags.DEFINE_integer(
-        "steps", None, "Inner steps; left out: the learner's own.", lower_bound=0
-    )
+    define_step_flag()
     flags.DEFINE_string(
         "episodes_file",
         None,
-        "Score on the episodes in this file, which --save_episodes of evaluate.py "
+        "Score on the episodes in this file, which --save_episodes of the app evaluate "
         "wrote, in place of --way, --shot, --query, --episodes and --seed.",
     )
 
 
-def episodes_of(part: Part) -> dict[str, Any]:
-    """What FLAGS say of episodes, as `tfmeta.evaluate` takes it.
+def define_step_flag() -> None:
+    """Defines the number of inner steps outside training."""
+    flags.DEFINE_integer(
+        "eval_steps", None, "Inner steps; left out: the learner's own.", lower_bound=0
+    )
+
+
+def settle_episodes(part: Part, trained: Mapping[str, Any]) -> None:
+    """Fills in the sizes of episodes that no flag has given.
+
+    Args:
+        part: The part that episodes are drawn from.
+        trained: The flags of a run, whose validation says way and shot; {} for none.
+    """
+    if FLAGS.episodes_file:
+        return
+    way = trained.get("val_way") or ends_of(trained.get("way"))[0] or _WAY
+    shot = trained.get("val_shot") or ends_of(trained.get("shot"))[0] or _SHOT
+    # Tasks without classes have no way; who asks for one is told so.
+    FLAGS["way"].value = way_for(part, FLAGS.way, way)
+    FLAGS["shot"].value = FLAGS.shot or shot
+    FLAGS["query"].value = query_for(part, FLAGS.shot, FLAGS.query)
+
+
+def episodes_of() -> dict[str, Any]:
+    """What flags say of episodes, as `tfmeta.evaluate` takes it.
 
     Raises:
         ValueError: If they name a file, and anything else beside it.
@@ -53,35 +76,27 @@ def episodes_of(part: Part) -> dict[str, Any]:
                 f"{', '.join(said)}, or --episodes_file."
             )
         return {"episodes_file": FLAGS.episodes_file}
-    labels = isinstance(part.targets, Labels)
-    return {
-        # Tasks without classes have no way; who asks for one is told so.
-        "way": FLAGS.way if labels or FLAGS["way"].present else None,
-        "shot": FLAGS.shot,
-        "query": FLAGS.query,
-        "episodes": FLAGS.episodes,
-        "seed": FLAGS.seed,
-    }
+    return {name: FLAGS[name].value for name in _IN_A_FILE}
 
 
-def outputs_for(part: Part) -> int | None:
-    """Outputs of a head for the episodes that FLAGS name; None for `--way`'s."""
+def way_of(part: Any) -> int | None:
+    """The way of the episodes that flags name; None where tasks have values."""
     if not isinstance(part.targets, Labels):
-        return common_flags.outputs_of(part)
+        return None
     if FLAGS.episodes_file:
         x, _ = next(iter(frozen_episodes(FLAGS.episodes_file, part)))
         return 1 + int(x["support_y"].numpy().max())
-    return None
+    return FLAGS.way
 
 
 def steps_of(model: Any) -> int | None:
-    """`--steps`, for a model or learner that takes any."""
-    return FLAGS.steps if as_learner(model).default_steps is not None else None
+    """`--eval_steps`, for a model or learner that takes any."""
+    return FLAGS.eval_steps if as_learner(model).default_steps is not None else None
 
 
 def score(model: Any, part: Part, **options: Any) -> Result:
     """Scores a model or learner on the episodes that FLAGS name."""
-    return tfmeta.evaluate(model, part, **episodes_of(part), **options)
+    return evaluate(model, part, **episodes_of(), **options)
 
 
 def title(result: Result, source: str) -> str:
@@ -148,8 +163,9 @@ def kept_temperature(
     path = run.path / CALIBRATION
     if not path.exists():
         raise ValueError(
-            f"{run.path} keeps no temperature. Run scripts/evaluate.py with "
-            "--calibration first, or give --temperature."
+            f"{run.path} keeps no temperature. Run "
+            f"{console.command('evaluate', run_dir=run.path)} --calibration first, or "
+            "give --temperature."
         )
     kept = read_json(path)
     asked = {
@@ -161,6 +177,7 @@ def kept_temperature(
     if others:
         raise ValueError(
             f"The temperature in {path} was fitted otherwise: {', '.join(others)}. Run "
-            "scripts/evaluate.py with --calibration and the same flags."
+            f"{console.command('evaluate', run_dir=run.path)} --calibration with the "
+            "same flags."
         )
     return float(kept["temperature"])

@@ -67,7 +67,10 @@ def test_help_shows_every_flag(start):
     for flag in (
         "--run_dir",
         "--[no]download",
-        "--net=conv4|mlp|resnet12",
+        "--net",
+        "--rule",
+        "--distance=euclidean|cosine",
+        "--scale",
         "--[no]json",
     ):
         assert f"  {flag}\n" in helped.out
@@ -86,9 +89,9 @@ REFUSED = {
     "broken npz": (["--dataset=npz:{tmp}/broken.npz"], "not a readable .npz file"),
     "way": (
         ["--way=16"],
-        "way=16 needs 16 classes, but split 'train' has 15. Lower --way",
+        "--way=16 needs 16 classes, but split 'train' has 15. Lower --way",
     ),
-    "val_way": (["--val_way=5"], "way=5 needs 5 classes, but split 'val' has 4"),
+    "val_way": (["--val_way=5"], "--way=5 needs 5 classes, but split 'val' has 4"),
     "head": (["--learner=maml", "--val_way=4"], "way=4 .* the net has 3"),
     "shot and query": (
         ["--shot=9", "--query=4"],
@@ -98,7 +101,7 @@ REFUSED = {
     "way of zero": (["--way=0"], "--way=0"),
     "negative rate": (["--learner=maml", "--inner_lr=-1"], "--inner_lr=-1"),
     "rate of zero": (["--learner=maml", "--inner_lr=0"], "above 0"),
-    "no choice": (["--net=resnet"], "conv4.*mlp"),
+    "no choice": (["--net=resnet"], "There is no net 'resnet'.*conv4.*mlp"),
     "normalisation": (["--normalisation=batch"], "normalisation"),
     "positional": (["maml"], "Flags start with --. Received: maml."),
     "no flag file": (["--flagfile={tmp}/none.flags"], "none.flags"),
@@ -225,7 +228,7 @@ def test_evaluate_needs_no_run_for_what_needs_no_training(start, npz):
         (["--run_dir={protonet}", "--dataset=glyphs"], "leave out --dataset"),
         (["--run_dir={protonet}", "--learner=maml"], "leave out --learner"),
         (["--learner=protonet", "--dataset=npz:{npz}"], "must be trained first"),
-        (["--run_dir={maml}", "--steps=-1"], "--steps=-1"),
+        (["--run_dir={maml}", "--eval_steps=-1"], "--eval_steps=-1"),
         (["--run_dir={maml}", "--part=all"], "test.*val.*train"),
     ],
 )

@@ -8,13 +8,13 @@ import pytest
 
 METHODS = {
     "anil": (["--learner=maml", "--adapt_only=head"], "MAML"),
-    "meta_sgd": (["--learner=maml", "--learned_rates", "--inner_lr=0.1"], "MAML"),
+    "meta_sgd": (["--learner=maml", "--rule=learnedrates", "--inner_lr=0.1"], "MAML"),
     "reptile": (
         ["--learner=reptile", "--outer_optimizer=sgd", "--outer_lr=1"],
         "Reptile",
     ),
     "reptile by gradient steps": (
-        ["--learner=reptile", "--inner_optimizer=sgd", "--inner_lr=0.1"],
+        ["--learner=reptile", "--rule=gradientdescent", "--inner_lr=0.1"],
         "Reptile",
     ),
     "matching_net": (["--learner=matchingnet", "--full_context"], "MatchingNet"),
@@ -56,7 +56,23 @@ REFUSED = {
         "nearestneighbour, protonet, reptile.",
     ),
     "no such weights": (["--learner=maml", "--adapt_only=haed"], "matches none of"),
-    "another net's flag": (["--drop_block=0.1"], "--drop_block is of --net=resnet12"),
+    "another net's flag": (
+        ["--drop_block=0.1"],
+        "--drop_block is of resnet12: name that one by --net.",
+    ),
+    "a flag of no chosen net": (
+        ["--units=3"],
+        "--units is of mlp; --net=conv4 has no such setting",
+    ),
+    "another rule's flag": (
+        ["--learner=maml", "--rule=gradientdescent", "--beta_1=0"],
+        "--beta_1 is of adam; --rule=gradientdescent has no such setting",
+    ),
+    "no rule": (["--rule=adam"], "--learner=protonet takes no inner steps by a rule"),
+    "another's switch": (
+        ["--nofirst_order"],
+        "--nofirst_order is of maml; --learner=protonet has no such setting",
+    ),
     "no clipping": (["--clip_norm=0"], "must be above 0"),
     "an empty range": (["--way="], "must be a number, or a range"),
     "two schedules": (["--halve_every=2", "--decay_to_zero"], "exclude each other"),

@@ -27,7 +27,7 @@ def end_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 end_with_parent()
 sys.path.insert(0, sys.argv[1])
-import quiet_tensorflow, rich.progress, rich.table, absl.app
+import door, rich.progress, rich.table, absl.app, tfmeta.apps.command_line
 import tfmeta.data, tfmeta.evaluation, tfmeta.training, tfmeta.nets
 for line in sys.stdin:
     order = json.loads(line)

@@ -1,0 +1,103 @@
+"""Compares two trained runs on the same frozen episodes: which is better, if any.
+
+    tfmeta compare --run_dir=runs/a --against=runs/b --way=5 --shot=1
+
+The difference is taken episode by episode, so it is known better than two separate
+intervals tell. --against=nearestneighbour or fromscratch compares with a baseline.
+"""
+
+from __future__ import annotations
+
+from absl import flags
+
+from tfmeta.apps import console, runs, scoring
+from tfmeta.apps.building import needs_training
+from tfmeta.apps.flags.kinds import LEARNER
+from tfmeta.apps.flags.parts import Parts
+from tfmeta.data import Part
+from tfmeta.evaluation import Comparison, baselines, compare
+from tfmeta.learners import Learner
+from tfmeta.training import MetaModel
+
+FLAGS = flags.FLAGS
+PARTS = Parts()
+_UNTRAINED = [name for name in sorted(LEARNER.known) if not needs_training(name)]
+
+scoring.define_scoring_flags()
+runs.define_place_flags()
+flags.DEFINE_string("run_dir", None, "Run A, as the app train left it.")
+flags.DEFINE_string(
+    "against",
+    None,
+    f"Run B, another run's folder; or {' or '.join(_UNTRAINED)}.",
+)
+flags.mark_flags_as_required(["run_dir", "against"])
+
+
+def main() -> dict:
+    """Scores both, prints a table and the verdict."""
+    run, model = runs.open_model(FLAGS.run_dir, FLAGS.which)
+    values = runs.flags_of(run)
+    run_b, other = None, None
+    if FLAGS.against not in _UNTRAINED:
+        run_b, other = runs.open_model(FLAGS.against, FLAGS.which)
+        _check_same_data(values, runs.flags_of(run_b))
+    source = runs.source_of(values)
+    for each in (run, run_b):
+        if each is not None:
+            each.check_data(source)
+    part = getattr(source, FLAGS.part)
+    scoring.settle_episodes(part, values)
+    other = other or _baseline(model, part)
+    comparison = compare(
+        scoring.score(model, part, steps=scoring.steps_of(model)),
+        scoring.score(
+            other,
+            part,
+            steps=None if run_b is None else scoring.steps_of(other),
+        ),
+    )
+    _tell(comparison, values["dataset"])
+    return {**comparison.summary(), "source": values["dataset"]}
+
+
+def _check_same_data(a: dict, b: dict) -> None:
+    differ = runs.differing_data(a, b)
+    if differ:
+        raise ValueError(
+            f"The runs were trained on other data or classes: {'; '.join(differ)}. "
+            "Test classes of the one may be training classes of the other: train both "
+            "with the same data flags."
+        )
+
+
+def _baseline(model: MetaModel, part: Part) -> Learner:
+    known = {
+        type(each).__name__.lower(): each
+        for each in baselines(model, targets=part.targets)
+    }
+    if FLAGS.against not in known:
+        raise ValueError(
+            f"--against={FLAGS.against} cannot be scored on these tasks with this net. "
+            f"Use another run's folder{' or ' * bool(known)}{' or '.join(known)}."
+        )
+    return known[FLAGS.against]
+
+
+def _tell(comparison: Comparison, source: str) -> None:
+    a, b = comparison.a, comparison.b
+    console.table(
+        scoring.title(a, source),
+        scoring.columns(a),
+        [
+            scoring.row(f"A: {a.learner}", a),
+            scoring.row(f"B: {b.learner}", b),
+            [
+                "A - B, paired",
+                console.measure(a.metric, comparison.difference, comparison.ci95),
+                *[""] * 3,
+            ],
+        ],
+    )
+    console.say(f"A is {FLAGS.run_dir}, B is {FLAGS.against}.")
+    console.say(comparison.verdict)

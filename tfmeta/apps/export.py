@@ -1,0 +1,92 @@
+"""Exports a trained run as a SavedModel that adapts where it is served.
+
+    tfmeta export --run_dir=runs/first --out=exported
+
+The folder's README.md shows a request that was run, and its answer. With --images and
+--names there are further signatures, which take pictures as files and names of classes.
+"""
+
+from __future__ import annotations
+
+from absl import flags
+
+from tfmeta.apps import console, runs, scoring
+from tfmeta.apps.flags.parts import Parts
+from tfmeta.export import save
+from tfmeta.learners import Learner
+from tfmeta.training import RunFolder
+
+FLAGS = flags.FLAGS
+PARTS = Parts()
+
+flags.DEFINE_string("run_dir", None, "The run to export, as the app train left it.")
+flags.DEFINE_enum("which", "best", ["best", "last"], "Which of its checkpoints.")
+flags.DEFINE_string(
+    "out",
+    None,
+    "Where to write: exported/3 is version 3, exported takes the next free number in "
+    "it. Left out: a folder exported in the run's.",
+)
+scoring.define_step_flag()
+flags.DEFINE_bool(
+    "allow_transductive",
+    False,
+    "Serve normalisation=task too, where an answer depends on the other queries.",
+)
+flags.DEFINE_bool(
+    "images", False, "Add signatures that take pictures as JPEG, PNG, GIF or BMP files."
+)
+flags.DEFINE_bool("names", False, "Add signatures that take the names of classes.")
+flags.DEFINE_float(
+    "temperature", None, "Divide logits by this number, so that answers are less sure."
+)
+flags.DEFINE_bool(
+    "calibrated",
+    False,
+    "Divide logits by the temperature that evaluate --calibration has fitted.",
+)
+flags.DEFINE_float(
+    "reject_below", None, "Answer a query with label -1 if no class is so probable."
+)
+flags.DEFINE_bool(
+    "refuse_outside", False, "Refuse inputs far outside the range of meta-training."
+)
+flags.DEFINE_enum(
+    "on_bad_input",
+    "raise",
+    ["raise", "flag"],
+    "Refuse a bad request with a sentence, or flag it by an output named valid.",
+)
+flags.mark_flag_as_required("run_dir")
+
+
+def main() -> dict:
+    """Exports, and says how to ask."""
+    run, model = runs.open_model(FLAGS.run_dir, FLAGS.which)
+    folder = save(
+        model,
+        FLAGS.out or run.path / "exported",
+        allow_transductive=FLAGS.allow_transductive,
+        steps=FLAGS.eval_steps,
+        images=FLAGS.images,
+        names=FLAGS.names,
+        temperature=_temperature(run, model.learner),
+        reject_below=FLAGS.reject_below,
+        refuse_outside=FLAGS.refuse_outside,
+        on_bad_input=FLAGS.on_bad_input,
+    )
+    console.say(f"Exported {type(model.learner).__name__} to {folder}")
+    console.say(f"How to ask it: {folder}/README.md")
+    return {"learner": type(model.learner).__name__, "path": str(folder)}
+
+
+def _temperature(run: RunFolder, learner: Learner) -> float | None:
+    if not FLAGS.calibrated:
+        return FLAGS.temperature
+    if FLAGS.temperature is not None:
+        raise ValueError(
+            "--temperature and --calibrated both name a temperature. Leave one out."
+        )
+    return scoring.kept_temperature(
+        run, learner, which=FLAGS.which, steps=FLAGS.eval_steps
+    )

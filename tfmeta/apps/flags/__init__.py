@@ -1,0 +1,1 @@
+"""Flags that are made from the constructors of parts, and flags that apps share."""

@@ -1,0 +1,77 @@
+"""Progress on a terminal, and plain lines elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
+
+from tfmeta.apps.console import SCREEN, say
+from tfmeta.training.run.reporters import Reporter
+
+# What is shown of a report: in a line, and beside a bar.
+_NAMES = {
+    "loss": ("loss", "loss"),
+    "accuracy": ("accuracy", "acc"),
+    "val_accuracy": ("validation accuracy", "val"),
+    "val_mse": ("validation mse", "val mse"),
+    "tasks_per_s": ("tasks/s", "tasks/s"),
+}
+
+
+class TrainingProgress(Reporter):
+    """A progress bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self):
+        self._bar: Progress | None = None
+        self._last: dict[str, Any] = {}
+
+    def start(self, step: int, steps: int, flags: Any = None) -> None:
+        """Begins at the step where the run continues."""
+        self._steps = steps
+        if step:
+            say(f"Continuing at step {step} of {steps}.")
+        if SCREEN.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.completed}/{task.total}"),
+                BarColumn(bar_width=None),
+                TimeRemainingColumn(table_column=Column(min_width=7, no_wrap=True)),
+                TextColumn("{task.fields[numbers]}"),
+                console=SCREEN,
+                expand=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=steps, completed=step, numbers="")
+
+    def advance(self, step: int) -> None:
+        """Moves the bar."""
+        if self._bar:
+            self._bar.update(self._task, completed=step)
+
+    def report(self, step: int, row: dict[str, Any]) -> None:
+        """Shows the newest numbers."""
+        self._last.update(row)
+        if self._bar:
+            self._bar.update(self._task, numbers=_beside(self._last))
+        else:
+            say(f"step {step}/{self._steps}  {_numbers(row)}")
+
+    def stopping(self, reason: str) -> None:
+        """Says that the wish to stop was heard."""
+        say(f"{reason}: saving after this step; once more to stop without saving.")
+
+    def close(self) -> None:
+        """Ends the bar."""
+        if self._bar:
+            self._bar.stop()
+
+
+def _numbers(row: dict[str, Any]) -> str:
+    shown = [f"{name} {row[k]:.4g}" for k, (name, _) in _NAMES.items() if k in row]
+    return "  ".join(shown)
+
+
+def _beside(row: dict[str, Any]) -> str:
+    shown = [f"{name} {row[k]:.3g}" for k, (_, name) in _NAMES.items() if k in row]
+    return "  ".join(shown)

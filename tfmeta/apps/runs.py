@@ -1,0 +1,144 @@
+"""Run folders as apps use them: their flags, their data, their model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from tfmeta.apps import console
+from tfmeta.apps.flags.kinds import DATASET
+from tfmeta.apps.flags.parts import KINDS, recorded_arguments, values_in
+from tfmeta.data import Source
+from tfmeta.json_files import read_json
+from tfmeta.training import MetaModel, RunFolder
+
+FLAGS = flags.FLAGS
+# Where the data lie, and how they are read, may be said of a run anew.
+PLACES = ("data_dir", "download", "store")
+_HOME = "tfmeta."
+
+
+def define_place_flags() -> None:
+    """Defines the flags that say where a run's data lie now."""
+    flags.DEFINE_string("data_dir", None, "Where the data lie; left out: the run's.")
+    flags.DEFINE_bool("download", False, "Let TFDS download what is missing.")
+
+
+def flags_now() -> dict[str, Any]:
+    """The values of this project's flags, by name; other libraries' are left out."""
+    return {
+        name: FLAGS[name].value
+        for name in FLAGS
+        if str(FLAGS.find_module_defining_flag(name)).startswith(_HOME)
+    }
+
+
+def flags_of(run: RunFolder) -> dict[str, Any]:
+    """The flags of a run; where its data lie may be said anew.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        The values by name.
+
+    Raises:
+        ValueError: If they do not say which data the run is of.
+    """
+    values = dict(read_json(run.config_file)["flags"])
+    if DATASET.flag not in values:
+        raise ValueError(
+            f"{run.config_file} does not say which data the run is of: it lacks "
+            f"{DATASET.flag}. Apps score runs that `tfmeta train` began; in Python use "
+            "RunFolder.load_model and tfmeta.evaluate."
+        )
+    for name in PLACES:
+        if name in FLAGS and FLAGS[name].present:
+            values[name] = FLAGS[name].value
+    return values
+
+
+def flags_named_in(argv: Sequence[str]) -> dict[str, Any]:
+    """The flags of the run that a command line names; {} if it names none."""
+    path = values_in(argv, ["run_dir"]).get("run_dir")
+    config = Path(path or "") / "config.json"
+    if not path or not config.is_file():
+        return {}
+    found = read_json(config)
+    return dict(found.get("flags", {})) if isinstance(found, Mapping) else {}
+
+
+def open_model(
+    path: str, which: str, *, normalisation: str | None = None
+) -> tuple[RunFolder, MetaModel]:
+    """Opens a run and rebuilds its model; says which code of others that needs.
+
+    Args:
+        path: The run's folder.
+        which: "best" or "last", the checkpoint.
+        normalisation: A mode other than that of training; None for the run's.
+
+    Returns:
+        The run and its model.
+
+    Raises:
+        ValueError: If there is no trained run, or code that it names is not there.
+    """
+    run = RunFolder(path)
+    if run.config_file.exists():
+        own = own_code(run)
+        if own:
+            console.say(f"The run in {path} imports code of its own: {', '.join(own)}.")
+    return run, run.load_model(which, normalisation=normalisation)
+
+
+def own_code(run: RunFolder) -> list[str]:
+    """The code outside of tfmeta that a run names in its flags and its learner."""
+    written = read_json(run.config_file).get("flags", {})
+    named = [written.get(flag) for flag in KINDS]
+    said = [
+        name
+        for kind, name in zip(KINDS.values(), named, strict=True)
+        if isinstance(name, str) and kind.is_own_code(name)
+    ]
+    return list(dict.fromkeys([*said, *run.own_code()]))
+
+
+def source_of(values: Mapping[str, Any]) -> Source:
+    """The source that flags name.
+
+    Args:
+        values: The flags by name: those of now, or those of a run.
+
+    Returns:
+        Its three parts.
+
+    Raises:
+        ValueError: If there is no such source, or it cannot be made so.
+    """
+    name = values[DATASET.flag]
+    arguments = recorded_arguments(DATASET, values)
+    said = {k: v for k, v in arguments.items() if v is not None}
+    return DATASET.make(name, {"name": name}, said)
+
+
+def differing_data(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """How the data of two runs differ, as "--name was x in A and y in B"."""
+    left, right = _of_data(a), _of_data(b)
+    return [
+        f"--{name} was {left.get(name)} in A and {right.get(name)} in B"
+        for name in dict.fromkeys([*left, *right])
+        if left.get(name) != right.get(name)
+    ]
+
+
+def _of_data(values: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = recorded_arguments(DATASET, values)
+    apart = {*PLACES, "skip_broken"}
+    told = {
+        DATASET.renamed.get(k, k): v for k, v in arguments.items() if k not in apart
+    }
+    return {DATASET.flag: values[DATASET.flag], **told}
