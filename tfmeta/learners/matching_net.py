@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmeta.core import Examples, Options
 from tfmeta.core.episode import Nest
+from tfmeta.inner.given_net import check_embeds
 from tfmeta.inner.modes import ModeName
 from tfmeta.learners.base import Learner
 from tfmeta.nets.full_context import FullContext
@@ -66,6 +67,7 @@ class MatchingNet(Learner):
         super().__init__(
             net, normalisation=normalisation, targets="labels", vectors=True, **kwargs
         )
+        check_embeds(net, type(self).__name__)
         if not scale > 0 or reads < 1:
             raise ValueError(
                 "scale must be above 0 and reads at least 1. Received: "
