@@ -161,7 +161,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     if not file.exists():
         raise ValueError(
             f"There is no result in {path}: {file} does not exist. Score the run "
-            f"first: python scripts/evaluate.py --run_dir={path}"
+            "first, with scripts/evaluate.py."
         )
     record = read_json(file)
     names = [f.name for f in fields(Result) if f.name not in ("curve", "metrics")]

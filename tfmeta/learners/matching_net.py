@@ -68,11 +68,10 @@ class MatchingNet(Learner):
             net, normalisation=normalisation, targets="labels", vectors=True, **kwargs
         )
         check_embeds(net, type(self).__name__)
-        if not scale > 0 or reads < 1:
-            raise ValueError(
-                "scale must be above 0 and reads at least 1. Received: "
-                f"scale={scale}, reads={reads}."
-            )
+        if not scale > 0:
+            raise ValueError(f"scale must be above 0. Received: {scale}.")
+        if reads < 1:
+            raise ValueError(f"reads must be at least 1. Received: {reads}.")
         self.scale, self.full_context = scale, full_context
         self.reads, self.seed = reads, seed
         self.context: Any = None

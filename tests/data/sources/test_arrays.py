@@ -129,7 +129,7 @@ def test_rotations_quadruple_the_classes_of_each_split():
             np.zeros((4, 2)),
             np.zeros(4),
             {},
-            "Float y .* tasks must say.* Give tasks, or",
+            "Float y .* array called tasks.* Give that array, or",
         ),
         (np.zeros((4, 2)), np.zeros(4, complex), {}, "integers, bools or strings"),
         (np.zeros((4, 2)), np.array(["a", "b", None, "c"], object), {}, "'c', None"),

@@ -40,13 +40,13 @@ def check_compile(options: dict[str, Any], loss: str) -> dict[str, Any]:
     for name in ("loss", "loss_weights", "weighted_metrics"):
         if options.pop(name, None) is not None:
             raise ValueError(
-                f"compile takes no {name}: the model minimises {loss}. Leave {name} "
-                "out."
+                f"compile takes no {name}: the model minimises {loss}. Leave out "
+                f"{name}."
             )
     if options.pop("jit_compile", None) is True:
         raise ValueError(
             "compile takes no jit_compile=True: XLA cannot compile a whole step. Leave "
-            'jit_compile out; MetaModel(learner, task_map="compiled") compiles the '
+            'out jit_compile; MetaModel(learner, task_map="compiled") compiles the '
             "work of each task."
         )
     return {**options, "jit_compile": False}
