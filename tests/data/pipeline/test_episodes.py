@@ -150,5 +150,8 @@ def test_shuffled_labels_bring_accuracy_to_chance():
 
 def test_a_whole_source_is_refused():
     source = from_arrays(np.zeros((40, 2)), np.arange(40) % 10)
-    with pytest.raises(ValueError, match="source.train.* Received: Source"):
+    with pytest.raises(
+        ValueError,
+        match="Received: a whole Source. Use .train",
+    ):
         episodes(source, way=2, shot=1)
