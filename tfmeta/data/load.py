@@ -145,7 +145,7 @@ def _refuse_disk(name: str, store: str) -> None:
     if store == DISK:
         raise ValueError(
             f'store="disk" is for folder:PATH and npz:PATH, whose examples are drawn '
-            f"from their files. Received: {name!r}. Leave store out."
+            f"from their files. Received: {name!r}. Leave out store."
         )
 
 

@@ -38,6 +38,10 @@ class Comparison:
     a: Result
     b: Result
 
+    def __repr__(self) -> str:
+        """The verdict, then the two results."""
+        return f"Comparison({self.verdict} A: {self.a.learner}, B: {self.b.learner}.)"
+
     @property
     def difference(self) -> float:
         """The mean over episodes of A's score less B's, in units of the metric."""

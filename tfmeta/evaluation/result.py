@@ -62,6 +62,18 @@ class Result:
     disjoint: str = field(default="classes", repr=False)
     metrics: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
+    def __repr__(self) -> str:
+        """The mean with its interval, and the size and number of the episodes."""
+        mean, half = (f"{n:.3f}" for n in (self.mean, self.ci95))
+        if self.metric != Labels.metric:  # Of any size, as the targets' units are.
+            mean, half = f"{self.mean:.3g}", f"{self.ci95:.2g}"
+        score = f"{self.metric} {mean}"
+        if math.isfinite(self.ci95):
+            score += f" ± {half}"
+        way = "" if self.way is None else f"{self.way}-way "
+        count = f"{self.episodes} episode{'s' * (self.episodes != 1)}"
+        return f"Result({score}, {way}{self.shot}-shot, {count})"
+
     @property
     def episodes(self) -> int:
         """The number of episodes."""

@@ -100,9 +100,9 @@ def made_rule(
     if isinstance(rule, UpdateRule):
         if inner_lr is not None:
             raise ValueError(
-                f"rule={type(rule).__name__}(...) has its rate already, so inner_lr "
-                f"must be left out. Received: inner_lr={inner_lr}. Give the rate to "
-                "the rule, or give the rule's class."
+                f"rule={type(rule).__name__}(...) has its rate already. Received: "
+                f"inner_lr={inner_lr}. Leave out inner_lr and give the rate to the "
+                "rule, or give the rule's class."
             )
         made: Any = rule
     else:

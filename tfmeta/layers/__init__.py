@@ -1,5 +1,7 @@
 """Normalisation that is exact to second order, and the check for what is not."""
 
+from __future__ import annotations
+
 from tfmeta.layers.adaptable import adaptable, swap_inexact
 from tfmeta.layers.batch_norm import BatchNorm
 from tfmeta.layers.drop_block import DropBlock
@@ -18,3 +20,8 @@ __all__ = [
     "inexact_parts",
     "swap_inexact",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names alone."""
+    return sorted(__all__)
