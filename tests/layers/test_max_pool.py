@@ -29,8 +29,10 @@ def _derivatives(pool, x: tf.Tensor) -> list[np.ndarray]:
                 y = pool(x)
                 value = tf.reduce_sum(tf.sin(y) * y)
             one = first.gradient(value, x)
-        two = second.gradient(tf.reduce_sum(one * tf.cos(weights) * weights), x)
-    three = third.gradient(tf.reduce_sum(two * weights), x)
+            along = tf.reduce_sum(one * tf.cos(weights) * weights)
+        two = second.gradient(along, x)
+        along = tf.reduce_sum(two * weights)
+    three = third.gradient(along, x)
     return [t.numpy() for t in (y, one, two, three)]
 
 

@@ -32,7 +32,9 @@ def patches(
     # Positions that are a stride apart become neighbours, so that slices are dense.
     down, right = strides
     x = tf.reshape(x, (-1, tall // down, down, long // right, right, channels))
-    phases = [tf.unstack(row) for row in tf.unstack(tf.transpose(x, (2, 4, 5, 0, 1, 3)))]
+    phases = [
+        tf.unstack(row) for row in tf.unstack(tf.transpose(x, (2, 4, 5, 0, 1, 3)))
+    ]
     seen = [
         tf.slice(
             phases[row % down][column % right],
