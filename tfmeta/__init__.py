@@ -29,6 +29,7 @@ __all__ = [
     "layers",
     "learners",
     "nets",
+    "one_thread_a_task",
     "serving",
     "training",
 ]
@@ -44,6 +45,7 @@ _HOMES = {
     "Values": "tfmeta.core.targets",
     "compare": "tfmeta.evaluation",
     "evaluate": "tfmeta.evaluation",
+    "one_thread_a_task": "tfmeta.core.task_map",
 }
 
 require_tensorflow_backend()
