@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 
-import tfmeta
 from tfmeta.apps.flags.arguments import signature_of
 from tfmeta.apps.flags.kinds import LEARNER, NET, RULE
 from tfmeta.apps.flags.parts import Parts
@@ -16,11 +15,13 @@ from tfmeta.core import Labels
 from tfmeta.data import Part
 from tfmeta.data.nested import array_shape
 from tfmeta.inner import UpdateRule
+from tfmeta.learners import Learner
+from tfmeta.nets import fresh
 
 
 def make_learner(
     parts: Parts, part: Part, *, way: int | None, seed: int, **given: Any
-) -> tfmeta.learners.Learner:
+) -> Learner:
     """Makes the learner that flags name, around a net with weights from a seed.
 
     A net for a learner that answers with its net's outputs has `way` of them, or as
@@ -110,4 +111,4 @@ def _net(parts: Parts, part: Part, answers: int | None, seed: int) -> keras.Mode
     net = parts.make("net", input_shape=shape, way=answers, outputs=answers, seed=seed)
     if not net.built:
         net.build((None, *shape))
-    return net if "seed" in takes else tfmeta.nets.fresh(net, seed=seed)
+    return net if "seed" in takes else fresh(net, seed=seed)

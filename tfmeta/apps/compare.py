@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from absl import flags
 
-import tfmeta
 from tfmeta.apps import console, runs, scoring
 from tfmeta.apps.building import needs_training
 from tfmeta.apps.flags.kinds import LEARNER
 from tfmeta.apps.flags.parts import Parts
 from tfmeta.data import Part
-from tfmeta.evaluation import Comparison, baselines
+from tfmeta.evaluation import Comparison, baselines, compare
 from tfmeta.learners import Learner
+from tfmeta.training import MetaModel
 
 FLAGS = flags.FLAGS
 PARTS = Parts()
@@ -49,7 +49,7 @@ def main() -> dict:
     part = getattr(source, FLAGS.part)
     scoring.settle_episodes(part, values)
     other = other or _baseline(model, part)
-    comparison = tfmeta.compare(
+    comparison = compare(
         scoring.score(model, part, steps=scoring.steps_of(model)),
         scoring.score(
             other,
@@ -71,7 +71,7 @@ def _check_same_data(a: dict, b: dict) -> None:
         )
 
 
-def _baseline(model: tfmeta.MetaModel, part: Part) -> Learner:
+def _baseline(model: MetaModel, part: Part) -> Learner:
     known = {
         type(each).__name__.lower(): each
         for each in baselines(model, targets=part.targets)

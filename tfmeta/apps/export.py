@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from absl import flags
 
-import tfmeta
 from tfmeta.apps import console, runs, scoring
 from tfmeta.apps.flags.parts import Parts
+from tfmeta.export import save
 from tfmeta.learners import Learner
 from tfmeta.training import RunFolder
 
@@ -63,7 +63,7 @@ flags.mark_flag_as_required("run_dir")
 def main() -> dict:
     """Exports, and says how to ask."""
     run, model = runs.open_model(FLAGS.run_dir, FLAGS.which)
-    folder = tfmeta.export.save(
+    folder = save(
         model,
         FLAGS.out or run.path / "exported",
         allow_transductive=FLAGS.allow_transductive,

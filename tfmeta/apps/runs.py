@@ -8,13 +8,12 @@ from typing import Any
 
 from absl import flags
 
-import tfmeta
 from tfmeta.apps import console
 from tfmeta.apps.flags.kinds import DATASET
 from tfmeta.apps.flags.parts import KINDS, recorded_arguments, values_in
 from tfmeta.data import Source
 from tfmeta.json_files import read_json
-from tfmeta.training import RunFolder
+from tfmeta.training import MetaModel, RunFolder
 
 FLAGS = flags.FLAGS
 # Where the data lie, and how they are read, may be said of a run anew.
@@ -74,7 +73,7 @@ def flags_named_in(argv: Sequence[str]) -> dict[str, Any]:
 
 def open_model(
     path: str, which: str, *, normalisation: str | None = None
-) -> tuple[RunFolder, tfmeta.MetaModel]:
+) -> tuple[RunFolder, MetaModel]:
     """Opens a run and rebuilds its model; says which code of others that needs.
 
     Args:

@@ -7,12 +7,11 @@ from typing import Any
 
 from absl import flags
 
-import tfmeta
 from tfmeta.apps import console
 from tfmeta.apps.flags.episodes import define_scored_flags, ends_of, query_for, way_for
 from tfmeta.core import Labels
 from tfmeta.data import Part, frozen_episodes
-from tfmeta.evaluation import Result
+from tfmeta.evaluation import Result, evaluate
 from tfmeta.json_files import read_json, write_json
 from tfmeta.learners import Learner, as_learner
 from tfmeta.training import RunFolder
@@ -97,7 +96,7 @@ def steps_of(model: Any) -> int | None:
 
 def score(model: Any, part: Part, **options: Any) -> Result:
     """Scores a model or learner on the episodes that FLAGS name."""
-    return tfmeta.evaluate(model, part, **episodes_of(), **options)
+    return evaluate(model, part, **episodes_of(), **options)
 
 
 def title(result: Result, source: str) -> str:

@@ -16,7 +16,6 @@ import shlex
 import keras
 from absl import flags
 
-import tfmeta
 from tfmeta.apps import console, runs
 from tfmeta.apps.building import class_of, make_learner
 from tfmeta.apps.flags.episodes import (
@@ -29,9 +28,11 @@ from tfmeta.apps.flags.parts import Parts
 from tfmeta.apps.progress import TrainingProgress
 from tfmeta.core import Labels, Targets, one_thread_a_task
 from tfmeta.data import Part, Source
-from tfmeta.evaluation import over_seeds
+from tfmeta.evaluation import evaluate, over_seeds
+from tfmeta.learners import Learner
 from tfmeta.training import (
     ExampleStream,
+    MetaModel,
     PretrainModel,
     RunFolder,
     Stream,
@@ -158,7 +159,7 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     _introduce(source, model)
     if not run.last.exists():
         console.say("The first step takes a while: it is compiled.")
-    summary = trainer.run(values)
+    summary = trainer.run({k: v for k, v in values.items() if k not in PARTS.unused})
     _tell(summary, part.targets, folder, validation)
     return summary, source
 
@@ -175,9 +176,7 @@ def _train_several() -> dict:
             return {"runs": summaries}
         shape = _streams(source)[1].single()
         model = RunFolder(folder).load_model()
-        results.append(
-            tfmeta.evaluate(model, source.test, episodes=_TEST_EPISODES, **shape)
-        )
+        results.append(evaluate(model, source.test, episodes=_TEST_EPISODES, **shape))
         keras.utils.clear_session()
     over = over_seeds(results)
     console.table(
@@ -194,14 +193,12 @@ def _train_several() -> dict:
     return {**over.summary(), "runs": summaries}
 
 
-def _model(
-    learner: tfmeta.learners.Learner, source: Source
-) -> tfmeta.MetaModel | PretrainModel:
+def _model(learner: Learner, source: Source) -> MetaModel | PretrainModel:
     if _pretrains():
         labels = isinstance(source.train.targets, Labels)
         classes = len(source.train.class_names) if labels else None
         return PretrainModel(learner, classes, prepare=source.prepare, seed=FLAGS.seed)
-    return tfmeta.MetaModel(
+    return MetaModel(
         learner, prepare=source.prepare, task_map=FLAGS.task_map, seed=FLAGS.seed
     )
 
@@ -246,7 +243,7 @@ def _rate() -> float | keras.optimizers.schedules.LearningRateSchedule:
     )
 
 
-def _introduce(source: Source, model: tfmeta.MetaModel | PretrainModel) -> None:
+def _introduce(source: Source, model: MetaModel | PretrainModel) -> None:
     weights = sum(math.prod(v.shape) for v in model.trained)
     counts = [len(p.group_names) for p in (source.train, source.val, source.test)]
     tasks = "functions, drawn anew for every step"
@@ -300,7 +297,7 @@ def _tell(summary: dict, targets: Targets, where: str, validation: Stream) -> No
     )
     watch = console.program("tensorboard")
     asked = {k: v for k, v in validation.single().items() if v is not None}
-    evaluate = console.command("evaluate", run_dir=where, **asked)
+    evaluation = console.command("evaluate", run_dir=where, **asked)
     console.say(f"Watch:    {watch} --logdir {shlex.quote(where)}/tensorboard")
-    console.say(f"Evaluate: {evaluate} --baselines")
+    console.say(f"Evaluate: {evaluation} --baselines")
     console.say(f"Export:   {console.command('export', run_dir=where)}")

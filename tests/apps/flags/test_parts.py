@@ -116,6 +116,7 @@ def test_the_data_choose_one_of_several_nets(values) -> None:
     assert parts.name("net") is None
     parts.settle("net", "conv4")
     assert parts.said("net") == {"filters": 8}
+    assert parts.unused == {"units", "activation"}
     with pytest.raises(ValueError, match="--filters is of conv4; --net=mlp has no"):
         parts.settle("net", "mlp")
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import keras
 
-import tfmeta
+from tfmeta import inner, learners, nets
 from tfmeta.apps.flags.arguments import Argument, arguments_of, signature_of
-from tfmeta.data.load import PREFIXES
+from tfmeta.data import Source
+from tfmeta.data.load import PREFIXES, load
 from tfmeta.data.pipeline.augmentation import AUGMENTATIONS
-from tfmeta.inner import UpdateRule
 from tfmeta.own_code import import_own_code, is_own_code
 
 Constructor = Callable[..., Any]
@@ -148,16 +148,16 @@ def _public(module: Any, base: type, *others: type) -> dict[str, Constructor]:
 
 def _nets() -> dict[str, Constructor]:
     """The functions of `tfmeta.nets` that build a net for inputs of a shape."""
-    found = {name: getattr(tfmeta.nets, name) for name in tfmeta.nets.__all__}
+    found = {name: getattr(nets, name) for name in nets.__all__}
     return {n: each for n, each in found.items() if "input_shape" in signature_of(each)}
 
 
 LEARNER = Kind(
     "learner",
     "The method",
-    _public(tfmeta.learners, tfmeta.learners.Learner, tfmeta.learners.GradientLearner),
+    _public(learners, learners.Learner, learners.GradientLearner),
     ("protonet",),
-    tfmeta.learners.Learner,
+    learners.Learner,
     frozenset({"net", "input_shape", "way", "outputs", "name", "seed", "rule"}),
 )
 NET = Kind(
@@ -172,9 +172,9 @@ RULE = Kind(
     "rule",
     "The rule of the inner steps, for learners that have one. Left out: the learner's "
     "own",
-    _public(tfmeta.inner, UpdateRule, tfmeta.inner.Chain),
+    _public(inner, inner.UpdateRule, inner.Chain),
     (),
-    UpdateRule,
+    inner.UpdateRule,
     frozenset({"name", "seed"}),
 )
 AUGMENT = Kind(
@@ -194,9 +194,9 @@ DATASET = Kind(
     "or npz:PATH; for regression sinusoid, harmonic or lines, without --way",
     {},
     ("glyphs",),
-    tfmeta.data.Source,
+    Source,
     frozenset({"name"}),
     {"seed": "data_seed"},
-    otherwise=tfmeta.data.load,
+    otherwise=load,
     prefixes=PREFIXES,
 )

@@ -52,11 +52,15 @@ class Parts:
         *kinds: The flags that name parts, such as "learner".
         own: The arguments for which the app has flags of its own of the same meaning.
         of_run: Whether a run that the command line names also names the parts.
+
+    Attributes:
+        unused: The flags of parts that might have been meant, and were not.
     """
 
     def __init__(self, *kinds: str, own: Sequence[str] = (), of_run: bool = False):
         self.kinds = [KINDS[kind] for kind in kinds]
         self.own, self.of_run = frozenset(own), of_run
+        self.unused: set[str] = set()
         self._flags: dict[str, list[Owned]] = {}
         self._named: dict[str, tuple[str, ...]] = {}
         for kind in self.kinds:
@@ -113,6 +117,7 @@ class Parts:
             if theirs and not any(each.part == name for each in theirs):
                 if FLAGS[flag].present:
                     raise ValueError(self._refusal(flag, theirs))
+                self.unused.add(flag)
 
     def name(self, kind: str) -> str | None:
         """The name of the part of a kind; None if none is named, or several may be."""
@@ -251,7 +256,9 @@ def values_in(argv: Sequence[str], names: Sequence[str]) -> dict[str, str]:
 
 def _define(name: str, argument: Argument, values: flags.FlagValues) -> None:
     """Defines the flag of an argument."""
-    default = None if argument.default is REQUIRED else argument.default
+    default: Any = None if argument.default is REQUIRED else argument.default
+    if isinstance(default, tuple):
+        default = list(default)  # As JSON has it in a run's config.
     if isinstance(argument.parser, flags.BooleanParser):
         flags.DEFINE_bool(name, default, argument.meaning, values)
     elif isinstance(argument.parser, flags.EnumParser):
