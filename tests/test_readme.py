@@ -1,0 +1,36 @@
+"""README's Python, run as it stands."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# TensorFlow prints this line when it is imported.
+IMPORT_LINE = (
+    "WARNING: All log messages before absl::InitializeLog() is called are written to "
+    "STDERR\n"
+)
+
+
+def test_the_python_of_the_readme_runs_without_a_warning(tmp_path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    told = (done.stdout + done.stderr).replace(IMPORT_LINE, "")
+    assert "warning" not in told.lower(), told
+    scores = re.findall(r"(?:val_|^)accuracy:? (0\.\d+)", done.stdout, re.MULTILINE)
+    assert len(scores) == 3 and float(scores[-1]) > 0.7, done.stdout
+    answers = re.search(r"^\['k[aiu]' 'k[aiu]' 'k[aiu]'\]$", done.stdout, re.MULTILINE)
+    assert answers, done.stdout
+    assert (tmp_path / "exported" / "1" / "saved_model.pb").exists()
