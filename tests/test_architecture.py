@@ -196,7 +196,7 @@ def check_private_names(package: Package) -> Iterator[str]:
 
 
 def check_inits(package: Package) -> Iterator[str]:
-    """Folders are packages, and their __init__ holds imports and __all__ alone."""
+    """Folders are packages; their __init__ holds imports, __all__ and __dir__ alone."""
     for directory in {path.parent for path in package.paths.values()}:
         if not (directory / "__init__.py").is_file():
             yield f"{directory.relative_to(package.root)} has no __init__.py"
@@ -206,7 +206,8 @@ def check_inits(package: Package) -> Iterator[str]:
         # The roof loads its names lazily and holds the version.
         for node in [] if name == "tfmeta" else tree.body:
             imports = isinstance(node, ast.Import | ast.ImportFrom)
-            if not imports and not is_all(node) and not is_text(node):
+            listed = is_all(node) or is_dir(node)
+            if not imports and not listed and not is_text(node):
                 yield f"{name}:{node.lineno} has more than imports and __all__"
         # A room of a folder has no names of its own: its files are imported.
         if not all(is_text(n) for n in tree.body) and not any(map(is_all, tree.body)):
@@ -215,6 +216,10 @@ def check_inits(package: Package) -> Iterator[str]:
 
 def is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def is_dir(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name == "__dir__"
 
 
 def is_all(node: ast.AST) -> bool:

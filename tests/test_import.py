@@ -94,12 +94,27 @@ def test_keras_imported_with_another_backend_is_refused(monkeypatch):
 
 
 def test_public_names_are_listed_and_load_on_access():
-    assert set(tfmeta.__all__) <= set(dir(tfmeta))
+    assert dir(tfmeta) == sorted(tfmeta.__all__)
     for name in set(tfmeta.__all__) - {"__version__"}:
         home = tfmeta._HOMES.get(name, f"tfmeta.{name}").replace(".", "/")
         for file in (f"{home}.py", f"{home}/__init__.py"):
             if (INSTALLED.parent / file).is_file():
                 assert getattr(tfmeta, name) is not None
+
+
+@pytest.mark.parametrize(
+    "name", sorted({n for n in tfmeta.__all__ if n.islower()} - {"compare", "evaluate"})
+)
+def test_a_folder_lists_its_public_names(name) -> None:
+    if name == "__version__":
+        return
+    folder = importlib.import_module(f"tfmeta.{name}")
+    assert dir(folder) == sorted(folder.__all__)
+
+
+def test_a_name_in_another_case_is_suggested() -> None:
+    result = run_python("import tfmeta\ntfmeta.Metamodel")
+    assert "Did you mean: 'MetaModel'" in result.stderr
 
 
 def test_missing_names_fail_on_access_only(monkeypatch):

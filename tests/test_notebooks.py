@@ -34,7 +34,7 @@ def test_a_notebook_runs(name: str, tmp_path, monkeypatch) -> None:
         for output in cell.outputs
     ]
     assert re.search(LAST_WORDS[name], printed[-1]), printed
-    scores = re.findall(r"ProtoNet: accuracy (0\.\d+)", "".join(printed))
+    scores = re.findall(r"ProtoNet Result\(accuracy (0\.\d+)", "".join(printed))
     assert len(scores) == 1 and float(scores[0]) > 0.35  # By chance: 0.2.
     outputs = [output for cell in cells for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)

@@ -25,8 +25,9 @@ def test_the_python_of_the_readme_runs_without_a_warning(tmp_path) -> None:
     # TensorFlow's import prints "WARNING: All log messages before ...".
     told = done.stdout + done.stderr
     assert not re.search(r"Warning|WARNING:\w", told), told
-    scores = re.findall(r"(?:val_|^)accuracy:? (0\.\d+)", done.stdout, re.MULTILINE)
-    assert len(scores) == 3 and float(scores[-1]) > 0.7, done.stdout
+    assert "val_accuracy: 0." in done.stdout
+    (score,) = re.findall(r"^Result\(accuracy (0\.\d+)", done.stdout, re.MULTILINE)
+    assert float(score) > 0.7  # By chance: 0.2.
     answers = re.search(r"^\['k[aiu]' 'k[aiu]' 'k[aiu]'\]$", done.stdout, re.MULTILINE)
     assert answers, done.stdout
     assert (tmp_path / "exported" / "1" / "saved_model.pb").exists()

@@ -7,6 +7,7 @@ an unused part never loads.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 from tfmeta._backend import require_tensorflow_backend
@@ -28,11 +29,12 @@ __all__ = [
     "layers",
     "learners",
     "nets",
+    "one_thread_a_task",
     "serving",
     "training",
 ]
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 _HOMES = {
     "Episode": "tfmeta.core.episode",
@@ -43,6 +45,7 @@ _HOMES = {
     "Values": "tfmeta.core.targets",
     "compare": "tfmeta.evaluation",
     "evaluate": "tfmeta.evaluation",
+    "one_thread_a_task": "tfmeta.core.task_map",
 }
 
 require_tensorflow_backend()
@@ -51,7 +54,10 @@ require_tensorflow_backend()
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first asked for (PEP 562)."""
     if name not in __all__:
-        raise AttributeError(f"module 'tfmeta' has no attribute {name!r}")
+        module = sys.modules[__name__]  # Python suggests one of its names.
+        raise AttributeError(
+            f"module 'tfmeta' has no attribute {name!r}", name=name, obj=module
+        )
     if name not in _HOMES:
         return importlib.import_module(f"tfmeta.{name}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -61,4 +67,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Lists the public names, whether loaded yet or not."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

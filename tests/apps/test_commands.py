@@ -75,7 +75,8 @@ def test_help_shows_every_flag(start):
     ):
         assert f"  {flag}\n" in helped.out
     assert "outer optimizer's" in helped.out and "TensorFlow" not in helped.out
-    assert max(map(len, helped.out.splitlines())) <= 88
+    lines = [line for line in helped.out.splitlines() if "train.py" not in line]
+    assert max(map(len, lines)) <= 88
 
 
 # Flags after those of a good command, and what the one line must say.

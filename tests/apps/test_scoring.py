@@ -75,7 +75,7 @@ def test_the_fitted_temperature_goes_into_an_export(start, runs, tmp_path) -> No
     run = f"--run_dir={runs['b']}"
     out = [f"--out={tmp_path}/served", "--calibrated"]
     line = start("export", run, *out).wait().error()
-    assert "keeps no temperature. Run scripts/evaluate.py with --calibration" in line
+    assert "keeps no temperature. Run " in line and "--calibration first" in line
     ended = start("evaluate", run, *ASKED, "--calibration", "--json").wait()
     fitted = last_line(ended)["calibration"]["after"]["temperature"]
     kept = json.loads((pathlib.Path(runs["b"]) / "calibration.json").read_text())

@@ -52,3 +52,12 @@ def test_an_old_name_is_told_the_new_one() -> None:
         ValueError, match="no argument 'train_steps' any more: use eval"
     ):
         refuse_renamed("FineTune", {"train_steps": 1}, {"train_steps": "eval_steps"})
+
+
+def test_a_repr_has_the_arguments_that_are_not_the_defaults() -> None:
+    net = keras.layers.Dense(3, name="net")
+    assert repr(Parent(3)) == "Parent(size=3)"
+    assert repr(Parent(3, mode="b", part=net)) == "Parent(size=3, part=net, mode='b')"
+    child = Child(3, more=2, mode="b", part=[Parent(1), Labels()])
+    wanted = "Child(size=3, more=2)"  # What a base class is handed is left out.
+    assert repr(child) == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -41,3 +42,14 @@ def test_each_part_of_an_example_has_its_count() -> None:
 def test_tasks_are_counted() -> None:
     x = {"support_x": 0, "support_y": tf.zeros((3, 2)), "query_x": 0}
     assert int(Batch.read(x).num_tasks) == 3
+
+
+def test_a_repr_shows_shapes_and_no_numbers() -> None:
+    x = {"image": np.zeros((2, 5, 8, 8, 1), np.uint8), "age": tf.zeros((2, 5))}
+    examples = Examples(x, tf.zeros((2, 5), tf.int32))
+    assert repr(examples) == (
+        "Examples(x={image: uint8 (2, 5, 8, 8, 1), age: float32 (2, 5)}, "
+        "y=int32 (2, 5))"
+    )
+    assert repr(Examples([0.5], None)) == "Examples(x=(float), y=None)"
+    assert repr(Episode(examples, examples)).startswith("Episode(support=Examples(x={")

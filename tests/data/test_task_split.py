@@ -114,7 +114,7 @@ def test_all_that_is_left_is_queried():
         size = SIZES[int(points[0, 0])]
         assert query_y.shape == (1, size - 2, 1)
         assert sorted(points[:, 1]) == list(range(size))
-    with pytest.raises(ValueError, match="needs tasks of one size.*Use tasks=1"):
+    with pytest.raises(ValueError, match="needs tasks of one size.*use tasks=1"):
         episodes(split, shot=2, query=None, tasks=2)
     equal = source([8] * 10).train
     _, query_y = next(iter(episodes(equal, shot=2, query=None, tasks=3)))
@@ -180,11 +180,11 @@ X, Y, TASKS = np.zeros((6, 2)), np.arange(6.0), np.arange(6) % 3
 @pytest.mark.parametrize(
     ("y", "options", "message"),
     [
-        (Y, {}, "Float y are values.* tasks must say.* Give tasks, or labels"),
+        (Y, {}, "Float y are values.* array called tasks.* Give that array, or"),
         (
             TASKS,
             {"tasks": TASKS},
-            "tasks need float targets, but y holds.* Leave tasks",
+            "array tasks needs float targets, but y holds.* Leave that array",
         ),
         (np.where(Y == 4, np.nan, Y), {"tasks": TASKS}, "1 of 6 examples.* number 4"),
         (np.where(Y == 2, 1e300, Y), {"tasks": TASKS}, "1 of 6 examples.* number 2"),
@@ -204,12 +204,12 @@ def test_what_does_not_fit_is_refused(y, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"way": 5, "shot": 1}, "values, not classes, so way must be None"),
+        ({"way": 5, "shot": 1}, "way=5 asks for classes.* have values.* Leave out way"),
         (
             {"shot": 3, "query": 4},
             r"need 7 examples of every task.*'\d' \(6\).*leave these tasks out",
         ),
-        ({"shot": (1, 2), "query": None}, "query must be a number"),
+        ({"shot": (1, 2), "query": None}, "query=None takes all.* Give query a number"),
     ],
 )
 def test_impossible_episodes_are_refused(options, message):

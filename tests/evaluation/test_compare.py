@@ -30,6 +30,10 @@ def test_the_difference_is_taken_episode_by_episode() -> None:
     assert found.verdict == (
         "A is better: its accuracy is higher by 10.00 ± 5.42 points (12 episodes)."
     )
+    assert repr(found) == (
+        "Comparison(A is better: its accuracy is higher by 10.00 ± 5.42 points "
+        "(12 episodes). A: ProtoNet, B: ProtoNet.)"
+    )
     assert compare(b, a).better == "b" and compare(b, a).difference < 0
     # Alone, the interval of either is half as wide again.
     assert min(a.ci95, b.ci95) > 1.5 * found.ci95

@@ -250,7 +250,7 @@ def test_episodes_of_a_file_are_scored_as_those_it_was_made_of(tmp_path) -> None
     sine = tfmeta.data.load("sinusoid").test
     with pytest.raises(ValueError, match="tasks of split 'test' have values"):
         evaluate(learner, sine, episodes_file=path)
-    with pytest.raises(ValueError, match="Give shot, or a file.* Received: neither"):
+    with pytest.raises(ValueError, match="Received: neither shot.* Give way and shot"):
         evaluate(learner, split(), way=3)
 
 

@@ -78,3 +78,12 @@ def test_a_metric_that_is_no_number_is_kept_as_one(tmp_path) -> None:
 def test_of_accuracy_more_is_better_of_an_error_less() -> None:
     assert result().higher_is_better
     assert not result(metric="mse", way=None).higher_is_better
+
+
+def test_a_repr_is_the_score_and_the_size() -> None:
+    # 4.302653 * sqrt(0.26 / 2 / 3) = 0.8957.
+    assert repr(result()) == (
+        "Result(accuracy 0.500 ± 0.896, 5-way 1-shot, 3 episodes)"
+    )
+    single = result(metric="mse", way=None, shot=10, scores=np.array([12.3456]))
+    assert repr(single) == "Result(mse 12.3, 10-shot, 1 episode)"

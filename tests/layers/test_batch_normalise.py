@@ -20,6 +20,28 @@ def _plain(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
 
 
 def _ours(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
+    return batch_normalise(x, gamma, beta, epsilon=EPSILON)[0]
+
+
+def _with_moments(moments):
+    """The outputs, and the moments in them, so that derivatives reach all three."""
+
+    def function(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
+        y, mean, variance = moments(x, gamma, beta)
+        return y * mean + variance
+
+    return function
+
+
+@_with_moments
+def _plain_moments(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor):
+    axes = list(range(x.shape.rank - 1))
+    mean = tf.reduce_mean(x, axes)
+    return _plain(x, gamma, beta), mean, tf.reduce_mean(tf.square(x - mean), axes)
+
+
+@_with_moments
+def _our_moments(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor):
     return batch_normalise(x, gamma, beta, epsilon=EPSILON)
 
 
@@ -47,22 +69,42 @@ def _derivatives(function, order: int, dtype: str, shape: tuple[int, ...] = SHAP
     return result.numpy(), [g.numpy() for g in tape.gradient(result, points)]
 
 
+PAIRS = {"outputs": (_ours, _plain), "moments": (_our_moments, _plain_moments)}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("shape", [SHAPE, (7, 3)])
 @pytest.mark.parametrize("order", [1, 2, 3])
-def test_derivatives_equal_automatic_ones(order: int, shape: tuple[int, ...]) -> None:
-    got = _derivatives(_ours, order, "float64", shape)
-    expected = _derivatives(_plain, order, "float64", shape)
+def test_derivatives_equal_automatic_ones(
+    order: int, shape: tuple[int, ...], pair: str
+) -> None:
+    ours, plain = PAIRS[pair]
+    got = _derivatives(ours, order, "float64", shape)
+    expected = _derivatives(plain, order, "float64", shape)
     np.testing.assert_allclose(got[0], expected[0], rtol=1e-10)
     for a, b in zip(got[1], expected[1], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("order", [1, 2, 3])
-def test_float32_kernels_agree_with_float64(order: int) -> None:
-    got = _derivatives(_ours, order, "float32")
-    expected = _derivatives(_plain, order, "float64")
+def test_float32_kernels_agree_with_float64(order: int, pair: str) -> None:
+    ours, plain = PAIRS[pair]
+    got = _derivatives(ours, order, "float32")
+    expected = _derivatives(plain, order, "float64")
     for a, b in zip(got[1], expected[1], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("shape", [(3, 4, 5, 2), (1, 2, 1, 3), (1, 1, 1, 2)])
+def test_fused_moments_are_the_biased_ones(shape, compiled: bool) -> None:
+    x = np.random.default_rng(0).normal(3.0, 2.0, shape).astype("float32")
+    ones = tf.ones(shape[-1:])
+    run = tf.function(batch_normalise, jit_compile=compiled, autograph=False)
+    _, mean, variance = run(tf.constant(x), ones, ones, epsilon=EPSILON)
+    np.testing.assert_allclose(mean, x.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(variance, x.var((0, 1, 2)), rtol=1e-3, atol=1e-12)
 
 
 def test_float32_images_run_the_fused_kernels() -> None:

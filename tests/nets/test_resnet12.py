@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmeta.keras_internals import descendants
 from tfmeta.layers import check_exact
 from tfmeta.learners import MAML, ProtoNet
 from tfmeta.nets import fresh, resnet12
@@ -23,7 +24,7 @@ def test_parameters() -> None:
         before = channels
     assert sum(v.numpy().size for v in net.trainable_variables) == count == 12_424_320
     assert net.output_shape == (None, 640)
-    convolutions = [x for x in net.layers if isinstance(x, keras.layers.Conv2D)]
+    convolutions = [x for x in descendants(net) if isinstance(x, keras.layers.Conv2D)]
     assert len(convolutions) == 12 + 4 and not any(x.use_bias for x in convolutions)
     assert resnet12(way=5, **SMALL).layers[-1].name == "head"
 
@@ -35,7 +36,8 @@ def test_it_does_what_the_paper_says() -> None:
     measured, expected = net(x, training=True).numpy(), x.astype(np.float64)
 
     def kernel(name: str) -> np.ndarray:
-        return net.get_layer(f"{name}_conv").kernel.numpy().astype(np.float64)
+        layers = {layer.name: layer for layer in descendants(net)}
+        return layers[f"{name}_conv"].kernel.numpy().astype(np.float64)
 
     def normalised(x: np.ndarray) -> np.ndarray:
         centred = x - x.mean((0, 1, 2))

@@ -356,3 +356,19 @@ def test_a_learner_that_diverged_does_not_answer():
     clf = tfmeta.MetaModel(learners.MAML(net)).adapt(X, NAMES)
     with pytest.raises(ValueError, match="NaN or an infinite prob"):
         clf.predict(CENTRES)
+
+
+def test_a_dataset_in_place_of_an_array_is_told_apart_from_damage() -> None:
+    data = tf.data.Dataset.from_tensor_slices(X)
+    with pytest.raises(ValueError, match="support_x must be an array.*Dataset. Read"):
+        proto().adapt(data, NAMES)
+    with pytest.raises(ValueError, match="x must be an array.*Dataset. Read datasets"):
+        proto().adapt(X, NAMES).predict(data)
+
+
+def test_a_repr_has_the_learner_and_the_first_classes() -> None:
+    assert repr(nearest().adapt(X, NAMES)) == (
+        "AdaptedClassifier(NearestNeighbour, 3 classes: 'owl', 'tit', 'wren')"
+    )
+    many = nearest().adapt(X, np.arange(9))
+    assert repr(many).endswith("9 classes: 0, 1, 2 and 6 more)")

@@ -231,3 +231,9 @@ def test_floats_for_a_classifier_are_no_names() -> None:
     model = tfmeta.MetaModel(ProtoNet(mlp(units=(4,), input_shape=(2,))))
     with pytest.raises(ValueError, match="must hold the names of classes"):
         model.adapt(SUPPORT_X, SUPPORT_Y)
+
+
+def test_floats_that_number_classes_are_told_to_be_whole() -> None:
+    model = tfmeta.MetaModel(learner(outputs=3))
+    with pytest.raises(ValueError, match=r"numbers of classes.*y.astype\(int\)"):
+        model.adapt(np.zeros((4, 2), "float32"), np.float32([0, 0, 1, 2]))

@@ -149,8 +149,8 @@ def test_a_stopped_run_equals_an_unbroken_one(name, tmp_path, monkeypatch):
     [
         (on_classes, {"train": Stream((2, 11), 1, 3, 4)}, "way=11 needs 11 classes"),
         (on_classes, {"validation": Stream((2, 3), 1, 3, 4)}, "needs one way"),
-        (on_classes, {"train": Stream(None, 1, 3, 4)}, "way must say how many"),
-        (on_functions, {"train": Stream(5, 1, 3, 4)}, "way must be None"),
+        (on_classes, {"train": Stream(None, 1, 3, 4)}, "Received: way=None. Give way"),
+        (on_functions, {"train": Stream(5, 1, 3, 4)}, "way=5 asks for classes"),
     ],
 )
 def test_streams_that_there_are_not(make, options, sentence, tmp_path):

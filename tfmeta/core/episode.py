@@ -22,6 +22,10 @@ class Examples(NamedTuple):
     x: Nest
     y: Tensor
 
+    def __repr__(self) -> str:
+        """The dtypes and shapes, without the numbers."""
+        return f"Examples(x={shapes(self.x)}, y={shapes(self.y)})"
+
 
 class Episode(NamedTuple):
     """One draw from a task: a learner adapts to `support` and is judged on `query`.
@@ -60,6 +64,31 @@ class Episode(NamedTuple):
                 f"missing: {missing}."
             )
         return cls(Examples(x["support_x"], x["support_y"]), Examples(x["query_x"], y))
+
+
+def shapes(nest: Nest) -> str:
+    """A nest of tensors as text: the dtype and the shape of each.
+
+    Args:
+        nest: A tensor, an array, a `tf.TensorSpec`, or a nest of them.
+
+    Example:
+        >>> shapes({"image": tf.zeros((2, 28, 28, 1), tf.uint8), "weight": None})
+        '{image: uint8 (2, 28, 28, 1), weight: None}'
+    """
+    if isinstance(nest, dict):
+        return f"{{{', '.join(f'{name}: {shapes(t)}' for name, t in nest.items())}}}"
+    if isinstance(nest, list | tuple):
+        return f"({', '.join(map(shapes, nest))})"
+    if not hasattr(nest, "shape") or not hasattr(nest, "dtype"):
+        return "None" if nest is None else type(nest).__name__
+    dtype = getattr(nest.dtype, "name", nest.dtype)
+    shape = nest.shape
+    return f"{dtype} {'of any shape' if _rank(shape) is None else tuple(shape)}"
+
+
+def _rank(shape: Any) -> int | None:
+    return shape.rank if isinstance(shape, tf.TensorShape) else len(shape)
 
 
 class Batch(NamedTuple):

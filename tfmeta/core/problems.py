@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Problem(NamedTuple):
@@ -60,3 +61,20 @@ def listed(names: Iterable[str], most: int = 3) -> str:
     names = list(names)
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def kind_of(given: Any) -> str:
+    """What something is that was given in place of an object, for an error.
+
+    Args:
+        given: Anything.
+
+    Example:
+        >>> kind_of(3), kind_of(int), kind_of(len)
+        ('int', 'the class int', 'the function len')
+    """
+    if isinstance(given, type):
+        return f"the class {given.__name__}"
+    if inspect.isroutine(given):
+        return f"the function {given.__name__}"
+    return type(given).__name__

@@ -97,12 +97,20 @@ def one_thread_a_task() -> None:
 
     On a CPU, small tasks that run side by side on a core each are up to twice as fast
     as tasks that run one after the other on all cores. The setting holds for the whole
-    process. Call this function before TensorFlow has run anything.
+    process. Call this function at the top of the program, before TensorFlow has run
+    anything; a second call does nothing.
 
     Raises:
         RuntimeError: If TensorFlow has run something already.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(1)
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+    except RuntimeError as error:
+        raise RuntimeError(
+            "one_thread_a_task must be called before TensorFlow runs anything. "
+            "Received: a call after that. Call it at the top of the program, right "
+            "after the imports; in a notebook, restart the kernel first."
+        ) from error
 
 
 def _loop(

@@ -47,3 +47,8 @@ __all__ = [
     "small_moves",
     "with_rotations",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names alone."""
+    return sorted(__all__)

@@ -47,6 +47,11 @@ class FunctionSplit:
                 f"low={self.low}, high={self.high}."
             )
 
+    def __repr__(self) -> str:
+        """The part's name and the range of x."""
+        ends = f"{self.low:g}..{self.high:g}"
+        return f"FunctionSplit({self.name!r}, functions of x in {ends})"
+
     @property
     def example_shape(self) -> tuple[int, ...]:
         """One example is one number."""
@@ -112,13 +117,13 @@ class FunctionSplit:
         """
         if way is not None:
             raise ValueError(
-                f"The tasks of part {self.name!r} are functions, which have no "
-                f"classes, so way must be None. Received: way={way}. Leave it out."
+                f"way={way} asks for classes, but the tasks of part {self.name!r} "
+                "are functions, which have no classes. Leave out way."
             )
         if query is None:
             raise ValueError(
-                "A function has no end of points, so query must be a number. Received: "
-                "query=None."
+                "query=None takes all that are left, but a function has no end of "
+                "points. Give query a number."
             )
         largest = FunctionSampler(
             self.function,

@@ -72,6 +72,7 @@ def load(
         (1,)
     """
     check_store(store)
+    _refuse_others(name, download=download, skip_broken=skip_broken)
     images: dict[str, Any] = {"image_size": image_size, "channels": channels}
     if name in FAMILIES:
         _refuse(name, split or rotations or disjoint or any(images.values()))
@@ -125,12 +126,26 @@ def _refuse(name: str, options: object) -> None:
         )
 
 
+def _refuse_others(name: str, *, download: bool, skip_broken: bool) -> None:
+    """Refuses what only one kind of source can do."""
+    kind = name.partition(":")[0]
+    for option, said, owner in (
+        ("download", download, "tfds"),
+        ("skip_broken", skip_broken, "folder"),
+    ):
+        if said and kind != owner:
+            raise ValueError(
+                f"{option}=True is for {owner}: sources. Received: {name!r}. Leave out "
+                f"{option}."
+            )
+
+
 def _refuse_disk(name: str, store: str) -> None:
     """Refuses drawing from the disk what is not there as files of their own."""
     if store == DISK:
         raise ValueError(
             f'store="disk" is for folder:PATH and npz:PATH, whose examples are drawn '
-            f"from their files. Received: {name!r}. Leave store out."
+            f"from their files. Received: {name!r}. Leave out store."
         )
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import tensorflow as tf
+
+from tfmeta.core.problems import kind_of
 from tfmeta.core.targets import Targets
 from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.sampling.sampler import Range, Sampler
@@ -79,8 +82,14 @@ def check_part(part: Any) -> None:
     """
     if hasattr(part, "sampler"):
         return
+    what = kind_of(part)
+    advice = "Give a part; tfmeta.data.from_arrays makes a source of arrays."
+    if all(hasattr(part, name) for name in ("train", "val", "test")):
+        what, advice = f"a whole {what}", "Use .train, .val or .test of it."
+    elif isinstance(part, tf.data.Dataset):
+        what = "a tf.data.Dataset"
+        advice = "Give the part that it was made from, such as data.test."
     raise ValueError(
         "Episodes are drawn from a part of a source: source.train, source.val or "
-        f"source.test. Received: {type(part).__name__}. Give a part; "
-        "tfmeta.data.from_arrays makes a source of arrays."
+        f"source.test. Received: {what}. {advice}"
     )

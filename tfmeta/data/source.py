@@ -47,8 +47,11 @@ class Source(Generic[PartT]):
         >>> from tfmeta.data import Split
         >>> def one(split):
         ...     return Split(split, np.zeros((2, 4)), np.int32([0, 0]), (split + "/a",))
-        >>> Source("toy", one("train"), one("val"), one("test")).test.num_classes
-        1
+        >>> Source("toy", one("train"), one("val"), one("test"))
+        Source('toy',
+          train=Split('train', 1 classes, 2 examples of (4,), in memory),
+          val=Split('val', 1 classes, 2 examples of (4,), in memory),
+          test=Split('test', 1 classes, 2 examples of (4,), in memory))
     """
 
     name: str
@@ -96,6 +99,11 @@ class Source(Generic[PartT]):
                         "in one of them."
                     )
                 owner[name] = field
+
+    def __repr__(self) -> str:
+        """The name and the three parts, a line each, with their sizes."""
+        parts = "".join(f",\n  {part}={getattr(self, part)!r}" for part in _PARTS)
+        return f"Source({self.name!r}{parts})"
 
     @property
     def disjoint(self) -> str:

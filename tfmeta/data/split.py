@@ -110,8 +110,8 @@ class Split(GroupedPart):
         """
         if way is None:
             raise ValueError(
-                f"Split {self.name!r} has classes, so way must say how many an episode "
-                "is made of. Received: way=None."
+                f"An episode is made of some of the classes of split {self.name!r}. "
+                "Received: way=None. Give way, the number of classes."
             )
         largest = EpisodeSampler(
             self,

@@ -130,8 +130,8 @@ class TaskSplit(GroupedPart):
         """
         if way is not None:
             raise ValueError(
-                f"The tasks of part {self.name!r} have values, not classes, so way "
-                f"must be None. Received: way={way}. Leave it out."
+                f"way={way} asks for classes, but the tasks of part {self.name!r} "
+                "have values, not classes. Leave out way."
             )
         largest = EpisodeSampler(
             self, way=1, shot=bounds("shot", shot)[1], query=query, seed=seed

@@ -1,5 +1,7 @@
 """Floor 5: how good a learner is, with its uncertainty."""
 
+from __future__ import annotations
+
 from tfmeta.evaluation.baselines import baselines
 from tfmeta.evaluation.calibration import calibration, fit_temperature, query_logits
 from tfmeta.evaluation.compare import Comparison, compare
@@ -35,3 +37,8 @@ __all__ = [
     "regression_picture",
     "reliability",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names alone."""
+    return sorted(__all__)

@@ -38,6 +38,10 @@ class Comparison:
     a: Result
     b: Result
 
+    def __repr__(self) -> str:
+        """The verdict, then the two results."""
+        return f"Comparison({self.verdict} A: {self.a.learner}, B: {self.b.learner}.)"
+
     @property
     def difference(self) -> float:
         """The mean over episodes of A's score less B's, in units of the metric."""
@@ -97,7 +101,7 @@ def compare(a: Any, b: Any, split: Part | None = None, **options: Any) -> Compar
     """Compares two results, runs or models on the same frozen episodes.
 
     Args:
-        a: A `Result`; the folder of a run that scripts/evaluate.py has scored; or a
+        a: A `Result`; the folder of a run that the app evaluate has scored; or a
             `MetaModel` or `Learner` to evaluate.
         b: The same.
         split: Which classes, where there is a model to evaluate.

@@ -72,7 +72,8 @@ def episodes_for(
     if episodes_file is None:
         if shot is None:
             raise ValueError(
-                "Give shot, or a file of episodes as episodes_file. Received: neither."
+                "An episode has a size. Received: neither shot nor episodes_file. Give "
+                "way and shot, such as way=5 and shot=1, or give episodes_file."
             )
         stream = frozen(
             learner,

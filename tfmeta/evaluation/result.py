@@ -62,6 +62,18 @@ class Result:
     disjoint: str = field(default="classes", repr=False)
     metrics: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
+    def __repr__(self) -> str:
+        """The mean with its interval, and the size and number of the episodes."""
+        mean, half = (f"{n:.3f}" for n in (self.mean, self.ci95))
+        if self.metric != Labels.metric:  # Of any size, as the targets' units are.
+            mean, half = f"{self.mean:.3g}", f"{self.ci95:.2g}"
+        score = f"{self.metric} {mean}"
+        if math.isfinite(self.ci95):
+            score += f" ± {half}"
+        way = "" if self.way is None else f"{self.way}-way "
+        count = f"{self.episodes} episode{'s' * (self.episodes != 1)}"
+        return f"Result({score}, {way}{self.shot}-shot, {count})"
+
     @property
     def episodes(self) -> int:
         """The number of episodes."""
@@ -131,7 +143,7 @@ class Result:
 
 
 def read_result(path: str | os.PathLike[str]) -> Result:
-    """Reads the result that scripts/evaluate.py left in a run's folder.
+    """Reads the result that the app evaluate left in a run's folder.
 
     Args:
         path: The run's folder, or a JSON file with a `Result.record`.
@@ -149,7 +161,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     if not file.exists():
         raise ValueError(
             f"There is no result in {path}: {file} does not exist. Score the run "
-            f"first: python scripts/evaluate.py --run_dir={path}"
+            f"first: tfmeta evaluate --run_dir={path}"
         )
     record = read_json(file)
     names = [f.name for f in fields(Result) if f.name not in ("curve", "metrics")]
@@ -158,7 +170,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     missing = [n for n in names if not isinstance(record, dict) or n not in record]
     if missing:
         raise ValueError(
-            f"{file} is not a result of scripts/evaluate.py: it lacks "
+            f"{file} is not a result of tfmeta evaluate: it lacks "
             f"{', '.join(missing)}. Score the run again."
         )
     scores = _array(record["scores"])

@@ -41,7 +41,7 @@ class Answer:
         if said and not isinstance(self.targets, Labels):
             raise ValueError(
                 f"{said[0]} is for the probabilities of classes, but this model "
-                f"answers with values. Received: {given[said[0]]}. Leave it out."
+                f"answers with values. Received: {given[said[0]]}. Leave out {said[0]}."
             )
         warmth = self.temperature
         if warmth is not None and not (np.isfinite(warmth) and warmth > 0):

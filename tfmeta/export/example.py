@@ -152,12 +152,12 @@ def _with_shape(inputs: Nest, shape: Shape) -> Nest:
     if tf.nest.is_nested(inputs):
         raise ValueError(
             "example_shape is for examples of one array, but this model takes "
-            f"{sorted(named(inputs))}. Leave example_shape out."
+            f"{sorted(named(inputs))}. Leave out example_shape."
         )
     asked = tf.TensorShape([None, *(() if isinstance(shape, dict) else shape)])
     if isinstance(shape, dict) or not inputs.shape.is_compatible_with(asked):
         raise ValueError(
             f"example_shape={shape} does not fit the net, which takes examples "
-            f"of shape {tuple(inputs.shape[1:])}. Leave example_shape out."
+            f"of shape {tuple(inputs.shape[1:])}. Leave out example_shape."
         )
     return tf.TensorSpec(asked, inputs.dtype)

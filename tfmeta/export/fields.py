@@ -106,8 +106,8 @@ def picture_fields(inputs: Nest, part: str, form: PictureFormat | None) -> Nest:
         wanted = "(height, width, 1 or 3)" if form is None else str(form.shape)
         raise ValueError(
             f"images=True needs examples that are pictures of shape {wanted}. "
-            f"Received: examples of shape {', '.join(map(str, shapes))}. Leave images "
-            "out."
+            f"Received: examples of shape {', '.join(map(str, shapes))}. Leave out "
+            "images."
         )
     return tf.nest.pack_sequence_as(inputs, found)
 

@@ -29,7 +29,7 @@ class Prepare:
                 "refuse_outside=True needs a preparation that knows the smallest and "
                 "the largest value of meta-training. Received: one without low and "
                 "high. Give the model the preparation that tfmeta.data measured, or "
-                "leave refuse_outside out."
+                "leave out refuse_outside."
             )
         self.preparation = preparation
         self.refuse_outside = refuse_outside

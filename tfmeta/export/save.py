@@ -360,7 +360,7 @@ def _check_labels(learner: Learner, targets: Targets, names: bool) -> None:
     if names and not labels:
         raise ValueError(
             "names=True is for the names of classes, but this model answers with "
-            "values. Leave names out."
+            "values. Leave out names."
         )
 
 
@@ -378,8 +378,8 @@ def _check_steps(learner: Learner, steps: int | None) -> None:
         return
     if learner.default_steps is None:
         raise ValueError(
-            f"{type(learner).__name__} takes no inner steps. Leave `steps` out. "
-            f"Received: {steps}."
+            f"steps={steps} is for learners that take inner steps, but "
+            f"{type(learner).__name__} takes none. Leave out steps."
         )
     if steps < 0:
         raise ValueError(f"steps must be at least 0. Received: {steps}.")

@@ -1,5 +1,7 @@
 """Floor 3: bodies (nets) and heads (last layers), and the rules that adapt them."""
 
+from __future__ import annotations
+
 from tfmeta.inner.adam import Adam
 from tfmeta.inner.base import Step, UpdateRule, made_rule
 from tfmeta.inner.body import Body, State
@@ -25,3 +27,8 @@ __all__ = [
     "made_rule",
     "scan",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names alone."""
+    return sorted(__all__)

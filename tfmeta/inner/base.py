@@ -88,15 +88,21 @@ def made_rule(
         The rule.
 
     Raises:
-        ValueError: If `inner_lr` is given beside an instance, which has its own rate;
-            if `rule` is no rule; or if the rule only changes gradients.
+        ValueError: If `inner_lr` is not above zero, or is given beside an instance,
+            which has its own rate; if `rule` is no rule; or if the rule only changes
+            gradients.
     """
+    if inner_lr is not None and not inner_lr > 0:
+        raise ValueError(
+            "inner_lr must be above 0, as the size of an inner step. Received: "
+            f"inner_lr={inner_lr}."
+        )
     if isinstance(rule, UpdateRule):
         if inner_lr is not None:
             raise ValueError(
-                f"rule={type(rule).__name__}(...) has its rate already, so inner_lr "
-                f"must be left out. Received: inner_lr={inner_lr}. Give the rate to "
-                "the rule, or give the rule's class."
+                f"rule={type(rule).__name__}(...) has its rate already. Received: "
+                f"inner_lr={inner_lr}. Leave out inner_lr and give the rate to the "
+                "rule, or give the rule's class."
             )
         made: Any = rule
     else:

@@ -1,20 +1,31 @@
 """Normalisation that is exact to second order, and the check for what is not."""
 
+from __future__ import annotations
+
 from tfmeta.layers.adaptable import adaptable, swap_inexact
 from tfmeta.layers.batch_norm import BatchNorm
+from tfmeta.layers.conv_batch_norm import ConvBatchNorm
 from tfmeta.layers.drop_block import DropBlock
 from tfmeta.layers.exact import InexactPart, check_exact, inexact_parts
 from tfmeta.layers.group_norm import GroupNorm
 from tfmeta.layers.layer_norm import LayerNorm
+from tfmeta.layers.max_pool import MaxPool
 
 __all__ = [
     "BatchNorm",
+    "ConvBatchNorm",
     "DropBlock",
     "GroupNorm",
     "InexactPart",
     "LayerNorm",
+    "MaxPool",
     "adaptable",
     "check_exact",
     "inexact_parts",
     "swap_inexact",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names alone."""
+    return sorted(__all__)

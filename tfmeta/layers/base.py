@@ -92,6 +92,26 @@ class Normalisation(Configured, keras.layers.Layer, abc.ABC):
             outputs += _shaped(self.beta, x.dtype, shape)
         return outputs
 
+    def factor_and_offset(
+        self, mean: tf.Tensor, variance: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns what `normalise` multiplies its inputs by, and what it then adds.
+
+        Args:
+            mean: `(channels,)`.
+            variance: `(channels,)`.
+
+        Returns:
+            Two tensors `(channels,)`.
+        """
+        factor = tf.math.rsqrt(variance + self.epsilon)
+        if self.gamma is not None:
+            factor *= tf.cast(self.gamma, factor.dtype)
+        offset = -mean * factor
+        if self.beta is not None:
+            offset += tf.cast(self.beta, factor.dtype)
+        return factor, offset
+
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]
     ) -> tuple[int | None, ...]:

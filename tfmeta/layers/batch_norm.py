@@ -100,33 +100,35 @@ class BatchNorm(Normalisation):
         axis, channels = resolve_axis(self.axis, inputs.shape)
         shape = tuple(-1 if i == axis else 1 for i in range(len(inputs.shape)))
         affine_shape = None if axis == len(shape) - 1 else shape
-        if not (training and self.trainable):
-            mean, variance = (tf.reshape(s, shape) for s in self._averages(x.dtype))
+        if not self.uses_batch(training):
+            mean, variance = (tf.reshape(s, shape) for s in self.averages(x.dtype))
             outputs = self.normalise(x, mean, variance, affine_shape)
             return tf.cast(outputs, self.compute_dtype)
-        axes = [i for i in range(len(shape)) if i != axis]
-        # Where nobody reads the new state, the graph drops these statistics.
-        mean, variance = moments(x, axes, mask)
-        self._average_in(mean, variance)
         if mask is None and affine_shape is None:
             one, zero = tf.ones([channels], x.dtype), tf.zeros([channels], x.dtype)
             gamma = one if self.gamma is None else tf.cast(self.gamma, x.dtype)
             beta = zero if self.beta is None else tf.cast(self.beta, x.dtype)
-            outputs = batch_normalise(x, gamma, beta, epsilon=self.epsilon)
+            outputs, mean, variance = batch_normalise(
+                x, gamma, beta, epsilon=self.epsilon
+            )
         else:
+            axes = [i for i in range(len(shape)) if i != axis]
+            mean, variance = moments(x, axes, mask)
             outputs = self.normalise(x, mean, variance, affine_shape)
+        self.average_in(mean, variance)
         return tf.cast(outputs, self.compute_dtype)
 
-    def _add_statistic(self, shape: tuple[int, ...], name: str) -> keras.Variable:
-        return self.add_weight(
-            shape=shape,
-            name=name,
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-        )
+    def uses_batch(self, training: bool) -> bool:
+        """Whether a call with this argument uses the statistics of its own batch."""
+        return bool(training and self.trainable)
 
-    def _average_in(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+    def average_in(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+        """Moves the averages towards the statistics of a batch.
+
+        Args:
+            mean: One number for each channel, of any shape.
+            variance: The same.
+        """
         for variable, batch in (
             (self.moving_mean, tf.reshape(mean, [-1])),
             (self.moving_variance, tf.reshape(variance, [-1])),
@@ -136,10 +138,24 @@ class BatchNorm(Normalisation):
             new = self.momentum * old + (1.0 - self.momentum) * batch
             variable.assign(tf.cast(new, variable.dtype))
 
-    def _averages(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+    def averages(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the mean and the variance that inference uses.
+
+        Args:
+            dtype: The dtype of the two tensors `(channels,)`.
+        """
         weight = tf.cast(self.weight, dtype)
         empty = tf.equal(weight, 0)
         divisor = tf.where(empty, tf.ones_like(weight), weight)
         mean = tf.cast(self.moving_mean, dtype) / divisor
         variance = tf.cast(self.moving_variance, dtype) / divisor
         return mean, variance + tf.cast(empty, dtype)
+
+    def _add_statistic(self, shape: tuple[int, ...], name: str) -> keras.Variable:
+        return self.add_weight(
+            shape=shape,
+            name=name,
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )

@@ -19,8 +19,8 @@ _LEAST_FUSED_EPSILON = 1.001e-5
 
 def batch_normalise(
     x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, *, epsilon: float
-) -> tf.Tensor:
-    """Returns `(x - mean) / sqrt(variance + epsilon) * gamma + beta`.
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns `(x - mean) / sqrt(variance + epsilon) * gamma + beta`, and the moments.
 
     Mean and biased variance are taken over all axes but the last.
 
@@ -31,7 +31,9 @@ def batch_normalise(
         epsilon: added to the variance.
 
     Returns:
-        A tensor of the shape and dtype of `x`.
+        A tensor of the shape and dtype of `x`, and the mean and the biased variance
+        `(channels,)`. Gradients of every order flow through all three; those of the
+        moments cost nothing where nobody asks for them.
     """
     fused = (
         x.dtype == tf.float32 and x.shape.rank == 4 and epsilon >= _LEAST_FUSED_EPSILON
@@ -42,8 +44,9 @@ def batch_normalise(
 
     @tf.custom_gradient
     def forward(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
-        y, *saved = normalised(x, gamma, beta, epsilon)
-        return y, lambda dy: backward(dy, x, gamma, *saved)
+        y, mean, variance, *saved = normalised(x, gamma, beta, epsilon)
+        # The moments get their gradients below, apart from this pass.
+        return (y, mean, variance), lambda dy, *_: backward(dy, x, gamma, *saved)
 
     @tf.custom_gradient
     def backward(
@@ -57,15 +60,27 @@ def batch_normalise(
 
         return differentiated(dy, x, gamma, epsilon, *saved), grad
 
-    return forward(x, gamma, beta)
+    y, mean, variance = forward(x, gamma, beta)
+    return y, *_moments(x, mean, variance)
+
+
+@tf.custom_gradient
+def _moments(x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> Any:
+    """Returns known moments of `x`, with gradients that flow to `x`."""
+
+    def grad(dmean: tf.Tensor, dvariance: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+        centred = x - _moments(x, mean, variance)[0]
+        return (dmean + 2 * dvariance * centred) / _count(x), None, None
+
+    return (tf.identity(mean), tf.identity(variance)), grad
 
 
 def _fused_normalised(
     x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> list[tf.Tensor]:
-    """Returns the outputs, and what `_fused_first` needs of this pass."""
+    """Returns the outputs, the moments, and what `_fused_first` needs of this pass."""
     empty = tf.zeros([0], x.dtype)
-    y, _, _, *saved = tf.raw_ops.FusedBatchNormV3(
+    y, mean, unbiased, *saved = tf.raw_ops.FusedBatchNormV3(
         x=x,
         scale=gamma,
         offset=beta,
@@ -74,7 +89,8 @@ def _fused_normalised(
         epsilon=epsilon,
         is_training=True,
     )
-    return [y, *saved]
+    count = _count(x)
+    return [y, mean, unbiased * (count - 1) / count, *saved]
 
 
 def _fused_first(
@@ -96,8 +112,11 @@ def _fused_first(
 def _plain_normalised(
     x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> list[tf.Tensor]:
-    """Returns the outputs; `_first` needs nothing more of this pass."""
-    return [_standardise(x, epsilon)[0] * gamma + beta]
+    """Returns the outputs and the moments; `_first` needs nothing more."""
+    mean = _mean(x)
+    centred = x - mean
+    variance = _mean(tf.square(centred))
+    return [centred * tf.math.rsqrt(variance + epsilon) * gamma + beta, mean, variance]
 
 
 def _mean(x: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,7 @@
 """Floor 4: the methods, one file each."""
 
+from __future__ import annotations
+
 from tfmeta.core import Options
 from tfmeta.learners.base import Learner, as_learner
 from tfmeta.learners.fine_tune import FineTune
@@ -26,3 +28,8 @@ __all__ = [
     "Reptile",
     "as_learner",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names alone."""
+    return sorted(__all__)

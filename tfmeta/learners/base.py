@@ -23,10 +23,12 @@ from tfmeta.core import (
 )
 from tfmeta.core.configured import Configured
 from tfmeta.core.episode import Nest, Tensor
+from tfmeta.core.problems import kind_of
 from tfmeta.core.renamed import refuse_renamed
 from tfmeta.core.scaled_gradients import scaled_gradients
 from tfmeta.inner import Body
 from tfmeta.inner.body import states_in
+from tfmeta.inner.given_net import check_net
 from tfmeta.inner.modes import ModeName
 
 RENAMED = {
@@ -91,6 +93,8 @@ class Learner(Configured, keras.layers.Layer):
         refuse_renamed(type(self).__name__, kwargs, RENAMED)
         self._check_verbs()
         super().__init__(**kwargs)
+        if net is not None or _is_needed("net", type(self)):
+            check_net(net, type(self).__name__)
         self.net: Any = net
         self.normalisation = normalisation
         self.targets = self._first_targets = as_targets(targets)
@@ -367,6 +371,12 @@ class Learner(Configured, keras.layers.Layer):
         return config
 
 
+def _is_needed(name: str, owner: type) -> bool:
+    """Whether a constructor has an argument without a default value."""
+    argument = inspect.signature(owner).parameters.get(name)
+    return argument is not None and argument.default is argument.empty
+
+
 def as_learner(model: Any) -> Learner:
     """The learner of a `MetaModel`, or the learner itself.
 
@@ -383,6 +393,6 @@ def as_learner(model: Any) -> Learner:
     if not isinstance(learner, Learner):
         raise ValueError(
             "Needs a tfmeta.MetaModel or a tfmeta.learners.Learner. "
-            f"Received: {type(model).__name__}."
+            f"Received: {kind_of(model)}."
         )
     return learner

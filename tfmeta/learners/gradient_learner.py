@@ -12,6 +12,7 @@ from tfmeta.core.episode import Nest
 from tfmeta.inner import UpdateRule, made_rule
 from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt, paths_inside
 from tfmeta.inner.descent import Descent
+from tfmeta.inner.given_net import check_embeds, check_logits
 from tfmeta.inner.heads import HeadName, OwnHead, as_head
 from tfmeta.learners.base import Learner
 
@@ -86,6 +87,7 @@ class GradientLearner(Learner):
         chosen = as_head(OwnHead.name if own else head, net, made=made_head)
         if chosen.made:
             self.body.check_vectors(instead=_IF_VALUES)
+        self._check_end(chosen.made)
         self.descent = Descent(
             self.body,
             self.rule,
@@ -95,6 +97,23 @@ class GradientLearner(Learner):
             batch_size=inner_batch,
         )
         self.bodies = self.descent.bodies
+
+    def _check_end(self, made: bool) -> None:
+        """Refuses a net that ends in probabilities, where its end is known to matter.
+
+        Args:
+            made: Whether a head is made for each task.
+        """
+        if isinstance(self.targets, Values):
+            return
+        if Labels not in self.headed:
+            if made:
+                check_embeds(self.net, type(self).__name__, instead=_IF_VALUES)
+        elif self.head is None or not made:
+            instead = _IF_VALUES
+            if "head" in self.arguments():
+                instead += ', or head="prototypes" if they embed'
+            check_logits(self.net, instead=instead)
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
@@ -132,10 +151,9 @@ class GradientLearner(Learner):
         steps = self._steps(options)
         return self.descent.trajectory(support, options, targets, steps)
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make this learner again; `rule` holds the rate."""
-        config = super().get_config()
-        return {name: v for name, v in config.items() if name != "inner_lr"}
+    def arguments(self) -> list[str]:
+        """The names of the arguments that the config has; `rule` holds the rate."""
+        return [name for name in super().arguments() if name != "inner_lr"]
 
     def _checked_targets(self, support: Examples) -> Targets:
         targets = self.targets_for(support.y)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmeta.core import Examples, Options
 from tfmeta.core.episode import Nest
+from tfmeta.inner.given_net import check_embeds
 from tfmeta.inner.modes import ModeName
 from tfmeta.learners.base import Learner
 from tfmeta.nets.full_context import FullContext
@@ -66,11 +67,11 @@ class MatchingNet(Learner):
         super().__init__(
             net, normalisation=normalisation, targets="labels", vectors=True, **kwargs
         )
-        if not scale > 0 or reads < 1:
-            raise ValueError(
-                "scale must be above 0 and reads at least 1. Received: "
-                f"scale={scale}, reads={reads}."
-            )
+        check_embeds(net, type(self).__name__)
+        if not scale > 0:
+            raise ValueError(f"scale must be above 0. Received: {scale}.")
+        if reads < 1:
+            raise ValueError(f"reads must be at least 1. Received: {reads}.")
         self.scale, self.full_context = scale, full_context
         self.reads, self.seed = reads, seed
         self.context: Any = None

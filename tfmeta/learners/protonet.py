@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmeta.core import Examples, Options
 from tfmeta.core.episode import Nest
+from tfmeta.inner.given_net import check_embeds
 from tfmeta.inner.modes import ModeName
 from tfmeta.learners.base import Learner
 from tfmeta.ops import (
@@ -61,6 +62,7 @@ class ProtoNet(Learner):
         super().__init__(
             net, normalisation=normalisation, targets="labels", vectors=True, **kwargs
         )
+        check_embeds(net, type(self).__name__)
         if distance not in DISTANCES:
             raise ValueError(
                 f"distance must be one of {', '.join(DISTANCES)}. "

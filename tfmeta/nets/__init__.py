@@ -1,5 +1,7 @@
 """Small nets of the few-shot literature, as plain Keras models."""
 
+from __future__ import annotations
+
 from tfmeta.nets.conv4 import conv4
 from tfmeta.nets.fresh import fresh
 from tfmeta.nets.mlp import mlp
@@ -7,3 +9,8 @@ from tfmeta.nets.rebuild_problem import rebuild_problem
 from tfmeta.nets.resnet12 import resnet12
 
 __all__ = ["conv4", "fresh", "mlp", "rebuild_problem", "resnet12"]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names alone."""
+    return sorted(__all__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from tfmeta.layers import BatchNorm
+from tfmeta.layers import BatchNorm, ConvBatchNorm, MaxPool
 
 _BLOCKS = 4
 
@@ -53,18 +53,20 @@ def conv4(
     inputs = keras.Input(input_shape, name="images")
     x = inputs
     for block in range(1, _BLOCKS + 1):
-        x = keras.layers.Conv2D(
+        conv = keras.layers.Conv2D(
             filters,
             3,
             strides=2 if strided else 1,
             padding="same",
             use_bias=False,
             name=f"block{block}_conv",
-        )(x)
-        x = BatchNorm(name=f"block{block}_norm")(x)
-        x = keras.layers.ReLU(name=f"block{block}_relu")(x)
+        )
+        norm = BatchNorm(name=f"block{block}_norm")
+        x = ConvBatchNorm(conv, norm, name="block1")(x) if block == 1 else norm(conv(x))
+        # After pooling, ReLU gives the same for a quarter of the work.
         if not strided:
-            x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+            x = MaxPool(2, name=f"block{block}_pool")(x)
+        x = keras.layers.ReLU(name=f"block{block}_relu")(x)
     if strided:
         x = keras.layers.GlobalAveragePooling2D(name="embedding")(x)
     else:

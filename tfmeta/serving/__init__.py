@@ -1,5 +1,7 @@
 """Floor 6: adapted tasks, checkpoints, and learners that are rebuilt from them."""
 
+from __future__ import annotations
+
 from tfmeta.serving.adapted_classifier import AdaptedClassifier
 from tfmeta.serving.adapted_regressor import AdaptedRegressor
 from tfmeta.serving.adapted_task import adapted_task
@@ -18,3 +20,8 @@ __all__ = [
     "save_checkpoint",
     "stored_learner",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names alone."""
+    return sorted(__all__)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Examples, Labels, class_names
+from tfmeta.core.problems import listed
 from tfmeta.evaluation import LabelledLogits, Rejection, choose_threshold
 from tfmeta.export import save_classifier
 from tfmeta.learners import Learner
@@ -58,6 +59,12 @@ class AdaptedClassifier(AdaptedTask):
         self.fix_shape(x)
         self._support = None if learner.extends else (x, labels)
         self.adapted = self.adapt_to(x, labels)
+
+    def __repr__(self) -> str:
+        """The learner's class and the first names of the task's classes."""
+        names = listed(map(repr, self.classes.tolist()))
+        learner = type(self.learner).__name__
+        return f"AdaptedClassifier({learner}, {len(self.classes)} classes: {names})"
 
     def add_class(self, x: Any, name: Any) -> None:
         """Learns one more class, which gets a new last column of `predict`.

@@ -48,6 +48,10 @@ class AdaptedRegressor(AdaptedTask):
         self.fix_shape(x)
         self.adapted = self.adapt_to(x, y)
 
+    def __repr__(self) -> str:
+        """The learner's class."""
+        return f"AdaptedRegressor({type(self.learner).__name__})"
+
     def predict(self, x: Any) -> Nest:
         """The predicted values.
 
@@ -154,6 +158,7 @@ class AdaptedRegressor(AdaptedTask):
             wanted = ", ".join(str(n) for n in ("examples", *sizes))
             raise ValueError(
                 f"{name} must hold finite numbers of the shape ({wanted}), as the net "
-                f"gives them. Received: shape {values.shape}."
+                f"gives them. Received: shape {values.shape}. Reshape them; if they "
+                "are the numbers of classes, give whole numbers: y.astype(int)."
             )
         return values

@@ -92,7 +92,14 @@ class AdaptedTask:
             raw = tf.nest.map_structure(_array, as_arrays(x))
         except (TypeError, ValueError) as error:
             raise _no_numbers(name, x, error) from error
-        if any(not array.ndim for array in tf.nest.flatten(raw)):
+        bare = [array for array in tf.nest.flatten(raw) if not array.ndim]
+        if bare and bare[0].dtype.kind == "O":
+            raise ValueError(
+                f"{name} must be an array of numbers, with examples of one shape. "
+                f"Received: {type(bare[0].item()).__name__}. Read datasets and "
+                "generators into arrays first, such as by np.stack(list(generator))."
+            )
+        if bare:
             raise _not_finite(name, "a single number")
         prepared = self._prepared(name, raw)
         read = self._as_taken(name, prepared)

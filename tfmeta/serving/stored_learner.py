@@ -53,8 +53,8 @@ def stored_learner(
     if learner.mode == "running" != trained_in:
         raise ValueError(
             f"The run was trained with normalisation={trained_in!r}, which keeps no "
-            "moving averages, so it cannot be scored with 'running'. Use 'support' or "
-            "'task'."
+            "moving averages, so it cannot be scored with 'running'. Set "
+            "normalisation to 'support' or 'task'."
         )
     load_checkpoint(weights, {"learner": learner.variables})
     return learner

@@ -1,5 +1,7 @@
 """Floor 7: the Keras model that meta-trains a learner, the trainer, run folders."""
 
+from __future__ import annotations
+
 from tfmeta.training.meta_model import MetaModel, TaskSums
 from tfmeta.training.pretrain import ExampleStream, PretrainModel, pretrain
 from tfmeta.training.run.run_folder import RunFolder
@@ -16,3 +18,8 @@ __all__ = [
     "Trainer",
     "pretrain",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names alone."""
+    return sorted(__all__)

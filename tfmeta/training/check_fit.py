@@ -6,11 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfmeta.core.problems import kind_of
 from tfmeta.data import Source
 from tfmeta.data.prepare.fits import check_fits, ready
 from tfmeta.nets import rebuild_problem
 from tfmeta.training.meta_model import MetaModel
 from tfmeta.training.pretrain import ExampleStream, PretrainModel
+from tfmeta.training.run.run_folder import RunFolder
+from tfmeta.training.step.arguments import check_compiled
 from tfmeta.training.stream import Stream
 
 VALIDATION_SEED = 0
@@ -37,7 +40,7 @@ def check_fit(
     validation: Stream,
     seed: int,
     *,
-    kept: bool,
+    run: RunFolder | None,
 ) -> None:
     """Refuses a model that a run folder cannot keep, or that the data do not fit.
 
@@ -47,15 +50,17 @@ def check_fit(
         train: The size of the training episodes, or of the batches of examples.
         validation: The size of the validation episodes.
         seed: The seed of the training episodes.
-        kept: Whether a run folder keeps the model.
+        run: The run folder that keeps the model, or None.
 
     Raises:
-        ValueError: If the model is not compiled or cannot be kept, if the episodes
-            cannot be drawn or served, or if the preparation does not make what the
-            learner's net takes.
+        ValueError: If an argument is of another kind, if the model is not compiled or
+            cannot be kept, if the episodes cannot be drawn or served, or if the
+            preparation does not make what the learner's net takes.
     """
-    if getattr(model, "optimizer", None) is None:
-        raise ValueError("The model must be compiled: call model.compile first.")
+    _check_kinds(
+        model=model, source=source, train=train, validation=validation, run=run
+    )
+    check_compiled(model, "a Trainer takes it")
     learner, options = model.learner, {"prepare": model.prepare}
     train.check(source.train, learner, seed=seed, **options)
     _check_inputs(model, source, train, seed)
@@ -64,12 +69,36 @@ def check_fit(
         validation.single()
     except ValueError as error:
         raise ValueError(f"The validation episodes cannot be drawn: {error}") from error
-    for layer in (learner, model.prepare) if kept else ():
+    for layer in (learner, model.prepare) if run is not None else ():
         problem = rebuild_problem(layer)
         if problem is not None:
             raise ValueError(
                 "A run folder keeps the config of a learner and of its preparation. "
                 f"{problem}"
+            )
+
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "model": ((MetaModel, PretrainModel), "a MetaModel, such as MetaModel(learner)"),
+    "source": ((Source,), "a whole source, such as tfmeta.data.load('glyphs')"),
+    "train": (
+        (Stream, ExampleStream),
+        "the size of episodes: Stream(way=5, shot=1, query=15, tasks=16)",
+    ),
+    "validation": (
+        (Stream,),
+        "the size of episodes: Stream(way=5, shot=1, query=15, tasks=200)",
+    ),
+    "run": ((RunFolder, type(None)), "a run folder: RunFolder(path), or None"),
+}
+
+
+def _check_kinds(**given: Any) -> None:
+    for name, value in given.items():
+        kinds, wanted = _KINDS[name]
+        if not isinstance(value, kinds):
+            raise ValueError(
+                f"{name} of a Trainer must be {wanted}. Received: {kind_of(value)}."
             )
 
 

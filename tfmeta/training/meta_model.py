@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import keras
@@ -14,29 +13,34 @@ from tfmeta.core import (
     Batch,
     Targets,
     keys,
-    map_tasks,
     targets_of,
 )
 from tfmeta.core.configured import Configured
 from tfmeta.core.episode import Nest, Tensor
+from tfmeta.core.problems import kind_of
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.learners import Learner
-from tfmeta.nets import rebuild_problem
 from tfmeta.serving import FarOutside, adapted_task
-from tfmeta.training.step.arguments import as_metrics, check_compile, check_episodes
-from tfmeta.training.step.batch_check import check_batch, first_batch, unpacked
+from tfmeta.training.keras_verbs import KerasVerbs
+from tfmeta.training.step.arguments import (
+    as_metrics,
+    check_compile,
+    check_episodes,
+    metric_name,
+)
+from tfmeta.training.step.batch_check import unpacked
 from tfmeta.training.step.outer_step import (
-    finite_steps,
     loss_scale,
     take_outer_step,
     with_regularisers,
 )
+from tfmeta.training.step.query_scores import query_losses, real_queries
 from tfmeta.training.step.task_map_choice import AUTO, choose_task_map
 from tfmeta.training.step.task_sums import TaskSums, sum_over_tasks
 
 
 @keras.saving.register_keras_serializable("tfmeta")
-class MetaModel(Configured, keras.Model):
+class MetaModel(Configured, KerasVerbs):
     """Maps a learner over batches of tasks and meta-trains it.
 
     A training step adapts to each task, takes the task's meta-gradient, averages the
@@ -79,7 +83,7 @@ class MetaModel(Configured, keras.Model):
         if not isinstance(learner, Learner):
             raise ValueError(
                 "MetaModel takes a learner, such as tfmeta.learners.ProtoNet(net). "
-                f"Received: {type(learner).__name__}."
+                f"Received: {kind_of(learner)}."
             )
         if task_map not in (AUTO, *STRATEGIES):
             raise ValueError(
@@ -92,7 +96,6 @@ class MetaModel(Configured, keras.Model):
         self.task_map = task_map
         self.seed = seed
         self._default_metrics: Targets | None = None
-        self._warned = False
         self.built = True
 
     @property
@@ -108,6 +111,7 @@ class MetaModel(Configured, keras.Model):
     def compile(
         self,
         optimizer: Any = "adam",
+        loss: None = None,
         *,
         metrics: Any = None,
         run_eagerly: bool = False,
@@ -120,16 +124,17 @@ class MetaModel(Configured, keras.Model):
 
         Args:
             optimizer: A Keras optimizer or its name.
+            loss: Always None: the loss is the learner's.
             metrics: Keras metrics or their names; None for the primary metric of the
                 learner's targets: "accuracy" of labels, "mse" of values.
             run_eagerly: Whether to run without a graph, for debugging.
             **kwargs: For `keras.Model.compile`.
 
         Raises:
-            ValueError: If a loss or `jit_compile=True` is given, or the learner has
-                nothing to train.
+            ValueError: If a loss or `jit_compile=True` is given, a metric takes one-hot
+                labels or probabilities, or the learner has nothing to train.
         """
-        options = check_compile(kwargs, loss="the learner's own loss")
+        options = check_compile({"loss": loss, **kwargs}, "the learner's own loss")
         if not self.learner.trainable_variables:
             raise ValueError(
                 f"{type(self.learner).__name__} has no weights to train. Evaluate it "
@@ -140,9 +145,11 @@ class MetaModel(Configured, keras.Model):
         if metrics is None:
             self._default_metrics = self.learner.targets_for()
             metrics = self._default_metrics.metric
+        metrics = as_metrics(metrics, self.learner.targets_for())
+        self._reported = ("loss", "gradient_norm", *map(metric_name, metrics))
         super().compile(
             optimizer=optimizer,
-            metrics=as_metrics(metrics),
+            metrics=metrics,
             run_eagerly=run_eagerly,
             **options,
         )
@@ -214,7 +221,7 @@ class MetaModel(Configured, keras.Model):
             A dict with `task_losses` `(tasks,)`, `gradient_norm`, a scalar, and the
             running metrics.
         """
-        x, y = unpacked(data)
+        x, y = self._unpacked(data)
         losses, predictions, sums = self.meta_gradients(x, y)
         gradients = with_regularisers(sums.mean(sums.gradients), self.trained)
         norm = take_outer_step(
@@ -239,88 +246,16 @@ class MetaModel(Configured, keras.Model):
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
         """Scores a batch without learning from it; `loss` is the mean over tasks."""
-        x, y = unpacked(data)
-        predictions, targets = self(x), self.learner.targets_for(y)
-        counts = x.get("query_count")
-        losses, _ = map_tasks(
-            lambda task: (targets.loss(*task), []),
-            (predictions, y),
-            counts=None
-            if counts is None
-            else (tf.nest.map_structure(lambda _: counts, predictions), counts),
-        )
+        x, y = self._unpacked(data)
+        predictions = self(x)
+        losses = query_losses(self.learner.targets_for(y), x, y, predictions)
         keras_internals.loss_tracker(self).update_state(losses)
         return self._query_metrics(x, y, predictions)
 
-    def fit(
-        self, x: Any = None, y: Any = None, **kwargs: Any
-    ) -> keras.callbacks.History:
-        """Meta-trains on a dataset of episodes; see `keras.Model.fit`.
-
-        If the learner's `targets` are None, the dtype of the first `y` decides them.
-
-        Args:
-            x: The dataset that `tfmeta.data.episodes` returned, or the inputs of many
-                episodes.
-            y: The labels or values of the queries, if `x` is no dataset.
-            **kwargs: For `keras.Model.fit`: `steps_per_epoch`, `epochs`,
-                `validation_data`, `callbacks`, ...
-
-        Returns:
-            The history.
-
-        Raises:
-            ValueError: If the data are no episodes, or the first batch does not fit the
-                learner.
-            FloatingPointError: If a loss or a gradient is not finite. The error names
-                the step, and for a loss the task.
-        """
-        check_episodes(x, y)
-        self._find_targets_in(x, y)
-        if isinstance(x, tf.data.Dataset):
-            self.check_batch(first_batch(x))
-            self.choose_task_map(x)
-        elif isinstance(x, dict):
-            self.check_batch((x, y))
-        self._warn_if_not_kept()
-        kwargs.setdefault("shuffle", False)
-        with finite_steps():
-            return super().fit(x, y, **kwargs)
-
-    def _warn_if_not_kept(self) -> None:
-        """Warns once if the trained model could be saved and not loaded."""
-        if not self._warned:
-            self._warned = True
-            problem = rebuild_problem(self.learner)
-            if problem is not None:
-                message = (
-                    f"A saved copy of this model could not be loaded again. {problem}"
-                )
-                warnings.warn(message, stacklevel=3)
-
-    def check_batch(self, data: Any) -> None:
-        """Refuses a batch that the net cannot hold or the learner cannot answer.
-
-        Args:
-            data: A batch `(x, y)`, as eager tensors.
-
-        Raises:
-            ValueError: If examples or labels do not fit the learner, or the preparation
-                does not make what the net takes.
-        """
-        check_batch(*unpacked(data), self.learner, self.prepare)
-
-    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
-        """Scores batches of episodes; see `keras.Model.evaluate`."""
-        check_episodes(x, y)
-        self._find_targets_in(x, y)
-        return super().evaluate(x, y, **kwargs)
-
-    def _find_targets_in(self, x: Any, y: Any) -> None:
-        if isinstance(x, tf.data.Dataset):
-            y = x.element_spec[1]
-        if hasattr(y, "dtype"):
-            self.find_targets(y)
+    def _unpacked(self, data: Any) -> tuple[Any, Any]:
+        x, y = unpacked(data)
+        check_episodes(x, y, inputs=self.learner.inputs)
+        return x, y
 
     def find_targets(self, y: Any) -> None:
         """Sets the learner's `targets` from the dtype of `y`, if they are None.
@@ -383,9 +318,4 @@ class MetaModel(Configured, keras.Model):
     ) -> dict[str, Tensor]:
         """The running metrics, updated by the queries that are no padding."""
         predictions = self.learner.targets_for(y).point(predictions)
-        real = tf.ones(tf.shape(y)[:2], tf.bool)
-        if "query_count" in x:
-            real = tf.sequence_mask(x["query_count"], tf.shape(y)[1])
-        # Keras' metrics take a way that is not known beforehand in two axes only.
-        y, predictions = (tf.boolean_mask(t, real) for t in (y, predictions))
-        return self.compute_metrics(x, y, predictions)
+        return self.compute_metrics(x, *real_queries(x, y, predictions))

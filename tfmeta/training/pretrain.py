@@ -13,6 +13,7 @@ from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.core.scaled_gradients import scaled_gradients
 from tfmeta.data import Part
+from tfmeta.data.part import check_part
 from tfmeta.data.pipeline.examples import examples
 from tfmeta.data.prepare.fits import checked
 from tfmeta.data.prepare.preparation import as_preparation
@@ -134,13 +135,19 @@ class PretrainModel(keras.Model):
         checked(self.prepare, unpacked(data)[0], self.learner.inputs)
 
     def compile(
-        self, optimizer: Any = "adam", *, metrics: Any = None, **kwargs: Any
+        self,
+        optimizer: Any = "adam",
+        loss: None = None,
+        *,
+        metrics: Any = None,
+        **kwargs: Any,
     ) -> None:
         """Sets the optimizer and the metrics; the loss is that of the targets."""
+        metrics = self.targets.metric if metrics is None else metrics
         super().compile(
             optimizer=optimizer,
-            metrics=as_metrics(self.targets.metric if metrics is None else metrics),
-            **check_compile(kwargs, loss="the loss of its targets"),
+            metrics=as_metrics(metrics, self.targets),
+            **check_compile({"loss": loss, **kwargs}, "the loss of its targets"),
         )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -219,6 +226,7 @@ def pretrain(
         ValueError: If a number is below 1, the net's outputs do not fit the values, the
             net cannot take the prepared examples, or `class_weight` is given.
     """
+    check_part(split)
     if steps < 1:
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
     labels = isinstance(split.targets, Labels)

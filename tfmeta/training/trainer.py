@@ -102,7 +102,7 @@ class Trainer:
             validate_every=validate_every,
             checkpoint_every=checkpoint_every,
         )
-        check_fit(model, source, train, validation, seed, kept=run is not None)
+        check_fit(model, source, train, validation, seed, run=run)
         self.model, self.source = model, source
         self._chief = Worker() if run is None else Chief(run, reporters)
         self.train, self.validation = train, validation

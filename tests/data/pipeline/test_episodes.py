@@ -100,7 +100,7 @@ def test_query_none():
     x, y = next(iter(episodes(split, way=3, shot=2, query=None)))
     assert x["query_x"].shape == (1, 9, 4, 2, 3)
     assert np.bincount(y[0]).sum() == 9
-    with pytest.raises(ValueError, match="classes of one size.*Use tasks=1"):
+    with pytest.raises(ValueError, match="classes of one size.*use tasks=1"):
         episodes(split, way=3, shot=2, query=None, tasks=2)
     x, _ = next(iter(episodes(split_of(), way=3, shot=2, query=None, tasks=2)))
     assert x["query_x"].shape == (2, 21, 4, 2, 3)
@@ -150,5 +150,8 @@ def test_shuffled_labels_bring_accuracy_to_chance():
 
 def test_a_whole_source_is_refused():
     source = from_arrays(np.zeros((40, 2)), np.arange(40) % 10)
-    with pytest.raises(ValueError, match="source.train.* Received: Source"):
+    with pytest.raises(
+        ValueError,
+        match="Received: a whole Source. Use .train",
+    ):
         episodes(source, way=2, shot=1)

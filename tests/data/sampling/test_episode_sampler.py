@@ -175,7 +175,7 @@ def test_query_none_with_unequal_classes():
     [
         (
             {"way": 20},
-            "way=20 needs 20 classes, but split 'train' has 7. Lower way or use",
+            "way=20 needs 20 classes, but split 'train' has 7. Lower way, or set ",
         ),
         (
             {"shot": 3, "query": 3},

@@ -203,7 +203,7 @@ def test_functions_draw_their_own_shots():
         ({"way": (1, 2, 3)}, "A range of way is two numbers"),
         ({"way": (0, 2)}, "way must be at least 1. Received: 0"),
         ({"way": (2, 2.5)}, "way must be an integer. Received: 2.5"),
-        ({"query": None}, "query must be a number"),
+        ({"query": None}, "query=None takes all.* Give query a number"),
         ({"shot": 3, "unequal_shots": True}, "unequal_shots needs a range of shots"),
     ],
 )

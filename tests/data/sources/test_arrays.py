@@ -129,7 +129,7 @@ def test_rotations_quadruple_the_classes_of_each_split():
             np.zeros((4, 2)),
             np.zeros(4),
             {},
-            "Float y .* tasks must say.* Give tasks, or",
+            "Float y .* array called tasks.* Give that array, or",
         ),
         (np.zeros((4, 2)), np.zeros(4, complex), {}, "integers, bools or strings"),
         (np.zeros((4, 2)), np.array(["a", "b", None, "c"], object), {}, "'c', None"),
@@ -149,7 +149,12 @@ def test_rotations_quadruple_the_classes_of_each_split():
         (np.zeros((4, 2)), np.array(list("abcd")), {"class_names": "abcd"}, "strings"),
         (np.zeros((4, 2)), np.arange(4), {"rotations": True}, "square images"),
         ([np.zeros((4, 2))] * 2, [np.arange(4)] * 2, {}, "three each"),
-        ([np.zeros((4, 2))] * 3, [np.arange(4)] * 3, {"split": "fc100"}, "left out"),
+        (
+            [np.zeros((4, 2))] * 3,
+            [np.arange(4)] * 3,
+            {"split": "fc100"},
+            "Leave out split",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(x, y, options, message):

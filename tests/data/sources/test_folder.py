@@ -94,7 +94,7 @@ def test_folders_above_are_the_splits(tmp_path):
     source = from_folder(tmp_path, image_size=6)
     names = [getattr(source, part).class_names for part in PARTS]
     assert names == [("owl", "tit"), ("jay",), ("emu",)]
-    with pytest.raises(ValueError, match=r"split must be left out.*train"):
+    with pytest.raises(ValueError, match=r"split must be None.*train.*Leave out split"):
         from_folder(tmp_path, split=(0.5, 0.5, 0))
 
 
@@ -254,7 +254,7 @@ def test_nothing_is_warned_of_where_all_is_well(three, tmp_path):
         ([], "must hold folders, one for each class.*Received: none"),
         (["a.png"], "Received: pictures such as 'a.png' beside them"),
         (["a.png", "owl/1.png"], "pictures such as 'a.png' beside"),
-        (["owl/1.png"], "A split into 3 parts needs as many classes.*there are 1"),
+        (["owl/1.png"], "A division into 3 parts needs as many classes.*there are 1"),
         (["owl/1.png", "tit/"], "tit' holds no picture"),
         (["owl/1.png", "tit/deep/"], "tit/deep' holds no picture"),
         (["train/owl/1.png", "test/owl/2.png"], "'owl' is in 'test' and 'train'"),

@@ -76,12 +76,12 @@ X, Y = data()
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ((np.zeros((6, *FEATURES)), np.zeros(6)), "learns from batches of episodes"),
-        ((np.zeros((6, *FEATURES)),), "learns from batches of episodes"),
-        (({"x": X["query_x"]}, Y), "Received: a dict of x"),
+        ((np.zeros((6, *FEATURES)), np.zeros(6)), "takes batches of episodes"),
+        ((np.zeros((6, *FEATURES)),), "takes batches of episodes"),
+        (({"x": X["query_x"]}, Y), "Received: \\{x: float32"),
         (
             (tf.data.Dataset.from_tensors((X["query_x"], Y)),),
-            "learns from batches of episodes",
+            "takes batches of episodes",
         ),
         (
             (tf.data.Dataset.from_tensors((X, Y, tf.ones(3))),),
@@ -228,7 +228,7 @@ def test_fit_refuses_labels_of_arrays_before_it_trains(x, y, sentence) -> None:
     ("data", "sentence"),
     [
         (STREAM.take(0), "Received: an empty dataset"),
-        (STREAM.map(lambda x, y: x), r"Received: no pairs \(x, y\)"),
+        (STREAM.map(lambda x, y: x), "Received: x, and no y"),
     ],
 )
 def test_fit_refuses_datasets_without_batches_or_pairs(data, sentence) -> None:
@@ -237,5 +237,5 @@ def test_fit_refuses_datasets_without_batches_or_pairs(data, sentence) -> None:
 
 
 def test_a_list_of_batches_is_refused() -> None:
-    with pytest.raises(ValueError, match="batches of episodes.* Received: list"):
+    with pytest.raises(ValueError, match="batches of episodes.* Received: a list"):
         model().fit([data()], verbose=0)

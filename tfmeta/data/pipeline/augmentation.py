@@ -120,5 +120,5 @@ def check_images(part: Part) -> None:
     if shape is None or len(shape) != 3:
         raise ValueError(
             "augment changes images (height, width, channels), but the examples of "
-            f"{part.name!r} have shape {part.example_shape}. Leave it out."
+            f"{part.name!r} have shape {part.example_shape}. Leave out augment."
         )

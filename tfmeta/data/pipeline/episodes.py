@@ -97,7 +97,7 @@ def episodes(
         kinds = "classes" if split.class_names else "tasks"
         raise ValueError(
             f"query=None with tasks={tasks} needs {kinds} of one size, but those of "
-            f"split {split.name!r} differ. Use tasks=1 or a number for query."
+            f"split {split.name!r} differ. Give query a number, or use tasks=1."
         )
     if augment is not None:
         check_images(split)

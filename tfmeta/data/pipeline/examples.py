@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfmeta.core.keys import key
 from tfmeta.data.function_split import FunctionSplit
+from tfmeta.data.part import check_part
 from tfmeta.data.pipeline.augmentation import Augmentation, check_images
 from tfmeta.data.pipeline.stream import drawn
 from tfmeta.data.sampling.function_sampler import FunctionSampler
@@ -53,6 +54,7 @@ def examples(
         ValueError: If `batch_size` is below 1, the split has no examples, or what is
             to be augmented is no image.
     """
+    check_part(split)
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
     if augment is not None:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core.nests import named
+from tfmeta.data.part import check_part
 from tfmeta.data.pipeline.episodes import batches
 from tfmeta.data.sampling.episode_sampler import (
     EpisodeSampler,
@@ -93,6 +94,7 @@ def _sampler(
     count: int,
 ) -> EpisodeSampler:
     """What draws the episodes; refuses those that a file cannot hold."""
+    check_part(split)
     if not isinstance(split, (Split, TaskSplit)):
         raise ValueError(
             f"The tasks of part {split.name!r} are functions, which have no examples "

@@ -187,6 +187,11 @@ class Preparation(keras.layers.Layer):
         kept = {name: getattr(self, name) for name in names}
         return Preparation(**{**kept, **changes})
 
+    def __repr__(self) -> str:
+        """The kind of the layer, and the range of what it makes, if it is known."""
+        known = "" if not self.low else f", low={self.low}, high={self.high}"
+        return f"Preparation({type(self.layer).__name__}{known})"
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this preparation again."""
         return {

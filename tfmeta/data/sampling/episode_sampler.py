@@ -209,10 +209,14 @@ def _check_groups(split: Grouped, *, way: int, shot: int, query: int | None) -> 
     many = PLURALS[kind]
     if way > len(names):
         if kind == "task":
-            raise ValueError(f"Split {split.name!r} has no tasks. Use another split.")
+            raise ValueError(
+                f"An episode is a task, but split {split.name!r} has none. Set split "
+                f"so that {split.name!r} has tasks."
+            )
         raise ValueError(
             f"way={way} needs {way} classes, but split {split.name!r} has "
-            f"{len(names)}. Lower way or use another split."
+            f"{len(names)}. Lower way, or set split so that {split.name!r} has more "
+            "classes."
         )
     needed = shot + (1 if query is None else query)
     small = np.flatnonzero(counts < needed)

@@ -73,6 +73,11 @@ class Groups:
                 f"of {self.names[missing[0]]!r}. Leave it out of the {many}."
             )
 
+    def __repr__(self) -> str:
+        """The numbers of groups and of examples, without the ids."""
+        many = PLURALS[self.kind]
+        return f"Groups({len(self.names):,} {many}, {len(self.ids):,} examples)"
+
     @functools.cached_property
     def counts(self) -> np.ndarray:
         """The number of examples of each group, `(groups,)` int64."""

@@ -76,8 +76,8 @@ def in_ranges(
         return largest
     if query is None:
         raise ValueError(
-            "Where way or shot is a range, query must be a number. Received: "
-            f"query=None, way={way}, shot={shot}. Give query a number."
+            "query=None takes all that are left, so an episode has a single size. "
+            f"Received: the ranges way={way} and shot={shot}. Give query a number."
         )
     return VariableSampler(
         largest, way=ways, shot=shots, query=query, unequal_shots=unequal_shots

@@ -282,16 +282,18 @@ def _check_kinds(y: np.ndarray, tasks: np.ndarray | None, prefix: str) -> None:
             lost = int(np.sum(np.isnan(y)))
             missing = f", NaN in {lost} of {len(y)} examples" if lost else ""
             raise ValueError(
-                f"Float {prefix}y are values to predict, so tasks must say which task "
-                f"each example belongs to. Received: dtype {y.dtype}{missing}, and no "
-                "tasks. Give tasks, or labels that are integers or strings."
+                f"Float {prefix}y are values to predict, and an array called tasks "
+                "says which task each belongs to. Received: dtype "
+                f"{y.dtype}{missing}, and no such array. Give that array, or labels "
+                "that are integers or strings."
             )
         _check_names(y, f"{prefix}y")
         return
     if y.dtype.kind != "f":
         raise ValueError(
-            f"tasks need float targets, but {prefix}y holds labels. Received: dtype "
-            f"{y.dtype}. Leave tasks out, or convert values with y.astype('float32')."
+            f"The array tasks needs float targets, but {prefix}y holds labels. "
+            f"Received: dtype {y.dtype}. Leave that array out, or convert values with "
+            "y.astype('float32')."
         )
     _check_names(tasks, f"{prefix}tasks")
 

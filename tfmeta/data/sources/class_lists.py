@@ -176,8 +176,8 @@ def _checked_fractions(split: Sequence[float]) -> np.ndarray:
     fits = fractions.shape == (3,) and np.all(fractions >= 0)
     if not fits or abs(fractions.sum() - 1) > 1e-6:
         raise ValueError(
-            "split needs three fractions (train, val, test) of at least 0 that sum to "
-            f"1, such as 0.64,0.16,0.2. Received: {split!r}."
+            "split must be three fractions (train, val, test) of at least 0 that sum "
+            f"to 1, such as 0.64,0.16,0.2. Received: {split!r}."
         )
     return fractions
 
@@ -217,8 +217,8 @@ def shares(fractions: np.ndarray, total: int, what: str) -> np.ndarray:
     least = (fractions > 0).astype(np.int64)
     if least.sum() > total:
         raise ValueError(
-            f"A split into {least.sum()} parts needs as many {what}, but there are "
-            f"{total}. Set a fraction to 0 or bring more {what}."
+            f"A division into {least.sum()} parts needs as many {what}, but there are "
+            f"{total}. Set split to fewer fractions above 0, or bring more {what}."
         )
     ideal = fractions * total
     sizes = np.maximum(np.floor(ideal + 1e-9).astype(np.int64), least)

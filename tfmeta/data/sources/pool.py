@@ -156,8 +156,8 @@ def _as_given(
     first = pools[PARTS[0]]
     if split is not None:
         raise ValueError(
-            f"split must be left out: {first.name!r} is given as {', '.join(pools)} "
-            f"already. Received: {split!r}."
+            f"split must be None where {first.name!r} is given as {', '.join(pools)} "
+            f"already. Received: {split!r}. Leave out split."
         )
     _check_disjoint(first, disjoint)
     if disjoint == EXAMPLES and any(p.names != first.names for p in pools.values()):
@@ -165,7 +165,7 @@ def _as_given(
         raise ValueError(
             f"Parts that share their {PLURALS[first.kind]} must have examples of each. "
             f"Received: {sizes}, which are not the same ones. Give examples of all "
-            f"to each part, or undivided examples and fractions as split."
+            "to each part; or bring undivided examples, and set split to fractions."
         )
     parts: dict[str, Any] = {n: p.part(n, disjoint=disjoint) for n, p in pools.items()}
     return Source(first.name, **parts)
@@ -211,8 +211,8 @@ def _examples_of(pool: Pool, split: ClassSplit | None, seed: int) -> np.ndarray:
     fractions = fractions_of(FRACTIONS if split is None else split)
     if fractions is None:
         raise ValueError(
-            "Where the parts share no example but have all classes, split must be "
-            f"three fractions. Received: {split!r}."
+            "split must be three fractions where the parts share no example but have "
+            f"all classes. Received: {split!r}."
         )
     return _stratified(pool, fractions, seed, np.ones(len(pool.groups), bool))
 
@@ -243,5 +243,5 @@ def _check_everywhere(pool: Pool, parts: np.ndarray) -> None:
             raise ValueError(
                 f"Parts that share their {PLURALS[pool.kind]} must have examples of "
                 f"each, but {part!r} of {pool.name!r} has none of "
-                f"{pool.names[int(np.argmin(held))]!r}. Give fractions as split."
+                f"{pool.names[int(np.argmin(held))]!r}. Set split to fractions."
             )

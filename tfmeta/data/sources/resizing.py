@@ -48,7 +48,7 @@ def _resized(pool: Pool, size: int | None, channels: int | None) -> Pool:
         raise ValueError(
             "image_size and channels need uint8 images (H, W, 1 or 3). Received: "
             f"examples of shape {store.shape} and dtype {store.dtype} in "
-            f"{pool.name!r}. Leave both out."
+            f"{pool.name!r}. Leave out image_size and channels."
         )
     fitted = FittedStore(store, size=size, channels=channels)
     height, width, depth = fitted.shape

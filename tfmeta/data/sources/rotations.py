@@ -72,8 +72,8 @@ def _check_square(split: Split) -> None:
     if shape is None or len(shape) != 3 or shape[0] != shape[1]:
         raise ValueError(
             "Rotations need square images (size, size, channels), but the examples of "
-            f"split {split.name!r} have shape {split.example_shape}. Resize "
-            "them or leave rotations out."
+            f"split {split.name!r} have shape {split.example_shape}. Set "
+            "image_size to bring them to squares, or leave out rotations."
         )
 
 

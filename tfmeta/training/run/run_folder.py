@@ -309,7 +309,7 @@ class RunFolder:
         if not self.config_file.exists() or not checkpoint.exists():
             raise ValueError(
                 f"{self.path} holds no trained run: it needs config.json and "
-                "checkpoints/. Give a run folder that a Trainer or scripts/train.py "
+                "checkpoints/. Give a run folder that a Trainer or the app train "
                 "wrote."
             )
         config = self._config()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+import warnings
 from typing import Any
 
 import keras
@@ -13,6 +15,8 @@ from tfmeta.core import STRATEGIES
 
 AUTO = "auto"
 _TIMED_STEPS = 3
+# The frames from the warning to the caller of `MetaModel.fit`.
+_TO_CALLER_OF_FIT = 5
 
 
 def choose_task_map(model: Any, data: Any) -> str:
@@ -31,9 +35,14 @@ def choose_task_map(model: Any, data: Any) -> str:
 
     Returns:
         The name of the fastest task map.
+
+    Warns:
+        UserWarning: If `tfmeta.one_thread_a_task` would let the tasks of a step run
+            side by side, and was not called.
     """
     stream = isinstance(data, tf.data.Dataset)
     x = (data.element_spec if stream else data)[0]
+    _advise_one_thread(tf.nest.flatten(x)[0].shape[0])
     if model.learner.random or not _of_one_size(x):
         return "loop"
     batch = next(iter(data)) if stream else data
@@ -60,6 +69,27 @@ def _seconds(model: Any, strategy: str, data: Any) -> float:
         return float("inf")
     finally:
         model.task_map = before
+
+
+def _advise_one_thread(num_tasks: int | None) -> None:
+    """Warns where tasks share the cores although each could have one of its own.
+
+    Args:
+        num_tasks: The number of tasks in a step; None if it varies.
+    """
+    if (
+        num_tasks == 1
+        or os.cpu_count() == 1
+        or tf.config.threading.get_intra_op_parallelism_threads() != 0  # 0: not set.
+        or "TF_NUM_INTRAOP_THREADS" in os.environ
+        or tf.config.list_logical_devices("GPU")
+    ):
+        return
+    warnings.warn(
+        "The tasks of a step would train faster side by side: call "
+        "tfmeta.one_thread_a_task() at the top of the program, before TensorFlow runs.",
+        stacklevel=_TO_CALLER_OF_FIT,
+    )
 
 
 def _of_one_size(x: dict[str, Any]) -> bool:
