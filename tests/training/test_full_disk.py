@@ -97,7 +97,10 @@ def whole(tmp_path_factory) -> pathlib.Path:
 # A file, after which step the disk is full, and how large a file may still be.
 FILES = {
     "metrics.jsonl": (6, lambda folder: size_of("metrics.jsonl", folder) + 20),
-    "tensorboard/events": (2, lambda folder: size_of("tensorboard/events*", folder)),
+    "tensorboard/.*/events": (
+        2,
+        lambda folder: size_of("tensorboard/*/events*", folder),
+    ),
     "checkpoints/last.npz": (9, lambda folder: size_of("*/last.npz", folder) - 2000),
     "checkpoints/best.npz": (3, lambda folder: 4000),
 }
