@@ -14,9 +14,8 @@ from trainer_cases import SOURCE, At, interrupt, protonet, trainer
 from tfmeta import MetaModel
 from tfmeta.learners import MAML, ProtoNet
 from tfmeta.nets import fresh, mlp
-from tfmeta.training import RunFolder, Stream, Trainer
+from tfmeta.training import RunFolder, Stream, Trainer, validation
 from tfmeta.training import trainer as trainer_module
-from tfmeta.training import validation
 
 
 def plateau():

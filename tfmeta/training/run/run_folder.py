@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import json
 import os
 import platform
@@ -343,8 +343,9 @@ class RunFolder:
 
 
 def _versions() -> dict[str, str]:
-    """The installed versions of the packages that a run's numbers depend on."""
-    return {name: importlib.metadata.version(name) for name in _PACKAGES}
+    """The versions of the packages that a run's numbers depend on."""
+    # Of the modules: TensorFlow may come from a package of another name.
+    return {name: importlib.import_module(name).__version__ for name in _PACKAGES}
 
 
 def _draws(config: dict[str, Any]) -> int:
