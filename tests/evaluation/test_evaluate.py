@@ -94,6 +94,55 @@ def test_steps_and_their_curve() -> None:
     np.testing.assert_allclose(other.scores, start)
 
 
+def test_a_curve_of_chosen_steps_has_the_same_numbers() -> None:
+    learner = MAML(normed(), inner_steps=1, inner_lr=0.1, eval_steps=7)
+    whole = evaluate(learner, split(), **SIZE, curve=True)
+    chosen = evaluate(learner, split(), **SIZE, curve=(2, 0))
+    assert whole.curve_steps == tuple(range(8))
+    assert chosen.curve_steps == (0, 2, 7)  # The last one always.
+    np.testing.assert_array_equal(chosen.curve, whole.curve[[0, 2, 7]])
+    np.testing.assert_array_equal(chosen.scores, whole.scores)
+    assert [point["step"] for point in chosen.summary()["curve"]] == [0, 2, 7]
+    with pytest.raises(ValueError, match=r"curve must be .* in 0..7. Received: \[8\]"):
+        evaluate(learner, split(), **SIZE, curve=[0, 8])
+
+
+def test_progress_is_told_and_may_end_the_evaluation(tmp_path) -> None:
+    told = []
+    scorer = Scorer(NearestNeighbour())
+    options = {**SIZE, "scorer": scorer}
+    plain = evaluate(scorer.learner, split(), **options)
+    found = evaluate(
+        scorer.learner, split(), **options, progress=lambda *each: told.append(each)
+    )
+    np.testing.assert_array_equal(found.scores, plain.scores)
+    assert found.drawn == plain.drawn
+    done = [count for count, _ in told]
+    assert done == sorted(set(done)) and done[-1] == 7 and done[0] < 7
+    assert {of for _, of in told} == {7}
+
+    def stop(done: int, episodes: int) -> None:
+        raise KeyboardInterrupt(f"{done} of {episodes}")
+
+    with pytest.raises(KeyboardInterrupt, match=f"{done[0]} of 7"):
+        evaluate(scorer.learner, split(), **options, progress=stop)
+    again = evaluate(scorer.learner, split(), **options)
+    np.testing.assert_array_equal(again.scores, plain.scores)
+
+    file = tmp_path / "episodes.npz"
+    save_episodes(file, split(), way=3, shot=2, query=4, count=5, seed=1)
+    told.clear()
+    learner = NearestNeighbour()
+    for scoring in (evaluate, query_logits):
+        scoring(
+            learner,
+            split(),
+            episodes_file=file,
+            progress=lambda *each: told.append(each),
+        )
+        assert told[-1] == (5, 5)
+
+
 def test_all_queries_that_are_left() -> None:
     result = evaluate(NearestNeighbour(), split(), **{**SIZE, "query": None})
     assert result.query is None and result.episodes == 7

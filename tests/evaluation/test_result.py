@@ -34,11 +34,14 @@ def test_of_scores_that_are_not_finite_nothing_is_known(bad) -> None:
 
 
 def test_summary_is_json() -> None:
-    curve = np.array([[0.1, 0.3, 0.2], [0.2, 0.4, 0.9]])
-    summary = json.loads(json.dumps(result(curve=curve, steps=1).summary()))
+    curve = {
+        "curve": np.array([[0.1, 0.3, 0.2], [0.2, 0.4, 0.9]]),
+        "curve_steps": (0, 5),
+    }
+    summary = json.loads(json.dumps(result(**curve, steps=5).summary()))
     assert summary["mean"] == pytest.approx(0.5)
     assert summary["episodes"] == 3 and summary["seconds"] == 1.23
-    assert [point["step"] for point in summary["curve"]] == [0, 1]
+    assert [point["step"] for point in summary["curve"]] == [0, 5]
     # Deviations 0.1, 0.1 and 0 from 0.2: 0.02 over 2.
     assert summary["curve"][0]["mean"] == pytest.approx(0.2)
     assert summary["curve"][0]["ci95"] == pytest.approx(4.302653 * 0.1 / math.sqrt(3))

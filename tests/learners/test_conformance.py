@@ -201,6 +201,8 @@ def test_trajectory_is_adapt_repeated(case: Case) -> None:
         for step in range(steps + 1):
             of_step = tf.nest.map_structure(lambda t, step=step: t[step], path)
             close(of_step, learner.adapt(task.support, Options(steps=step)))
+    chosen = learner.trajectory(task.support, Options(steps=3), after=(1, 3))
+    close(chosen, tf.nest.map_structure(lambda t: tf.gather(t, (1, 3)), path))
 
 
 @rows(lambda case: case.make().default_steps is None)

@@ -46,7 +46,7 @@ def unlimited_after() -> Iterator[None]:
 
 
 class Fill(keras.callbacks.Callback):
-    """Fills the disk after a step."""
+    """Fills the disk after a step, or half a step later, as a validation begins."""
 
     def __init__(self, step, size):
         super().__init__()
@@ -54,7 +54,13 @@ class Fill(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.left[0] -= 1
-        if self.left[0] == 0:
+        self.fill(0)
+
+    def on_test_begin(self, logs=None):
+        self.fill(0.5)
+
+    def fill(self, left):
+        if self.left[0] == left:
             limit(self.size())
 
 
@@ -97,9 +103,9 @@ def whole(tmp_path_factory) -> pathlib.Path:
 # A file, after which step the disk is full, and how large a file may still be.
 FILES = {
     "metrics.jsonl": (6, lambda folder: size_of("metrics.jsonl", folder) + 20),
-    "tensorboard/events": (2, lambda folder: size_of("tensorboard/events*", folder)),
+    "tensorboard/.*events": (2, lambda folder: size_of("*/*/events*", folder)),
     "checkpoints/last.npz": (9, lambda folder: size_of("*/last.npz", folder) - 2000),
-    "checkpoints/best.npz": (3, lambda folder: 4000),
+    "checkpoints/best.npz": (4.5, lambda folder: 4000),
 }
 
 
@@ -111,7 +117,7 @@ def test_the_run_stops_with_a_sentence_and_goes_on_later(name, whole, tmp_path):
         with pytest.raises(OSError, match=f"{tmp_path}/{name}.* {HELP}"):
             trainer(tmp_path, [full]).run()
     assert not list(tmp_path.rglob(".*.partial"))
-    if step > 4:  # The step of the first checkpoint.
+    if step > 4.5:  # The first checkpoints are of step 4.
         assert RunFolder(tmp_path).load_model("last")
         assert RunFolder(tmp_path).load_model("best")
     trainer(tmp_path).run()
@@ -128,11 +134,11 @@ def test_a_config_that_cannot_be_written_is_a_sentence(tmp_path):
 
 def test_a_picture_that_cannot_be_written_is_a_sentence(tmp_path, monkeypatch):
     picture = {"episode": bytes(50_000)}
-    where = "tfmeta.training.trainer.validation_pictures"
+    where = "tfmeta.training.validation.validation_pictures"
     monkeypatch.setattr(where, lambda *_, **__: picture)
     with unlimited_after():
         limit(40_000)
-        with pytest.raises(OSError, match=f"{tmp_path}/tensorboard/events.* {HELP}"):
+        with pytest.raises(OSError, match=f"{tmp_path}/tensorboard/.*events.* {HELP}"):
             trainer(tmp_path).run()
 
 

@@ -14,7 +14,7 @@ from trainer_cases import SOURCE, At, interrupt, protonet, trainer
 from tfmeta import MetaModel
 from tfmeta.learners import MAML, ProtoNet
 from tfmeta.nets import fresh, mlp
-from tfmeta.training import RunFolder, Stream, Trainer
+from tfmeta.training import RunFolder, Stream, Trainer, validation
 from tfmeta.training import trainer as trainer_module
 
 
@@ -204,7 +204,7 @@ def test_validation_does_not_count_as_training(tmp_path, monkeypatch):
     clock = [0.0]
     timed = types.SimpleNamespace(perf_counter=lambda: clock[0])
     monkeypatch.setattr(trainer_module, "time", timed)
-    evaluate = trainer_module.evaluate
+    evaluate = validation.evaluate
 
     def slow(*args, **options):
         clock[0] += 1000
@@ -213,7 +213,7 @@ def test_validation_does_not_count_as_training(tmp_path, monkeypatch):
     def second():
         clock[0] += 1
 
-    monkeypatch.setattr(trainer_module, "evaluate", slow)
+    monkeypatch.setattr(validation, "evaluate", slow)
     run = trainer(tmp_path, callbacks=[At(n, second) for n in range(1, 13)])
     assert run.run()["seconds"] == 12  # Twelve steps of a second; 2 tasks in each.
     rows = map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())

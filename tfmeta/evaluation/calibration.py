@@ -18,6 +18,7 @@ from tfmeta.evaluation.reliability import (
     reliability,
 )
 from tfmeta.evaluation.scorer import Scorer
+from tfmeta.evaluation.short_calls import Progress, in_short_calls
 from tfmeta.learners import as_learner
 
 
@@ -82,6 +83,7 @@ def query_logits(
     seed: int = 1,
     steps: int | None = None,
     episodes_file: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> LabelledLogits:
     """A learner's logits for all queries of the episodes that `evaluate` scores.
 
@@ -95,6 +97,8 @@ def query_logits(
         seed: The seed of the episodes; another seed draws other episodes.
         steps: The number of inner steps; None for the learner's own number.
         episodes_file: A file of episodes, as for `evaluate`.
+        progress: A function to call with the number of episodes done, as for
+            `evaluate`.
 
     Returns:
         The logits and the true labels of all queries, episode after episode.
@@ -120,7 +124,7 @@ def query_logits(
         )
     scorer = Scorer(learner, preparation_of(model, split), steps=steps)
     logits, labels = [], []
-    for x, y in asked.stream:
+    for x, y in in_short_calls(asked.stream, asked.episodes, progress):
         real = np.ones(y.shape, bool)
         if "query_count" in x:
             real = np.arange(y.shape[1]) < x["query_count"].numpy()[:, None]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfmeta.data import Part
-from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.stores.drawing import drawing_from
-from tfmeta.evaluation.frozen import Digest, episodes_for
+from tfmeta.evaluation.frozen import Digest, Frozen, episodes_for
 from tfmeta.evaluation.prepared import preparation_of
 from tfmeta.evaluation.result import Result
 from tfmeta.evaluation.scorer import Scorer
-from tfmeta.learners import Learner, as_learner
+from tfmeta.evaluation.short_calls import Progress, in_short_calls
+from tfmeta.learners import as_learner
 
 
 def evaluate(
@@ -29,9 +29,10 @@ def evaluate(
     episodes: int = 600,
     seed: int = 1,
     steps: int | None = None,
-    curve: bool = False,
+    curve: bool | Sequence[int] = False,
     scorer: Scorer | None = None,
     episodes_file: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> Result:
     """Scores a learner on frozen episodes, the same for every learner and run.
 
@@ -51,12 +52,16 @@ def evaluate(
         seed: The seed of the episodes; another seed draws other episodes.
         steps: The number of inner steps; None for the learner's own number outside
             training.
-        curve: Whether to score after every inner step too, if the learner takes any.
+        curve: Whether to score after every inner step too, if the learner takes any;
+            or the numbers of steps to score after, such as `(0, 1, 5)`.
         scorer: A `Scorer` of the same learner to use again, so that repeated
             evaluations (as in validation) compile once. It has its own
             preparation, `steps` and `curve`, so leave the latter two out.
         episodes_file: A file that `tfmeta.data.save_episodes` wrote. Its episodes take
             the place of `way`, `shot`, `query`, `episodes` and `seed`.
+        progress: A function that is called, about twice a second, with the number of
+            episodes that are scored and the number of all. What it raises ends the
+            evaluation.
 
     Returns:
         The `Result`, with the score of each episode. A score is NaN if the learner
@@ -67,12 +72,10 @@ def evaluate(
             prepared examples do not fit the learner's net, or if `scorer` belongs to
             another learner or comes with `steps` or `curve`.
     """
-    learner = as_learner(model)
     start = time.perf_counter()
-    prepare = preparation_of(model, split)
-    scorer = _scorer(learner, prepare, scorer, steps=steps, curve=curve)
+    scorer = _scorer(model, split, scorer, steps=steps, curve=curve)
     asked = episodes_for(
-        learner,
+        scorer.learner,
         split,
         way=way,
         shot=shot,
@@ -81,14 +84,15 @@ def evaluate(
         seed=seed,
         episodes_file=episodes_file,
     )
-    metrics, drawn = _scores(scorer, asked.stream, split)
-    metric = asked.targets_for(learner).metric
+    metrics, drawn = _scores(scorer, asked, split, progress)
+    metric = asked.targets_for(scorer.learner).metric
     return Result(
         metric=metric,
         scores=metrics[metric][-1],
         metrics={name: values[-1] for name, values in metrics.items()},
         seconds=time.perf_counter() - start,
-        curve=metrics[metric] if scorer.curve else None,
+        curve=metrics[metric] if scorer.curve_steps else None,
+        curve_steps=scorer.curve_steps,
         drawn=drawn,
         **scorer.settings(),
         **asked.settings(split),
@@ -96,14 +100,15 @@ def evaluate(
 
 
 def _scorer(
-    learner: Learner,
-    prepare: Preparation,
+    model: Any,
+    split: Part,
     given: Scorer | None,
     *,
     steps: int | None,
-    curve: bool,
+    curve: bool | Sequence[int],
 ) -> Scorer:
     """The scorer that was given, or a new one."""
+    learner, prepare = as_learner(model), preparation_of(model, split)
     if given is None:
         return Scorer(learner, prepare, steps=steps, curve=curve)
     if given.learner is not learner:
@@ -120,12 +125,12 @@ def _scorer(
 
 
 def _scores(
-    scorer: Scorer, stream: tf.data.Dataset, split: Part
+    scorer: Scorer, asked: Frozen, split: Part, progress: Progress | None
 ) -> tuple[dict[str, np.ndarray], str]:
-    """The scores of all episodes by metric, `(steps + 1, episodes)`, and a digest."""
+    """The scores of all episodes by metric, `(rows, episodes)`, and a digest."""
     parts, drawn = [], Digest()
     with drawing_from(split):
-        for x, y in stream:
+        for x, y in in_short_calls(asked.stream, asked.episodes, progress):
             drawn.add(x, y)
             parts.append(scorer(x, y))
     metrics = {

@@ -14,6 +14,7 @@ from tfmeta.core.episode import Nest, Tensor
 from tfmeta.data import Part, frozen_episodes
 from tfmeta.data import episodes as episode_dataset
 from tfmeta.data.part import check_part
+from tfmeta.data.pipeline.saved_episodes import saved_count
 from tfmeta.learners import Learner
 
 _TASKS_AT_ONCE = 20
@@ -24,6 +25,7 @@ class Frozen(NamedTuple):
 
     Attributes:
         stream: Batches of the episodes, as `tfmeta.data.episodes` yields them.
+        episodes: The number of episodes.
         way: The number of classes in an episode; None for regression.
         shot: The number of support examples per class.
         query: The number of queries per class; None where an episode takes all that are
@@ -32,6 +34,7 @@ class Frozen(NamedTuple):
     """
 
     stream: tf.data.Dataset
+    episodes: int
     way: int | None
     shot: int
     query: int | None
@@ -84,7 +87,7 @@ def episodes_for(
             episodes=episodes,
             seed=seed,
         )
-        return Frozen(stream, way, shot, query, seed)
+        return Frozen(stream, episodes, way, shot, query, seed)
     if way is not None or shot is not None:
         raise ValueError(
             "A file of episodes has their way and shot. Leave out way and shot, or "
@@ -147,7 +150,7 @@ def _from_file(path: str | os.PathLike[str], split: Any) -> Frozen:
     x, y = next(iter(stream))
     way = 1 + int(tf.reduce_max(x["support_y"]))
     shot, query = (int(part.shape[1]) // way for part in (x["support_y"], y))
-    return Frozen(stream, way, shot, query, None)
+    return Frozen(stream, saved_count(path), way, shot, query, None)
 
 
 def _check_way(learner: Learner, way: int | None) -> None:

@@ -14,6 +14,7 @@ from tfmeta.core import Labels, Values
 from tfmeta.evaluation.student_t import half_width
 from tfmeta.json_files import read_json
 
+_NOT_RECORDED = ("curve", "curve_steps", "metrics")
 _HIGHER_IS_BETTER = {t.metric: t.higher_is_better for t in (Labels, Values)}
 
 
@@ -36,12 +37,13 @@ class Result:
             transductive.
         steps: The number of inner steps; None for a learner that takes none.
         seconds: The time that the evaluation took, in seconds.
-        curve: The primary metric before the first inner step and after each,
-            `(steps + 1, episodes)`, or None.
+        curve: The primary metric after some or all inner steps, a row for each number
+            of steps and a column for each episode; or None.
         drawn: A digest of the episodes' content. Two results of the same episodes have
             the same digest.
         disjoint: What the split shares with no other split of its source: "classes",
             "tasks" or "examples".
+        curve_steps: The number of inner steps before each row of `curve`, from 0.
         metrics: The scores `(episodes,)` of every metric, by the metric's name; see
             `tfmeta.Labels` and `tfmeta.Values`.
     """
@@ -58,6 +60,7 @@ class Result:
     steps: int | None
     seconds: float
     curve: np.ndarray | None = field(default=None, repr=False)
+    curve_steps: tuple[int, ...] = field(default=(), repr=False)
     drawn: str = field(default="", repr=False)
     disjoint: str = field(default="classes", repr=False)
     metrics: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
@@ -102,14 +105,14 @@ class Result:
 
         Returns:
             A dict of the attributes, with `mean`, `ci95` and `episodes`. `curve` is a
-            list with the mean and the `ci95` after each step; `metrics` has the mean
-            and the `ci95` of each metric.
+            list with the mean and the `ci95` after each number of steps; `metrics` has
+            the mean and the `ci95` of each metric.
         """
         curve = None
         if self.curve is not None:
             curve = [
                 {"step": i, "mean": float(np.mean(s)), "ci95": half_width(s)}
-                for i, s in enumerate(self.curve)
+                for i, s in zip(self.curve_steps, self.curve, strict=True)
             ]
         return {
             "learner": self.learner,
@@ -164,7 +167,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
             f"first: tfmeta evaluate --run_dir={path}"
         )
     record = read_json(file)
-    names = [f.name for f in fields(Result) if f.name not in ("curve", "metrics")]
+    names = [f.name for f in fields(Result) if f.name not in _NOT_RECORDED]
     if isinstance(record, dict):  # Results of version 0.3 do not have it.
         record.setdefault("disjoint", "classes")
     missing = [n for n in names if not isinstance(record, dict) or n not in record]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,10 +21,16 @@ class Scorer:
         learner: The learner to score.
         prepare: How raw inputs become what the learner takes; see `MetaModel`.
         steps: The number of inner steps; None for the learner's own number.
-        curve: Whether to score after every inner step too, if the learner takes any.
+        curve: Whether to score after every inner step too, if the learner takes any;
+            or the numbers of steps to score after. The last row is always that after
+            all steps.
 
     Raises:
-        ValueError: If `steps` is below 0.
+        ValueError: If `steps` is below 0, or a number in `curve` is not in 0..steps.
+
+    Attributes:
+        curve_steps: The numbers of inner steps that are scored, in rising order; empty
+            without a curve.
     """
 
     def __init__(
@@ -32,7 +39,7 @@ class Scorer:
         prepare: Any = None,
         *,
         steps: int | None = None,
-        curve: bool = False,
+        curve: bool | Sequence[int] = False,
     ):
         if steps is not None and steps < 0:
             raise ValueError(f"steps must be at least 0, or None. Received: {steps}.")
@@ -41,7 +48,7 @@ class Scorer:
         self.steps: Any = learner.default_steps
         if self.steps is not None and steps is not None:
             self.steps = steps
-        self.curve = curve and self.steps is not None
+        self.curve_steps = _curve_steps(curve, self.steps)
         # They are traced by `get_concrete_function`: TensorFlow counts the traces of
         # calls over all scorers of a process, and would warn of too many.
         self._prepare = tf.function(
@@ -63,15 +70,15 @@ class Scorer:
 
         Returns:
             The float32 scores by the name of the metric, `(1, tasks)` each. With the
-            curve they are `(steps + 1, tasks)`, and the last row has the scores after
-            all steps.
+            curve they have a row for each of `curve_steps`, and the last row has the
+            scores after all steps.
 
         Raises:
             ValueError: If the net cannot take the prepared examples, or float targets
                 do not have the shape of the predictions.
         """
         x = self._prepared(x)
-        return self._score.get_concrete_function(x, y)(x, y)
+        return _traced(self._score, x, y)(x, y)
 
     def predictions(self, x: dict[str, Nest]) -> Nest:
         """The logits or values for a batch's queries.
@@ -86,7 +93,7 @@ class Scorer:
             ValueError: If the net cannot take the prepared examples.
         """
         x = self._prepared(x)
-        return self._predict.get_concrete_function(x)(x)
+        return _traced(self._predict, x)(x)
 
     def settings(self) -> dict[str, Any]:
         """The fields of a `Result` that say which learner was scored, and how."""
@@ -102,11 +109,11 @@ class Scorer:
             self.prepare,
             x,
             self.learner.inputs,
-            lambda sets: self._prepare.get_concrete_function(sets)(sets),
+            lambda sets: _traced(self._prepare, sets)(sets),
         )
 
     def _scores(self, x: dict[str, Nest], y: Tensor) -> dict[str, Tensor]:
-        if self.curve:
+        if self.curve_steps:
             return self._curves(Batch.read(x, y))
         targets = self.learner.targets_for(y)
         counts = x.get("query_count", tf.fill(tf.shape(y)[:1], tf.shape(y)[1]))
@@ -124,7 +131,9 @@ class Scorer:
             episode, descriptor = task
             options = Options(steps=self.steps, task=descriptor)
             targets = self.learner.targets_for(episode.query.y)
-            path = self.learner.trajectory(episode.support, options)
+            path = self.learner.trajectory(
+                episode.support, options, after=self.curve_steps
+            )
 
             def score(adapted: Nest) -> dict[str, Tensor]:
                 predictions = self.learner.predict(adapted, episode.query.x, options)
@@ -135,6 +144,29 @@ class Scorer:
         counts = batch.counts and (batch.counts, batch.task_counts)
         scores, _ = map_tasks(one, (batch.episode, batch.task), counts=counts)
         return {name: tf.transpose(score) for name, score in scores.items()}
+
+
+def _curve_steps(curve: bool | Sequence[int], steps: int | None) -> tuple[int, ...]:
+    """The numbers of inner steps to score after; none for a learner without steps."""
+    if steps is None or curve is False:
+        return ()
+    possible = range(steps + 1)
+    asked = {*possible} if curve is True else {*curve, steps}
+    beyond = sorted(asked.difference(possible))
+    if beyond:
+        raise ValueError(
+            f"curve must be numbers of inner steps in 0..{steps}. Received: {beyond}. "
+            "Raise steps, or leave them out."
+        )
+    return tuple(sorted(asked))
+
+
+def _traced(function: Any, *batch: Nest) -> Any:
+    """A graph for batches like this one, of any number of tasks."""
+    specs = tf.nest.map_structure(
+        lambda t: tf.TensorSpec((None, *t.shape[1:]), t.dtype), batch
+    )
+    return function.get_concrete_function(*specs)
 
 
 def _mapped(function: Any, nest: Nest) -> dict[str, Tensor]:

@@ -91,9 +91,26 @@ class Descent:
         return self._adapted(params, task, options)
 
     def trajectory(
-        self, support: Examples, options: Options, targets: Targets, steps: int
+        self,
+        support: Examples,
+        options: Options,
+        targets: Targets,
+        steps: int,
+        *,
+        after: Sequence[int] | None = None,
     ) -> Nest:
-        """The results of `adapt` after 0, 1, ... steps, stacked `(steps + 1, ...)`."""
+        """The results of `adapt` after 0, 1, ... steps, stacked `(steps + 1, ...)`.
+
+        Args:
+            support: As in `adapt`.
+            options: As in `adapt`.
+            targets: As in `adapt`.
+            steps: The number of inner steps.
+            after: The numbers of steps to return; None for all.
+
+        Returns:
+            What `adapt` returns, each tensor with a leading axis of numbers of steps.
+        """
         options = options.dropping()
         task = self._task(support, options, targets)
         step = self._step(task, options, steps)
@@ -105,18 +122,20 @@ class Descent:
         carry = (task["start"], self.rule.init(task["start"]))
         _, path = scan(told, carry, steps=steps)
         path = [
-            tf.concat([start[tf.newaxis], after], axis=0)
-            for start, after in zip(task["start"], path, strict=True)
+            tf.concat([start[tf.newaxis], moved], axis=0)
+            for start, moved in zip(task["start"], path, strict=True)
         ]
+        if after is not None:
+            path = [tf.gather(params, list(after)) for params in path]
 
-        def after(params: list[Tensor]) -> Nest:
+        def adapted(params: list[Tensor]) -> Nest:
             return self._adapted(params, task, options)
 
         return tf.map_fn(
-            after,
+            adapted,
             path,
             fn_output_signature=tf.nest.map_structure(
-                lambda t: tf.TensorSpec(t.shape, t.dtype), after(task["start"])
+                lambda t: tf.TensorSpec(t.shape, t.dtype), adapted(task["start"])
             ),
         )
 

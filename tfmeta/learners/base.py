@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -212,8 +213,7 @@ class Learner(Configured, keras.layers.Layer):
             options: The options of this call.
 
         Returns:
-            Logits `(queries, way)`, or values `(queries, ...)`, or a dict of values
-            such as a mean and a deviation.
+            Logits `(queries, way)`, or values `(queries, ...)`, or a dict of values.
         """
         raise NotImplementedError(f"{type(self).__name__} must define predict.")
 
@@ -239,16 +239,19 @@ class Learner(Configured, keras.layers.Layer):
             "to all of them at once."
         )
 
-    def trajectory(self, support: Examples, options: Options) -> Nest:
+    def trajectory(
+        self, support: Examples, options: Options, after: Sequence[int] | None = None
+    ) -> Nest:
         """The results of `adapt` after 0, 1, ... `options.steps` inner steps.
 
         Args:
             support: As in `adapt`.
             options: The options of this call; `steps` is the last number of steps.
+            after: The numbers of steps, in 0..steps; None for all of them.
 
         Returns:
-            The nest that `adapt` returns, each tensor with a leading axis of
-            `steps + 1`.
+            The nest that `adapt` returns, each tensor with a leading axis of numbers of
+            steps.
 
         Raises:
             ValueError: If the learner takes no inner steps (`default_steps` is None).
@@ -358,8 +361,7 @@ class Learner(Configured, keras.layers.Layer):
             return predictions, []
 
         counts = None
-        if batch.counts is not None:
-            sets = batch.counts
+        if (sets := batch.counts) is not None:
             counts = (sets.support, sets.query.x, batch.task_counts)
         return map_tasks(one, (support, queries, batch.task), counts=counts)[0]
 

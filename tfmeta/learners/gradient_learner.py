@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -145,11 +145,13 @@ class GradientLearner(Learner):
         """Runs the adapted net; see `Learner.predict`."""
         return self.descent.predict(adapted, x, options)
 
-    def trajectory(self, support: Examples, options: Options) -> Nest:
+    def trajectory(
+        self, support: Examples, options: Options, after: Sequence[int] | None = None
+    ) -> Nest:
         """The results of `adapt` after 0, 1, ... steps; see `Learner.trajectory`."""
         targets = self._checked_targets(support)
         steps = self._steps(options)
-        return self.descent.trajectory(support, options, targets, steps)
+        return self.descent.trajectory(support, options, targets, steps, after=after)
 
     def arguments(self) -> list[str]:
         """The names of the arguments that the config has; `rule` holds the rate."""

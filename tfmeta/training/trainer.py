@@ -9,14 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfmeta.data import Source
 from tfmeta.data.stores.drawing import drawing_from
-from tfmeta.evaluation import Result, evaluate
-from tfmeta.evaluation.scorer import Scorer
-from tfmeta.training.check_fit import VALIDATION_SEED, check_at_least_one, check_fit
+from tfmeta.training.check_fit import check_at_least_one, check_fit
 from tfmeta.training.meta_model import MetaModel
 from tfmeta.training.pretrain import ExampleStream, PretrainModel
 from tfmeta.training.run.callback_state import callback_state, restore_callbacks
@@ -33,7 +30,7 @@ from tfmeta.training.step.averaged_weights import (
 )
 from tfmeta.training.step.outer_step import finite_steps
 from tfmeta.training.stream import Stream
-from tfmeta.training.validation_pictures import validation_pictures
+from tfmeta.training.validation import Validation, validation_row
 
 _NOT_AVERAGED = "not_averaged"  # The group of the weights that training goes on from.
 
@@ -43,9 +40,10 @@ class Trainer:
 
     Every `validate_every` steps the trainer scores frozen episodes of the validation
     part by their primary metric, and keeps the best weights. Every `checkpoint_every`
-    steps, and when SIGTERM or Ctrl-C asks it to stop, it writes a checkpoint of all
-    that training depends on. A trainer on the same folder continues the run, and
-    reaches the same losses and weights, bit for bit, as a run that was never stopped.
+    steps, before and after a validation, and when SIGTERM or Ctrl-C asks it to stop, it
+    writes a checkpoint of all that training depends on. A trainer on the same folder
+    continues the run, and reaches the same losses and weights, bit for bit, as a run
+    that was never stopped. A validation that was stopped is done again.
     When a run continues, `steps` may be larger and `checkpoint_every` another number;
     all else must be as it was, the model's preparation too.
 
@@ -104,7 +102,7 @@ class Trainer:
         )
         check_fit(model, source, train, validation, seed, run=run)
         self.model, self.source = model, source
-        self._chief = Worker() if run is None else Chief(run, reporters)
+        self._chief = _chief(run, reporters, source)
         self.train, self.validation = train, validation
         self.steps, self.seed, self.augment = steps, seed, augment
         self.log_every, self.validate_every = log_every, validate_every
@@ -114,6 +112,7 @@ class Trainer:
             model.learner.targets = source.train.targets
         self._step, self._began, self._trained_seconds = 0, 0, 0.0
         self._best = -math.inf if source.val.targets.higher_is_better else math.inf
+        self._due_row: dict[str, float] | None = None  # See `_report_and_validate`.
         self._settings = trainer_settings(self, prepare=fingerprint(model.prepare))
         self._signals = StopSignals(self._chief.stopping)
         model.optimizer.build(model.trained)
@@ -141,12 +140,13 @@ class Trainer:
         with self._chief.at_work(flags, self.source, self._settings):
             state = self._restore()
             early = state["early"]
-            if not early and self._step < self.steps:
+            over = early or self._step >= self.steps
+            if self._due_row is not None or not over:
                 drawing = drawing_from(self.source.train, self.source.val)
                 with self._signals, drawing:
                     self._train(flags, state)
                 early = self.model.stop_training
-        if self._step >= self.steps:
+        if self._step >= self.steps and self._due_row is None:
             return self._summary(None)
         return self._summary("early" if early else self._signals.received)
 
@@ -160,6 +160,7 @@ class Trainer:
                 self._chief.restore({_NOT_AVERAGED: self.model.trained})
             self._step, self._best = state["step"], state["best"]
             self._trained_seconds = state["seconds"]
+            self._due_row = state.get("due_row")  # Version 0.4 has none.
         self._began = self._step
         return state or {"early": False, "callbacks": []}
 
@@ -185,13 +186,14 @@ class Trainer:
             steps=self.validate_every,
             verbose=0,
         )
-        self.model.stop_training = False
+        self.model.stop_training = state["early"]
         callbacks.on_train_begin()
         self._begun = restore_callbacks(
             self.callbacks, state["callbacks"], self._chief.restore
         )
+        reported = self._step - (self._due_row is not None)
         with self._chief.reporting(
-            flags, self.model, self.source, self._step, self.steps
+            flags, self.model, self.source, reported, self.steps
         ):
             self._loop(step_function, iter(batches), callbacks)
         unaveraged = self._unaveraged()
@@ -217,22 +219,31 @@ class Trainer:
     ) -> None:
         # Seconds of training since the last report, and the step of that report.
         seconds, since = 0.0, self._step
-        while self._step < self.steps and self._signals.received is None:
+        if self._due_row is not None:
+            self._report_and_validate(callbacks)
+        while self._goes_on():
             start = time.perf_counter()
             logs = self._one_step(step_function, batches, callbacks)
             passed = time.perf_counter() - start
             seconds += passed
             self._trained_seconds += passed
+            row = {}
             if self._due(self.log_every):
-                self._report_training(logs, (self._step - since) / seconds)
+                row = self._training_row(logs, (self._step - since) / seconds)
                 seconds, since = 0.0, self._step
             if self._due(self.validate_every):
-                self._validate(callbacks)
-            stopping = self._signals.received or self.model.stop_training
-            if stopping or self._due(self.checkpoint_every, self.validate_every):
+                self._due_row = row
                 self._save(best=False)
-            if self.model.stop_training:
-                break
+                self._report_and_validate(callbacks)
+                continue
+            if row:
+                self._chief.report(self._step, row)
+            if not self._goes_on() or self._due(self.checkpoint_every):
+                self._save(best=False)
+
+    def _goes_on(self) -> bool:
+        stopped = self._signals.received or self.model.stop_training
+        return self._step < self.steps and not stopped
 
     def _one_step(
         self,
@@ -257,7 +268,9 @@ class Trainer:
         """Whether one of the periods ends with this step; at the last step all end."""
         return self._step == self.steps or any(self._step % p == 0 for p in periods)
 
-    def _report_training(self, logs: dict[str, Any], steps_per_s: float) -> None:
+    def _training_row(
+        self, logs: dict[str, Any], steps_per_s: float
+    ) -> dict[str, float]:
         row = {name: float(value) for name, value in logs.items()}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         row["tasks_per_s"] = round(steps_per_s * self.train.per_step, 2)
@@ -265,18 +278,29 @@ class Trainer:
         # A last step within a period keeps the sums, for a run that continues longer.
         if self._step % self.log_every == 0:
             self.model.reset_metrics()
-        self._chief.report(self._step, row)
+        return row
 
-    def _validate(self, callbacks: keras.callbacks.CallbackList) -> None:
+    def _report_and_validate(self, callbacks: keras.callbacks.CallbackList) -> None:
+        """Does what is due after a step: reports of training, and a validation.
+
+        The checkpoint before has the training numbers as `_due_row`, empty if they are
+        not to be reported. If the validation is stopped, all of this is still due when
+        the run continues; `_due_row` is None where nothing is.
+        """
+        if self._due_row:
+            self._chief.report(self._step, self._due_row)
         callbacks.on_test_begin()
-        with averaged_weights(self.model):
-            result = self._score()
-        row = {
-            f"val_{result.metric}": result.mean,
-            f"val_{result.metric}_low": result.mean - result.ci95,
-            f"val_{result.metric}_high": result.mean + result.ci95,
-            **_curve_row(result),
-        }
+        try:
+            with averaged_weights(self.model), self._signals.cutting_short():
+                result, pictures = self._score()
+        except KeyboardInterrupt:
+            if self._signals.received is None:
+                raise
+            return
+        self._due_row = None
+        for name, png in pictures.items():
+            self._chief.picture(self._step, f"val/{name}", png)
+        row = validation_row(result)
         self._chief.report(self._step, row)
         better = result.mean > self._best
         if not result.higher_is_better:
@@ -289,29 +313,11 @@ class Trainer:
             callbacks.on_test_end(row)
             if self._step % self.validate_every == 0:
                 callbacks.on_epoch_end(self._step // self.validate_every - 1, row)
+        self._save(best=False)
 
     @functools.cached_property
-    def _scorer(self) -> Scorer:
-        return Scorer(self.model.learner, self.model.prepare, curve=True)
-
-    def _score(self) -> Result:
-        result = evaluate(
-            self.model,
-            self.source.val,
-            **self.validation.single(),
-            episodes=self.validation.tasks,
-            seed=VALIDATION_SEED,
-            scorer=self._scorer,
-        )
-        self._draw(result)
-        return result
-
-    def _draw(self, result: Result) -> None:
-        pictures = validation_pictures(
-            self.model, self.source.val, result, seed=VALIDATION_SEED
-        )
-        for name, png in pictures.items():
-            self._chief.picture(self._step, f"validation/{name}", png)
+    def _score(self) -> Validation:
+        return Validation(self.model, self.source, self.validation)
 
     def _variables(self) -> dict[str, list[keras.Variable]]:
         return {
@@ -338,9 +344,18 @@ class Trainer:
             "best": self._best,
             "seconds": self._trained_seconds,
             "early": self.model.stop_training,
+            "due_row": self._due_row,
             "callbacks": callbacks,
         }
         self._chief.save({**groups, **arrays}, state, best=best)
+
+
+def _chief(
+    run: RunFolder | None, reporters: Sequence[Reporter], source: Source
+) -> Worker:
+    if run is None:
+        return Worker()
+    return Chief(run, reporters, metric=source.val.targets.metric)
 
 
 def _early_stopping(
@@ -352,11 +367,3 @@ def _early_stopping(
     mode = "max" if targets.higher_is_better else "min"
     name = f"val_{targets.metric}"
     return [keras.callbacks.EarlyStopping(name, mode=mode, patience=patience)]
-
-
-def _curve_row(result: Result) -> dict[str, float]:
-    curve: Any = [] if result.curve is None else result.curve
-    return {
-        f"adaptation/step_{i:02d}": float(np.mean(scores))
-        for i, scores in enumerate(curve)
-    }

@@ -61,22 +61,23 @@ def test_a_curve_is_drawn(tmp_path) -> None:
 def test_a_curve_has_the_mean_of_each_step_and_the_spread_of_tasks() -> None:
     curve = np.array([[0.0, 0.5, 1.0, 0.1, 0.4], [0.5, 0.75, 1.0, 0.75, 0.5]])
     settings = {"learner": "MAML", "metric": "accuracy", "split": "test", "seed": 1}
-    settings |= {"way": 3, "shot": 1, "query": 2, "normalisation": "none", "steps": 1}
-    result = Result(scores=curve[1], curve=curve, seconds=1.0, **settings)
+    settings |= {"way": 3, "shot": 1, "query": 2, "normalisation": "none", "steps": 5}
+    settings |= {"curve": curve, "curve_steps": (0, 5)}
+    result = Result(scores=curve[1], seconds=1.0, **settings)
     with mock.patch.object(Figure, "savefig", autospec=True) as saved:
         curve_picture(result, io.BytesIO())
     (axis,) = saved.call_args.args[0].axes
     steps, means = axis.lines[0].get_data()
-    np.testing.assert_array_equal(steps, [0, 1])
+    np.testing.assert_array_equal(steps, [0, 5])
     np.testing.assert_allclose(means, [0.4, 0.7], rtol=1e-12)
     # 5 and 95 % are at places 0.2 and 3.8 of five sorted scores; 25 and 75 % at 1, 3.
     wanted = [(0.02, 0.9, 0.5, 0.95), (0.1, 0.5, 0.5, 0.75)]
     for band, ends in zip(axis.collections, wanted, strict=False):
         found = band.get_paths()[0].vertices
-        for step in (0, 1):
+        for row, step in enumerate((0, 5)):
             heights = found[found[:, 0] == step, 1]
             np.testing.assert_allclose(
-                [heights.min(), heights.max()], ends[2 * step : 2 * step + 2]
+                [heights.min(), heights.max()], ends[2 * row : 2 * row + 2]
             )
 
 

@@ -16,6 +16,8 @@ from tfmeta.learners import ProtoNet
 from tfmeta.nets import mlp
 from tfmeta.serving.checkpoint import save_checkpoint
 from tfmeta.training import RunFolder
+from tfmeta.training.run.chief import Chief
+from tfmeta.training.run.reporters import Reporter
 
 FLAGS = {"way": 5, "seed": 0, "data_dir": None, "steps": 10}
 
@@ -198,3 +200,36 @@ def test_averages_that_were_not_kept_are_not_used(tmp_path):
 def test_a_net_without_averages_may_be_asked_in_any_mode(run):
     learner = run.load_model(normalisation="running").learner
     assert (learner.normalisation, learner.mode) == ("running", "none")
+
+
+def test_other_versions_are_noted_when_a_run_goes_on(run, model):
+    notes = []
+
+    class Notes(Reporter):
+        def note(self, text):
+            notes.append(text)
+
+    def go_on():
+        chief = Chief(run, [Notes()], metric="accuracy")
+        with chief.reporting(FLAGS, model, source(), 3, 9):
+            pass
+
+    config = json.loads(run.config_file.read_text())
+    now = dict(config["versions"])
+    go_on()
+    assert notes == []
+    del config["versions"]["tfmeta"]  # Not known is no difference.
+    config["versions"] |= {"python": "3.10", "keras": "3.0.1", "numpy": "1.9"}
+    run.config_file.write_text(json.dumps(config))
+    go_on()
+    go_on()  # The versions of the start before are those of now.
+    assert notes == [
+        f"The run in {run.path} was trained under keras 3.0.1, numpy 1.9 and goes on "
+        f"under keras {now['keras']}, numpy {now['numpy']}: its numbers may part from "
+        "those of an unbroken run."
+    ]
+    config["versions"]["numpy"] = "1.9"
+    run.config_file.write_text(json.dumps(config))
+    run.last.unlink()  # There is nothing to go on from.
+    go_on()
+    assert len(notes) == 1

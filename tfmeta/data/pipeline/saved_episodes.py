@@ -154,6 +154,21 @@ def frozen_episodes(
     return batches(draw, tasks=tasks, start=0, count=about["count"])
 
 
+def saved_count(path: str | os.PathLike[str]) -> int:
+    """The number of episodes in a file that `save_episodes` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: If the file is missing or broken.
+    """
+    return _read(pathlib.Path(path))[0]["count"]
+
+
 def checksum(split: Split | TaskSplit) -> str:
     """A text that tells a split's names, counts and examples from any other's."""
     names = json.dumps([split.name, split.group_names, split.counts.tolist()])

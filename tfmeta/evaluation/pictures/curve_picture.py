@@ -14,7 +14,7 @@ _BANDS = ((5, 95, 0.15), (25, 75, 0.25))  # Percentiles of tasks, and their ink.
 
 
 def curve_picture(result: Result, path: str | os.PathLike[str] | IO[bytes]) -> None:
-    """Draws the metric after each inner step, and how it spreads over tasks.
+    """Draws the metric after inner steps, and how it spreads over tasks.
 
     The line is the mean with its 95 % confidence interval; the bands hold half of
     the tasks and nine tenths of them.
@@ -35,7 +35,7 @@ def curve_picture(result: Result, path: str | os.PathLike[str] | IO[bytes]) -> N
             f"curve=True on a learner that takes inner steps. Received: a result of "
             f"{result.learner} without one."
         )
-    steps = np.arange(len(result.curve))
+    steps = result.curve_steps
     mean = result.curve.mean(axis=1)
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axis = figure.subplots()

@@ -11,7 +11,11 @@ import keras
 
 from tfmeta.data import Source
 from tfmeta.serving import load_checkpoint, save_checkpoint
-from tfmeta.training.run.reporters import MetricsFile, Reporter, TensorBoardScalars
+from tfmeta.training.run.reporters import (
+    MetricsFile,
+    Reporter,
+    TensorBoardEvents,
+)
 from tfmeta.training.run.run_folder import RunFolder
 
 Groups = dict[str, list[keras.Variable]]
@@ -71,14 +75,17 @@ class Chief(Worker):
     Args:
         run: The run's folder.
         reporters: Reporters beside those of the folder's own files.
+        metric: The primary metric of the validation, such as "accuracy".
     """
 
-    def __init__(self, run: RunFolder, reporters: Sequence[Reporter] = ()):
+    def __init__(
+        self, run: RunFolder, reporters: Sequence[Reporter] = (), *, metric: str
+    ):
         self.run = run
         self._settings: dict[str, Any] | None = None
         self.reporters: list[Reporter] = [
             MetricsFile(run.metrics_file),
-            TensorBoardScalars(run.tensorboard),
+            TensorBoardEvents(run.tensorboard, run.name, metric),
             *reporters,
         ]
 
@@ -128,11 +135,14 @@ class Chief(Worker):
         self, flags: dict[str, Any], model: Any, source: Source, step: int, steps: int
     ) -> Iterator[None]:
         """Writes `config.json`, then reports until the end."""
+        other_versions = self.run.other_versions()
         self.run.write_config(flags, model, source, self._settings)
         with contextlib.ExitStack() as stack:
             for reporter in self.reporters:
                 reporter.start(step, steps, flags)
                 stack.callback(reporter.close)
+                if other_versions is not None:
+                    reporter.note(other_versions)
             yield
 
     def save(self, groups: Groups, state: dict[str, Any], *, best: bool) -> None:

@@ -15,6 +15,10 @@ from tfmeta.whole_files import replacing, unwritable
 
 Flags: TypeAlias = dict[str, Any] | None
 
+# Flags that say where a run is kept and how it is told: two runs are not compared by
+# them.
+_NOT_COMPARED = ("checkpoint_every", "data_dir", "download", "json", "run_dir", "store")
+
 
 class Reporter:
     """Follows a run's progress: the trainer calls its methods, which do nothing here.
@@ -35,8 +39,11 @@ class Reporter:
     def picture(self, step: int, name: str, png: bytes) -> None:
         """`png` is a picture of a validation."""
 
+    def note(self, text: str) -> None:
+        """`text` is a sentence that a person who follows the run should read."""
+
     def stopping(self, reason: str) -> None:
-        """The run was asked to stop, and will stop after this step."""
+        """The run was asked to stop: it ends after this step, or in a validation."""
 
     def close(self) -> None:
         """The run has ended or stopped."""
@@ -76,26 +83,29 @@ class MetricsFile(Reporter):
         self._file.close()
 
 
-class TensorBoardScalars(Reporter):
+class TensorBoardEvents(Reporter):
     """Writes scalars, pictures and the run's flags for TensorBoard.
 
-    Every number of a report is a scalar; the flags are the hyper-parameters of
-    TensorBoard's HParams page. When a run continues, TensorBoard hides what the earlier
-    process wrote after the checkpoint.
+    Every number of a report is a scalar, in one of the groups `train`, `val` and
+    `adaptation`. The flags are the hyper-parameters of TensorBoard's HParams page,
+    beside the validation's metric. When a run continues, TensorBoard hides what the
+    earlier process wrote after the checkpoint.
 
     Args:
-        folder: TensorBoard's log folder.
+        folder: TensorBoard's log folder. The events lie in a folder inside, by whose
+            name TensorBoard calls the run.
+        name: The name of the run.
+        metric: The primary metric of the validation, such as "accuracy".
     """
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, name: str, metric: str):
+        self.folder, self.name, self.metric = folder, name, metric
         self._file: Any = None
         self._records: Any = None
 
     def start(self, step: int, steps: int, flags: Flags = None) -> None:
         """Opens a file of events; the run continues after step number `step`."""
         from tensorboard.compat.proto.event_pb2 import SessionLog
-        from tensorboard.plugins.hparams import summary_v2 as hparams
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         # The writers of TensorBoard and TensorFlow write in a thread of their own, and
@@ -106,12 +116,21 @@ class TensorBoardScalars(Reporter):
         # At a second START event, TensorBoard forgets the events from its step on.
         self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
         if step == 0:
-            told = {k: v for k, v in (flags or {}).items() if v is not None}
-            plain = {
-                k: v if isinstance(v, str | int | float) else str(v)
-                for k, v in told.items()
-            }
-            self._add(step, summary=hparams.hparams_pb(plain))
+            self._add_hparams(flags or {})
+
+    def _add_hparams(self, flags: dict[str, Any]) -> None:
+        """Writes the flags that a person compares, and whose metric to show first."""
+        from tensorboard.plugins.hparams import summary_v2 as hparams
+
+        told = {
+            name: value if isinstance(value, str | int | float) else str(value)
+            for name, value in flags.items()
+            if value is not None and name not in _NOT_COMPARED
+        }
+        shown = [hparams.Metric(f"val/{self.metric}"), hparams.Metric("train/loss")]
+        config = hparams.hparams_config_pb(map(hparams.HParam, told), shown)
+        self._add(0, summary=config)
+        self._add(0, summary=hparams.hparams_pb(told))
 
     def report(self, step: int, row: dict[str, Any]) -> None:
         """Writes the scalars."""
@@ -121,7 +140,7 @@ class TensorBoardScalars(Reporter):
         summary = Summary()
         for name, value in row.items():
             if isinstance(value, int | float):
-                summary.value.add(tag=name, simple_value=value)
+                summary.value.add(tag=_tag(name), simple_value=value)
         self._add(step, summary=summary)
 
     def picture(self, step: int, name: str, png: bytes) -> None:
@@ -136,17 +155,31 @@ class TensorBoardScalars(Reporter):
         self._file.close()
 
     def _new_path(self) -> Path:
-        """A file named as TensorBoard wants it, sorted after all that are there."""
+        """A file named as TensorBoard wants it, sorted after all that are there.
+
+        A run stays in the folder where it began, so that TensorBoard shows one run,
+        even if the run's folder has another name now.
+        """
+        begun = sorted(self.folder.rglob("events.out.tfevents.*"))
+        folder = begun[-1].parent if begun else self.folder / self.name
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise unwritable(self.folder, error) from error
-        begun = len(list(self.folder.glob("events.out.tfevents.*")))
+            raise unwritable(folder, error) from error
         name = f"{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
-        return self.folder / f"events.out.tfevents.{name}.{begun:04d}"
+        return folder / f"events.out.tfevents.{name}.{len(begun):04d}"
 
     def _add(self, step: int, **content: Any) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
 
         event = Event(wall_time=time.time(), step=step, **content)
         self._records.write(event.SerializeToString())
+
+
+def _tag(name: str) -> str:
+    """The tag of a number: its name in the group `train`, `val` or its own."""
+    if "/" in name:
+        return name
+    if name.startswith("val_"):
+        return f"val/{name.removeprefix('val_')}"
+    return f"train/{name}"

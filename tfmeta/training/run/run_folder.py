@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import importlib.metadata
+import importlib
 import json
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tfmeta.json_files import read_json, to_json, write_json
 from tfmeta.own_code import own_code_in
 from tfmeta.serving import stored_learner
 from tfmeta.training.meta_model import MetaModel
+from tfmeta.training.run.folder_lock import folder_lock
 from tfmeta.training.run.kept_preparation import load_preparation, save_preparation
 
 # The flags that may differ between a run and its continuation.
@@ -63,6 +63,11 @@ class RunFolder:
         self.best = self.path / "checkpoints" / "best.npz"
         self.tensorboard = self.path / "tensorboard"
 
+    @property
+    def name(self) -> str:
+        """The name of the folder, by which TensorBoard calls the run."""
+        return self.path.resolve().name
+
     def check_writable(self) -> None:
         """Refuses a path where no folder can be made; makes nothing.
 
@@ -101,22 +106,18 @@ class RunFolder:
         The lock also ends when the process ends, in whatever way.
 
         Raises:
-            ValueError: If another process trains here.
+            ValueError: If another process trains here, or the folder is not writable.
         """
-        try:
-            lock = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise self._unwritable(error) from error
-        with lock as file:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                free = stack.enter_context(folder_lock(self.path))
+            except OSError as error:
+                raise self._unwritable(error) from error
+            if not free:
                 raise ValueError(
                     f"Another process trains in {self.path}. Wait for it, stop it, or "
                     "choose another run folder."
-                ) from error
-            except OSError:
-                pass  # A file system without locks.
+                )
             yield
 
     def check_flags(self, flags: dict[str, Any]) -> None:
@@ -248,12 +249,30 @@ class RunFolder:
                 "data": source.identity(),
                 "task_map": model.task_map,
                 "draws": _draws({"settings": settings or {}}),
-                "versions": {
-                    "python": platform.python_version(),
-                    **{name: importlib.metadata.version(name) for name in _PACKAGES},
-                },
+                "versions": {"python": platform.python_version(), **_versions()},
                 "learner": keras.saving.serialize_keras_object(model.learner),
             },
+        )
+
+    def other_versions(self) -> str | None:
+        """A sentence that names the packages whose versions have changed.
+
+        Returns:
+            The sentence; None if the versions are those of the start before, or the
+            folder holds no checkpoint to go on from.
+        """
+        now = _versions()
+        old = self._config().get("versions", {}) if self.last.exists() else now
+        changed = [name for name in now if old.get(name, now[name]) != now[name]]
+        if not changed:
+            return None
+        before, after = (
+            ", ".join(f"{name} {versions[name]}" for name in changed)
+            for versions in (old, now)
+        )
+        return (
+            f"The run in {self.path} was trained under {before} and goes on under "
+            f"{after}: its numbers may part from those of an unbroken run."
         )
 
     def task_map(self, flags: dict[str, Any]) -> str | None:
@@ -336,6 +355,12 @@ class RunFolder:
                 "from a copy, or choose another run folder."
             )
         return config
+
+
+def _versions() -> dict[str, str]:
+    """The versions of the packages that a run's numbers depend on."""
+    # Of the modules: TensorFlow may come from a package of another name.
+    return {name: importlib.import_module(name).__version__ for name in _PACKAGES}
 
 
 def _draws(config: dict[str, Any]) -> int:

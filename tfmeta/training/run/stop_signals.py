@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -24,6 +25,7 @@ class StopSignals:
         self.received: str | None = None
         self._tell = tell
         self._before: dict[int, Any] = {}
+        self._cuts_short = False
 
     def __enter__(self) -> StopSignals:
         """Begins to handle the signals."""
@@ -38,8 +40,28 @@ class StopSignals:
         while self._before:
             signal.signal(*self._before.popitem())
 
+    @contextmanager
+    def cutting_short(self) -> Iterator[None]:
+        """Ends a `with` block as soon as a signal comes, or at once if one has come.
+
+        The block must leave nothing half done that matters: it ends anywhere, between
+        two calls of TensorFlow or in Python code.
+
+        Raises:
+            KeyboardInterrupt: When a signal has come.
+        """
+        self._cuts_short = True
+        try:
+            if self.received is not None:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._cuts_short = False
+
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        again = self.received is not None
+        if not again:
+            self.received = signal.Signals(number).name
+            self._tell(self.received)
+        if again or self._cuts_short:
             raise KeyboardInterrupt
-        self.received = signal.Signals(number).name
-        self._tell(self.received)
