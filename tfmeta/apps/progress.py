@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -57,6 +59,10 @@ class TrainingProgress(Reporter):
         else:
             say(f"step {step}/{self._steps}  {_numbers(row)}")
 
+    def note(self, text: str) -> None:
+        """Says what a person should read."""
+        say(text)
+
     def stopping(self, reason: str) -> None:
         """Says that the wish to stop was heard."""
         say(f"{reason}: saving after this step; once more to stop without saving.")
@@ -65,6 +71,34 @@ class TrainingProgress(Reporter):
         """Ends the bar."""
         if self._bar:
             self._bar.stop()
+
+
+@contextlib.contextmanager
+def episodes_scored(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Shows on a terminal how many episodes are scored.
+
+    Args:
+        name: What is scored.
+
+    Yields:
+        A function of the episodes that are done and of all; None where nothing shows.
+    """
+    if not SCREEN.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} episodes"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=SCREEN, transient=True) as bar:
+        task = bar.add_task(name, total=None)
+
+        def advance(done: int, count: int) -> None:
+            bar.update(task, completed=done, total=count)
+
+        yield advance
 
 
 def _numbers(row: dict[str, Any]) -> str:

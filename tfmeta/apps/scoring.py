@@ -9,6 +9,7 @@ from absl import flags
 
 from tfmeta.apps import console
 from tfmeta.apps.flags.episodes import define_scored_flags, ends_of, query_for, way_for
+from tfmeta.apps.progress import episodes_scored
 from tfmeta.core import Labels
 from tfmeta.data import Part, frozen_episodes
 from tfmeta.evaluation import Result, evaluate
@@ -96,7 +97,9 @@ def steps_of(model: Any) -> int | None:
 
 def score(model: Any, part: Part, **options: Any) -> Result:
     """Scores a model or learner on the episodes that FLAGS name."""
-    return evaluate(model, part, **episodes_of(), **options)
+    name = type(as_learner(model)).__name__
+    with episodes_scored(name) as progress:
+        return evaluate(model, part, **episodes_of(), progress=progress, **options)
 
 
 def title(result: Result, source: str) -> str:
