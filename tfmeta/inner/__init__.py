@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tfmeta.inner.adam import Adam
-from tfmeta.inner.base import Step, UpdateRule, made_rule
 from tfmeta.inner.body import Body, State
-from tfmeta.inner.chain import Chain, chain
-from tfmeta.inner.clip_norm import ClipNorm
-from tfmeta.inner.gradient_descent import GradientDescent
 from tfmeta.inner.gradient_step import gradient_step
-from tfmeta.inner.learned_rates import LearnedRates
+from tfmeta.inner.rules.adam import Adam
+from tfmeta.inner.rules.base import Step, UpdateRule, made_rule
+from tfmeta.inner.rules.chain import Chain, chain
+from tfmeta.inner.rules.clip_norm import ClipNorm
+from tfmeta.inner.rules.gradient_descent import GradientDescent
+from tfmeta.inner.rules.learned_rates import LearnedRates
 from tfmeta.inner.scan import scan
 
 __all__ = [

@@ -11,11 +11,11 @@ from tfmeta.core.episode import Examples, Nest, Tensor
 from tfmeta.core.options import Options
 from tfmeta.core.targets import Labels, Targets
 from tfmeta.inner.adapt_only import split_net
-from tfmeta.inner.base import UpdateRule
 from tfmeta.inner.body import Body, at_least_float32
 from tfmeta.inner.gradient_step import gradient_step
 from tfmeta.inner.heads import Head
 from tfmeta.inner.minibatches import minibatch, spread_order
+from tfmeta.inner.rules.base import UpdateRule
 from tfmeta.inner.scan import ScanStep, scan
 from tfmeta.ops import masked, present_classes
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.inner.base import Step, UpdateRule
+from tfmeta.inner.rules.base import Step, UpdateRule
 from tfmeta.inner.scan import ScanStep
 
 Objective = Callable[[list[Tensor], Tensor], Tensor]

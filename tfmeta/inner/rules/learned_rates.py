@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfmeta.core.episode import Nest, Tensor
 from tfmeta.core.renamed import refuse_renamed
-from tfmeta.inner.base import Step, UpdateRule
+from tfmeta.inner.rules.base import Step, UpdateRule
 
 
 @keras.saving.register_keras_serializable("tfmeta")

@@ -117,7 +117,7 @@ def made_rule(
     if not made.takes_step:
         raise ValueError(
             f"{type(made).__name__} changes gradients and takes no step. Put a rule "
-            "that takes steps after it: tfmeta.inner.chain("
+            "that takes steps after it: tfmeta.inner.rules.chain("
             f"{type(made).__name__}(...), tfmeta.inner.GradientDescent(...))."
         )
     return made

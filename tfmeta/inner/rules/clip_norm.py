@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.inner.base import Step, UpdateRule
+from tfmeta.inner.rules.base import Step, UpdateRule
 
 
 @keras.saving.register_keras_serializable("tfmeta")

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.inner.base import Step, UpdateRule
+from tfmeta.inner.rules.base import Step, UpdateRule
 
 
 def chain(*rules: UpdateRule) -> Chain:

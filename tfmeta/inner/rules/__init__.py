@@ -1,0 +1,1 @@
+"""The rules that turn inner gradients into inner steps."""
