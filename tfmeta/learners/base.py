@@ -29,8 +29,8 @@ from tfmeta.core.renamed import refuse_renamed
 from tfmeta.core.scaled_gradients import scaled_gradients
 from tfmeta.inner import Body
 from tfmeta.inner.body import states_in
-from tfmeta.inner.given_net import check_net
 from tfmeta.inner.modes import ModeName
+from tfmeta.nets.given_net import check_net
 
 RENAMED = {
     "batch_size": "inner_batch",

@@ -12,9 +12,9 @@ from tfmeta.core.episode import Nest
 from tfmeta.inner import UpdateRule, made_rule
 from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt, paths_inside
 from tfmeta.inner.descent import Descent
-from tfmeta.inner.given_net import check_embeds, check_logits
 from tfmeta.inner.heads import HeadName, OwnHead, as_head
 from tfmeta.learners.base import Learner
+from tfmeta.nets.given_net import check_embeds, check_logits
 
 _IF_VALUES = 'give the learner targets="values" if its outputs are values'
 

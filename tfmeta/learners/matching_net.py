@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from tfmeta.core import Examples, Options
 from tfmeta.core.episode import Nest
-from tfmeta.inner.given_net import check_embeds
 from tfmeta.inner.modes import ModeName
 from tfmeta.learners.base import Learner
 from tfmeta.nets.full_context import FullContext
+from tfmeta.nets.given_net import check_embeds
 from tfmeta.ops import (
     class_logsumexp,
     cosine_similarity,

@@ -8,7 +8,6 @@ import keras
 import pytest
 
 from tfmeta import MetaModel
-from tfmeta.inner.given_net import last_activation
 from tfmeta.learners import (
     MAML,
     FineTune,
@@ -19,6 +18,7 @@ from tfmeta.learners import (
     Reptile,
 )
 from tfmeta.nets import conv4, mlp
+from tfmeta.nets.given_net import last_activation
 
 
 def ending(*layers, features: int = 3) -> keras.Model:
