@@ -152,8 +152,8 @@ class Counting(keras.layers.Layer):
 @pytest.mark.parametrize(
     ("make", "runs"),
     [
-        (lambda net: MAML(net, adapt_only="head", inner_steps=4), 1),
-        (lambda net: MAML(net, adapt_only="head", inner_steps=9), 1),
+        (lambda net: MAML(net, adapt_only="last", inner_steps=4), 1),
+        (lambda net: MAML(net, adapt_only="last", inner_steps=9), 1),
         (lambda net: MAML(net, inner_steps=4), 4),
         (lambda net: LinearProbe(net, eval_steps=9), 1),
     ],
@@ -162,7 +162,7 @@ def test_the_fixed_part_runs_once(make, runs: int) -> None:
     Counting.runs = tf.Variable(0)
     inputs = keras.Input((3,))
     x = Counting()(keras.layers.Dense(4)(inputs))
-    learner = make(keras.Model(inputs, keras.layers.Dense(2, name="head")(x)))
+    learner = make(keras.Model(inputs, keras.layers.Dense(2, name="last")(x)))
     support = Examples(tf.ones((4, 3)), tf.constant([0, 1, 0, 1]))
     adapt = tf.function(lambda s: learner.adapt(s, Options())["params"])
     adapt(support)
