@@ -26,8 +26,14 @@ TOLD = {
     "Leave out split, rotations, image_size and channels.": (
         "Leave out --split, --rotations, --image_size and --channels."
     ),
-    "Download it with download=True, or leave way out.": (
-        "Download it with --download, or leave --way out."
+    "Download it with download=True, or leave out way.": (
+        "Download it with --download, or leave out --way."
+    ),
+    "shot must be at least 1. Lower way, or set split so that 'val' has more.": (
+        "--shot must be at least 1. Lower --way, or set --split so that 'val' has more."
+    ),
+    "shot and query must fit: way must too.": (
+        "--shot and --query must fit: --way must too."
     ),
     "Take rotations=False; split=(0.6, 0.2, 0.2) or split='vinyals'.": (
         "Take --norotations; --split=0.6,0.2,0.2 or --split=vinyals."

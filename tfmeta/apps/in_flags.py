@@ -14,9 +14,10 @@ _GIVEN = re.compile(
     r"(?<![\w./(-])([a-z]\w*)=(\"[^\"]*\"|'[^']*'|\([^()]*\)|\[[^]]*\]|[\w./:-]*\w)"
 )
 _ADVISED = re.compile(
-    r"\b((?:Lower|Raise|Give|Set|Change|Leave out|leave out|Leave|leave) )"
+    r"\b((?:[Ll]ower|[Rr]aise|[Gg]ive|[Ss]et|[Cc]hange|[Ll]eave out) )"
     r"(\w+(?:, \w+)*(?:,? (?:and|or) \w+)?)"
 )
+_MUST = re.compile(r"((?:^|[.:] ))([a-z]\w*(?:(?:,| and| or) [a-z]\w*)*)(?= must )")
 _IDENTIFIER = re.compile(r"(?<![\w./'\"`-])[a-z]+_\w+(?![\w.(/=])")
 
 
@@ -24,9 +25,9 @@ def in_flags(message: str, parts: Parts | None = None) -> str:
     """Turns the Python arguments in a sentence into flags.
 
     `way=20` becomes `--way=20` and `download=True` becomes `--download`. The names that
-    an advice lists ("Lower shot or query") become flags too, and so do names with an
-    underscore. Calls such as `MAML(net, first_order=True)` stay, and so does what is no
-    flag of the app.
+    an advice lists ("Lower shot or query"), or that a sentence begins with ("shot must
+    be"), become flags too, and so do names with an underscore. Calls such as
+    `MAML(net, first_order=True)` stay, and so does what is no flag of the app.
 
     Args:
         message: The sentence.
@@ -55,6 +56,7 @@ def in_flags(message: str, parts: Parts | None = None) -> str:
     for call in [*_CALL.finditer(message), None]:
         text = message[end : call.start()] if call else message[end:]
         text = _ADVISED.sub(advised, _GIVEN.sub(given, text))
+        text = _MUST.sub(advised, text)
         told.append(_IDENTIFIER.sub(named, text))
         if call:
             told.append(call[0])

@@ -164,7 +164,7 @@ def read_result(path: str | os.PathLike[str]) -> Result:
     if not file.exists():
         raise ValueError(
             f"There is no result in {path}: {file} does not exist. Score the run "
-            f"first: tfmeta evaluate --run_dir={path}"
+            "first, with the app evaluate."
         )
     record = read_json(file)
     names = [f.name for f in fields(Result) if f.name not in _NOT_RECORDED]
