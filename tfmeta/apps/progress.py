@@ -65,7 +65,7 @@ class TrainingProgress(Reporter):
 
     def stopping(self, reason: str) -> None:
         """Says that the wish to stop was heard."""
-        say(f"{reason}: saving after this step; once more to stop without saving.")
+        say(f"{reason}: stopping and saving; once more to stop without saving.")
 
     def close(self) -> None:
         """Ends the bar."""
