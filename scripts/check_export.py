@@ -37,17 +37,23 @@ TOLERANCE = 1e-5
 
 PARTS = Parts()
 
-define_scored_flags()
-flags.DEFINE_string("run_dir", None, "The run that was exported.")
-flags.DEFINE_string(
-    "exported",
-    None,
-    "What scripts/export.py wrote: exported/1, or exported for its newest version.",
-)
-flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
-flags.DEFINE_enum("which", "best", ["best", "last"], "Which checkpoint was exported.")
-flags.DEFINE_integer("episodes", 20, "How many episodes.", lower_bound=1)
-flags.mark_flags_as_required(["run_dir", "exported"])
+
+def define_flags() -> None:
+    """Defines the app's own flags."""
+    define_scored_flags()
+    flags.DEFINE_string("run_dir", None, "The run that was exported.")
+    flags.DEFINE_string(
+        "exported",
+        None,
+        "What scripts/export.py wrote: exported/1, or exported for its newest version.",
+    )
+    flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
+    flags.DEFINE_enum(
+        "which", "best", ["best", "last"], "Which checkpoint was exported."
+    )
+    flags.DEFINE_integer("episodes", 20, "How many episodes.", lower_bound=1)
+    flags.mark_flags_as_required(["run_dir", "exported"])
+
 
 # Runs alone: sees nothing but TensorFlow, the SavedModel and the arrays. It asks each
 # signature in one step and in two.

@@ -14,7 +14,8 @@ RECIPES = sorted((ROOT / "scripts" / "recipes").glob("*.flags"))
 # Each recipe has other flags, and absl's flags cannot be taken back.
 PARSE = """
 import os, sys
-from tfmeta.apps import train
+from tfmeta.apps import command_line, train
+command_line.define(train)
 for path in sys.argv[1:]:
     child = os.fork()
     if child == 0:

@@ -27,11 +27,12 @@ def run(module: ModuleType, argv: Sequence[str]) -> None:
     """Runs an app.
 
     Args:
-        module: The app. Its `main` does the work, and returns what `--json` prints as
-            the last line; its `PARTS` are the parts that its flags name.
+        module: The app. Its `define_flags` defines its own flags; its `main` does the
+            work, and returns what `--json` prints as the last line; its `PARTS` are the
+            parts that its flags name.
         argv: The program's name and the flags.
     """
-    flags.DEFINE_bool("json", False, "Print the results as JSON on the last line.")
+    define(module)
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
     def guarded(_: Any) -> None:
@@ -43,6 +44,13 @@ def run(module: ModuleType, argv: Sequence[str]) -> None:
         return _parse(module, arguments)
 
     absl_app.run(guarded, argv=list(argv), flags_parser=parse)
+
+
+def define(module: ModuleType) -> None:
+    """Defines the flags of an app that do not depend on the parts that are named."""
+    module.PARTS.define_names()
+    module.define_flags()
+    flags.DEFINE_bool("json", False, "Print the results as JSON on the last line.")
 
 
 def _refusing(main: Any, parts: Parts) -> Any:

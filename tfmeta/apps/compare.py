@@ -23,15 +23,18 @@ FLAGS = flags.FLAGS
 PARTS = Parts()
 _UNTRAINED = [name for name in sorted(LEARNER.known) if not needs_training(name)]
 
-scoring.define_scoring_flags()
-runs.define_place_flags()
-flags.DEFINE_string("run_dir", None, "Run A, as the app train left it.")
-flags.DEFINE_string(
-    "against",
-    None,
-    f"Run B, another run's folder; or {' or '.join(_UNTRAINED)}.",
-)
-flags.mark_flags_as_required(["run_dir", "against"])
+
+def define_flags() -> None:
+    """Defines the app's own flags."""
+    scoring.define_scoring_flags()
+    runs.define_place_flags()
+    flags.DEFINE_string("run_dir", None, "Run A, as the app train left it.")
+    flags.DEFINE_string(
+        "against",
+        None,
+        f"Run B, another run's folder; or {' or '.join(_UNTRAINED)}.",
+    )
+    flags.mark_flags_as_required(["run_dir", "against"])
 
 
 def main() -> dict:

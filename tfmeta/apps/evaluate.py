@@ -54,34 +54,39 @@ _FREE = (
 )
 _ROWS = 11  # Of the table of accuracy after inner steps, at most.
 
-scoring.define_scoring_flags()
-flags.DEFINE_enum(
-    "normalisation",
-    None,
-    ["support", "task", "running"],
-    "Where batch normalisation takes its statistics from. Left out: as in training.",
-)
-flags.DEFINE_string("run_dir", None, "The run to score, as scripts/train.py left it.")
-flags.DEFINE_bool("baselines", False, "Score learners without meta-training too.")
-flags.DEFINE_bool("curve", True, "Score after every inner step, where there are any.")
-flags.DEFINE_bool(
-    "calibration",
-    False,
-    "Measure how far probabilities can be believed, before and after dividing logits "
-    "by a temperature that is fitted on the validation classes. The run keeps the "
-    "temperature, for scripts/export.py --calibrated.",
-)
-flags.DEFINE_string(
-    "picture",
-    None,
-    "Regression: draw a few tasks, and the answers after inner steps, into this PNG.",
-)
-flags.DEFINE_string(
-    "save_episodes",
-    None,
-    "Write which examples the scored episodes hold into this .npz file, for others to "
-    "score on.",
-)
+
+def define_flags() -> None:
+    """Defines the app's own flags."""
+    scoring.define_scoring_flags()
+    flags.DEFINE_enum(
+        "normalisation",
+        None,
+        ["support", "task", "running"],
+        "Where normalisation takes its statistics from. Left out: as in training.",
+    )
+    flags.DEFINE_string("run_dir", None, "The run to score, as the app train left it.")
+    flags.DEFINE_bool("baselines", False, "Score learners without meta-training too.")
+    flags.DEFINE_bool(
+        "curve", True, "Score after every inner step, where there are any."
+    )
+    flags.DEFINE_bool(
+        "calibration",
+        False,
+        "Measure how far probabilities can be believed, before and after dividing "
+        "logits by a temperature that is fitted on the validation classes. The run "
+        "keeps the temperature, for --calibrated of the app export.",
+    )
+    flags.DEFINE_string(
+        "picture",
+        None,
+        "Regression: draw a few tasks and the answers after inner steps into this PNG.",
+    )
+    flags.DEFINE_string(
+        "save_episodes",
+        None,
+        "Write which examples the scored episodes hold into this .npz file, for others "
+        "to score on.",
+    )
 
 
 def main() -> dict:

@@ -19,45 +19,52 @@ from tfmeta.training import RunFolder
 FLAGS = flags.FLAGS
 PARTS = Parts()
 
-flags.DEFINE_string("run_dir", None, "The run to export, as the app train left it.")
-flags.DEFINE_enum("which", "best", ["best", "last"], "Which of its checkpoints.")
-flags.DEFINE_string(
-    "out",
-    None,
-    "Where to write: exported/3 is version 3, exported takes the next free number in "
-    "it. Left out: a folder exported in the run's.",
-)
-scoring.define_step_flag()
-flags.DEFINE_bool(
-    "allow_transductive",
-    False,
-    "Serve normalisation=task too, where an answer depends on the other queries.",
-)
-flags.DEFINE_bool(
-    "images", False, "Add signatures that take pictures as JPEG, PNG, GIF or BMP files."
-)
-flags.DEFINE_bool("names", False, "Add signatures that take the names of classes.")
-flags.DEFINE_float(
-    "temperature", None, "Divide logits by this number, so that answers are less sure."
-)
-flags.DEFINE_bool(
-    "calibrated",
-    False,
-    "Divide logits by the temperature that evaluate --calibration has fitted.",
-)
-flags.DEFINE_float(
-    "reject_below", None, "Answer a query with label -1 if no class is so probable."
-)
-flags.DEFINE_bool(
-    "refuse_outside", False, "Refuse inputs far outside the range of meta-training."
-)
-flags.DEFINE_enum(
-    "on_bad_input",
-    "raise",
-    ["raise", "flag"],
-    "Refuse a bad request with a sentence, or flag it by an output named valid.",
-)
-flags.mark_flag_as_required("run_dir")
+
+def define_flags() -> None:
+    """Defines the app's own flags."""
+    flags.DEFINE_string("run_dir", None, "The run to export, as the app train left it.")
+    flags.DEFINE_enum("which", "best", ["best", "last"], "Which of its checkpoints.")
+    flags.DEFINE_string(
+        "out",
+        None,
+        "Where to write: exported/3 is version 3, exported takes the next free number "
+        "in it. Left out: a folder exported in the run's.",
+    )
+    scoring.define_step_flag()
+    flags.DEFINE_bool(
+        "allow_transductive",
+        False,
+        "Serve normalisation=task too, where an answer depends on the other queries.",
+    )
+    flags.DEFINE_bool(
+        "images",
+        False,
+        "Add signatures that take pictures as JPEG, PNG, GIF or BMP files.",
+    )
+    flags.DEFINE_bool("names", False, "Add signatures that take the names of classes.")
+    flags.DEFINE_float(
+        "temperature",
+        None,
+        "Divide logits by this number, so that answers are less sure.",
+    )
+    flags.DEFINE_bool(
+        "calibrated",
+        False,
+        "Divide logits by the temperature that evaluate --calibration has fitted.",
+    )
+    flags.DEFINE_float(
+        "reject_below", None, "Answer a query with label -1 if no class is so probable."
+    )
+    flags.DEFINE_bool(
+        "refuse_outside", False, "Refuse inputs far outside the range of meta-training."
+    )
+    flags.DEFINE_enum(
+        "on_bad_input",
+        "raise",
+        ["raise", "flag"],
+        "Refuse a bad request with a sentence, or flag it by an output named valid.",
+    )
+    flags.mark_flag_as_required("run_dir")
 
 
 def main() -> dict:

@@ -43,67 +43,86 @@ FLAGS = flags.FLAGS
 PARTS = Parts("dataset", "learner", "net", "rule", "augment")
 _TEST_EPISODES = 600  # Of each run of several.
 
-define_training_flags()
-flags.DEFINE_string(
-    "run_dir",
-    None,
-    "The folder this run is kept in, made if need be: flags, metrics, checkpoints, "
-    "TensorBoard's files.",
-)
-flags.DEFINE_integer(
-    "seed", 0, "Of the net's first weights and the training episodes.", lower_bound=0
-)
-flags.DEFINE_integer("tasks", 16, "Tasks in one outer step.", lower_bound=1)
-flags.DEFINE_integer(
-    "steps", 2000, "Outer steps in all; a finished run goes on if more.", lower_bound=1
-)
-flags.DEFINE_enum(
-    "outer_optimizer",
-    "adam",
-    ["adam", "sgd"],
-    "What moves the weights; sgd of rate 1 with reptile goes to the tasks' mean.",
-)
-flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's rate.", 0)
-flags.DEFINE_integer(
-    "halve_every", 0, "Halve the outer rate every so many steps; 0: never.", 0
-)
-flags.DEFINE_bool(
-    "decay_to_zero", False, "Lower the outer rate evenly, to zero at the last step."
-)
-flags.DEFINE_integer(
-    "batch_size", 64, "finetune, linearprobe: training examples in a step.", 1
-)
-flags.DEFINE_integer(
-    "seeds",
-    1,
-    "Train so many runs, of --seed and the seeds after it, in folders of their own "
-    "below --run_dir; score each on 600 test episodes of the validation's shape, and "
-    "report the mean and its interval over runs.",
-    1,
-)
-flags.DEFINE_float("clip_norm", None, "Clip the meta-gradient to this norm.", 0)
-flags.DEFINE_enum(
-    "task_map",
-    "auto",
-    ["auto", "loop", "compiled"],
-    "How a step goes through its tasks; auto times the ways once, when a run begins.",
-)
-flags.DEFINE_integer("validate_every", 500, "Steps between validations.", 1)
-flags.DEFINE_integer(
-    "checkpoint_every",
-    500,
-    "Steps between checkpoints: what a crash can cost; each validation writes one too.",
-    1,
-)
-flags.DEFINE_integer("log_every", 50, "Steps between reports.", 1)
-flags.DEFINE_integer(
-    "patience", None, "Stop after so many validations without a better one.", 1
-)
-flags.register_validator(
-    "clip_norm", lambda norm: norm is None or norm > 0, "must be above 0"
-)
-flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
-flags.mark_flag_as_required("run_dir")
+
+def define_flags() -> None:
+    """Defines the app's own flags."""
+    define_training_flags()
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        "The folder this run is kept in, made if need be: flags, metrics, checkpoints, "
+        "TensorBoard's files.",
+    )
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "Of the net's first weights and the training episodes.",
+        lower_bound=0,
+    )
+    flags.DEFINE_integer("tasks", 16, "Tasks in one outer step.", lower_bound=1)
+    flags.DEFINE_integer(
+        "steps",
+        2000,
+        "Outer steps in all; a finished run goes on if more.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "seeds",
+        1,
+        "Train so many runs, of --seed and the seeds after it, in folders of their own "
+        "below --run_dir; score each on 600 test episodes of the validation's shape, "
+        "and report the mean and its interval over runs.",
+        1,
+    )
+    flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
+    flags.mark_flag_as_required("run_dir")
+    _define_outer_flags()
+    _define_periods()
+
+
+def _define_outer_flags() -> None:
+    """Defines how an outer step moves the weights."""
+    flags.DEFINE_enum(
+        "outer_optimizer",
+        "adam",
+        ["adam", "sgd"],
+        "What moves the weights; sgd of rate 1 with reptile goes to the tasks' mean.",
+    )
+    flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's rate.", 0)
+    flags.DEFINE_integer(
+        "halve_every", 0, "Halve the outer rate every so many steps; 0: never.", 0
+    )
+    flags.DEFINE_bool(
+        "decay_to_zero", False, "Lower the outer rate evenly, to zero at the last step."
+    )
+    flags.DEFINE_integer(
+        "batch_size", 64, "finetune, linearprobe: training examples in a step.", 1
+    )
+    flags.DEFINE_float("clip_norm", None, "Clip the meta-gradient to this norm.", 0)
+    flags.DEFINE_enum(
+        "task_map",
+        "auto",
+        ["auto", "loop", "compiled"],
+        "How a step goes through its tasks; auto times the ways when a run begins.",
+    )
+    flags.register_validator(
+        "clip_norm", lambda norm: norm is None or norm > 0, "must be above 0"
+    )
+
+
+def _define_periods() -> None:
+    """Defines how often what is done."""
+    flags.DEFINE_integer("validate_every", 500, "Steps between validations.", 1)
+    flags.DEFINE_integer(
+        "checkpoint_every",
+        500,
+        "Steps between checkpoints: what a crash can cost. Validations write one too.",
+        1,
+    )
+    flags.DEFINE_integer("log_every", 50, "Steps between reports.", 1)
+    flags.DEFINE_integer(
+        "patience", None, "Stop after so many validations without a better one.", 1
+    )
 
 
 def main() -> dict:

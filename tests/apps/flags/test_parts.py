@@ -65,6 +65,7 @@ def mine(monkeypatch) -> None:
 
 def parsed(values: flags.FlagValues, *argv: str) -> Parts:
     parts = Parts("dataset", "learner", "net", "rule", "augment")
+    parts.define_names()
     parts.define(argv)
     values(["app", *argv])
     return parts

@@ -63,6 +63,9 @@ class Parts:
         self.unused: set[str] = set()
         self._flags: dict[str, list[Owned]] = {}
         self._named: dict[str, tuple[str, ...]] = {}
+
+    def define_names(self) -> None:
+        """Defines the flags that name parts."""
         for kind in self.kinds:
             default = kind.default[0] if len(kind.default) == 1 else None
             known = f" One of: {', '.join(sorted(kind.known))}." if kind.known else ""
