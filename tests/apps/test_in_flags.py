@@ -11,7 +11,16 @@ from tfmeta.apps import in_flags as module
 @pytest.fixture(autouse=True)
 def some_flags(monkeypatch) -> None:
     values = flags.FlagValues()
-    for name in ("way", "shot", "query", "split", "channels", "image_size", "run_dir"):
+    for name in (
+        "way",
+        "shot",
+        "query",
+        "split",
+        "channels",
+        "image_size",
+        "run_dir",
+        "eval_steps",
+    ):
         flags.DEFINE_string(name, None, "", values)
     for name in ("download", "rotations", "first_order"):
         flags.DEFINE_bool(name, False, "", values)
@@ -47,6 +56,7 @@ TOLD = {
     "The way to the query is in /tmp/run_dir/x, and inner_lr=3 is no flag.": (
         "The way to the query is in /tmp/run_dir/x, and inner_lr=3 is no flag."
     ),
+    "steps=3 is for others.": "--eval_steps=3 is for others.",
     "Choose another run folder.": "Choose another --run_dir.",
 }
 

@@ -283,7 +283,7 @@ def test_transductive_normalisation_needs_the_flag(tmp_path):
 @pytest.mark.parametrize(
     ("learner", "options", "sentence"),
     [
-        (tiny, {"steps": 3}, "ProtoNet takes no inner steps"),
+        (tiny, {"steps": 3}, "ProtoNet takes none"),
         (tiny, {"example_shape": (3,)}, r"example_shape=\(3,\) does not fit"),
         (tiny, {"example_shape": {"a": (2,)}}, "does not fit the net"),
         (learners.NearestNeighbour, {}, "Pass example_shape"),

@@ -9,6 +9,7 @@ from absl import flags
 from tfmeta.apps.flags.parts import Parts
 
 FLAGS = flags.FLAGS
+_SCORING = {"steps": "eval_steps"}  # Where there are no outer steps.
 _CALL = re.compile(r"[A-Za-z_.]+\((?:[^()]|\([^()]*\))*\)")  # Python stays Python.
 _GIVEN = re.compile(
     r"(?<![\w./(-])([a-z]\w*)=(\"[^\"]*\"|'[^']*'|\([^()]*\)|\[[^]]*\]|[\w./:-]*\w)"
@@ -39,7 +40,8 @@ def in_flags(message: str, parts: Parts | None = None) -> str:
 
     def flag_of(argument: str) -> str | None:
         own = None if parts is None else parts.flag_of(argument)
-        return own or (argument if argument in FLAGS else None)
+        names = (own, argument, _SCORING.get(argument))
+        return next((name for name in names if name and name in FLAGS), None)
 
     def given(match: re.Match[str]) -> str:
         flag = flag_of(match[1])
