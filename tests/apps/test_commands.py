@@ -92,7 +92,7 @@ REFUSED = {
         ["--way=16"],
         "--way=16 needs 16 classes, but split 'train' has 15. Lower --way",
     ),
-    "val_way": (["--val_way=5"], "--way=5 needs 5 classes, but split 'val' has 4"),
+    "val_way": (["--val_way=5"], "--val_way=5 needs 5 classes, but split 'val' has 4"),
     "head": (["--learner=maml", "--val_way=4"], "way=4 .* the net has 3"),
     "shot and query": (
         ["--shot=9", "--query=4"],

@@ -20,6 +20,7 @@ def some_flags(monkeypatch) -> None:
         "image_size",
         "run_dir",
         "eval_steps",
+        "val_way",
     ):
         flags.DEFINE_string(name, None, "", values)
     for name in ("download", "rotations", "first_order"):
@@ -38,8 +39,8 @@ TOLD = {
     "Download it with download=True, or leave out way.": (
         "Download it with --download, or leave out --way."
     ),
-    "shot must be at least 1. Lower way, or set split so that 'val' has more.": (
-        "--shot must be at least 1. Lower --way, or set --split so that 'val' has more."
+    "shot must be at least 1. Lower way, or set split so that 'test' has more.": (
+        "--shot must be at least 1. Lower --way, or set --split so that 'test' has more."
     ),
     "shot and query must fit: way must too.": (
         "--shot and --query must fit: --way must too."
@@ -55,6 +56,9 @@ TOLD = {
     ),
     "The way to the query is in /tmp/run_dir/x, and inner_lr=3 is no flag.": (
         "The way to the query is in /tmp/run_dir/x, and inner_lr=3 is no flag."
+    ),
+    "way=5 needs 5 classes, but 'val' has 4. Lower way, or set split.": (
+        "--val_way=5 needs 5 classes, but 'val' has 4. Lower --val_way, or set --split."
     ),
     "steps=3 is for others.": "--eval_steps=3 is for others.",
     "Choose another run folder.": "Choose another --run_dir.",

@@ -28,7 +28,8 @@ def in_flags(message: str, parts: Parts | None = None) -> str:
     `way=20` becomes `--way=20` and `download=True` becomes `--download`. The names that
     an advice lists ("Lower shot or query"), or that a sentence begins with ("shot must
     be"), become flags too, and so do names with an underscore. Calls such as
-    `MAML(net, first_order=True)` stay, and so does what is no flag of the app.
+    `MAML(net, first_order=True)` stay, and so does what is no flag of the app. Where
+    the sentence is about the part 'val', the flags of validation are meant.
 
     Args:
         message: The sentence.
@@ -40,7 +41,8 @@ def in_flags(message: str, parts: Parts | None = None) -> str:
 
     def flag_of(argument: str) -> str | None:
         own = None if parts is None else parts.flag_of(argument)
-        names = (own, argument, _SCORING.get(argument))
+        validation = f"val_{argument}" if "'val'" in message else None
+        names = (own, validation, argument, _SCORING.get(argument))
         return next((name for name in names if name and name in FLAGS), None)
 
     def given(match: re.Match[str]) -> str:
