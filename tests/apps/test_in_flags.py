@@ -39,8 +39,8 @@ TOLD = {
     "Download it with download=True, or leave out way.": (
         "Download it with --download, or leave out --way."
     ),
-    "shot must be at least 1. Lower way, or set split so that 'test' has more.": (
-        "--shot must be at least 1. Lower --way, or set --split so that 'test' has more."
+    "shot must be at least 1. Lower way, or set split so that 'test' fits.": (
+        "--shot must be at least 1. Lower --way, or set --split so that 'test' fits."
     ),
     "shot and query must fit: way must too.": (
         "--shot and --query must fit: --way must too."
