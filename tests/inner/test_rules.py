@@ -132,8 +132,8 @@ def test_config_makes_a_rule_again(rule) -> None:
     assert again.get_config() == rule.get_config()
 
 
-def net() -> keras.Model:
-    return mlp(outputs=2, input_shape=(3,))
+def net(outputs: int | None = 2) -> keras.Model:
+    return mlp(outputs=outputs, input_shape=(3,))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def net() -> keras.Model:
         (lambda **options: MAML(net(), **options), GradientDescent, 0.4),
         (lambda **options: FineTune(net(), **options), GradientDescent, 0.01),
         (lambda **options: FromScratch(net(), **options), GradientDescent, 0.1),
-        (lambda **options: LinearProbe(net(), **options), Adam, 0.01),
+        (lambda **options: LinearProbe(net(None), **options), Adam, 0.01),
         (lambda **options: Reptile(net(), **options), Adam, 1e-3),
     ],
 )
