@@ -70,7 +70,7 @@ def test_a_head_has_as_many_outputs_as_the_highest_way(start, tiny, tmp_path):
     [
         (["--way=5"], "no classes. Leave out"),
         (["--learner=protonet"], "need a learner of values"),
-        (["--rotations"], "Leave out split, rotations"),
+        (["--rotations"], "Leave out --split, --rotations"),
         (["--shot=3:1"], "must be a number, or a range such as 5:20"),
         (["--shot=two"], "must be a number, or a range such as 5:20"),
     ],

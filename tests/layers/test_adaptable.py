@@ -139,7 +139,9 @@ def test_adaptable_refuses_other_random_layers() -> None:
 
 
 def test_mobile_net_is_refused_by_one_error_and_mended_by_one_call() -> None:
-    net = keras.applications.MobileNetV3Small(weights=None, input_shape=(32, 32, 3))
+    net = keras.applications.MobileNetV3Small(
+        weights=None, input_shape=(32, 32, 3), classifier_activation=None
+    )
     with pytest.raises(
         ValueError,
         match=r"moving statistics .*\(conv_bn, expanded_conv_depthwise_bn, "
