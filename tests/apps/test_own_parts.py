@@ -100,7 +100,8 @@ def place(tmp_path_factory) -> pathlib.Path:
 
 
 def run(place: pathlib.Path, script: str, *flags: str, own: bool = True):
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    without = ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL")
+    environment = {k: v for k, v in os.environ.items() if k not in without}
     return subprocess.run(
         [sys.executable, str(SCRIPTS / f"{script}.py"), *flags],
         cwd=place,

@@ -119,7 +119,7 @@ def test_reptile_refuses_what_would_swamp_its_displacement() -> None:
         ValueError, match="without regularisers of weights.*weight_decay"
     ):
         Reptile(net, targets="values")
-    inner = Reptile(line(), inner_steps=1, batch_size=None, targets="values")
+    inner = Reptile(line(), inner_steps=1, inner_batch=None, targets="values")
     (moved,) = inner.meta_gradients(task(), TRAINING)[2]
     slope_ = slope(WEIGHT, *SUPPORT)
     np.testing.assert_allclose(moved, [[0.001 * np.sign(slope_)]], rtol=1e-6)
