@@ -42,6 +42,12 @@ def define_flags() -> None:
         "Add signatures that take pictures as JPEG, PNG, GIF or BMP files.",
     )
     flags.DEFINE_bool("names", False, "Add signatures that take the names of classes.")
+    flags.mark_flag_as_required("run_dir")
+    _define_answer_flags()
+
+
+def _define_answer_flags() -> None:
+    """Defines how the export answers, and what it refuses."""
     flags.DEFINE_float(
         "temperature",
         None,
@@ -64,7 +70,6 @@ def define_flags() -> None:
         ["raise", "flag"],
         "Refuse a bad request with a sentence, or flag it by an output named valid.",
     )
-    flags.mark_flag_as_required("run_dir")
 
 
 def main() -> dict:
