@@ -17,7 +17,7 @@ import keras
 from absl import flags
 
 from tfmeta.apps import console, runs
-from tfmeta.apps.building import class_of, make_learner
+from tfmeta.apps.building import adapts, class_of, make_learner
 from tfmeta.apps.flags.episodes import (
     define_training_flags,
     ends_of,
@@ -37,11 +37,23 @@ from tfmeta.training import (
     RunFolder,
     Stream,
     Trainer,
+    copy_weights,
 )
 
 FLAGS = flags.FLAGS
 PARTS = Parts("dataset", "learner", "net", "rule", "augment")
 _TEST_EPISODES = 600  # Of each run of several.
+_OF_EPISODES = (
+    "way",
+    "shot",
+    "query",
+    "unequal_shots",
+    "val_way",
+    "val_shot",
+    "val_query",
+    "val_episodes",
+    "tasks",
+)
 
 
 def define_flags() -> None:
@@ -77,6 +89,7 @@ def define_flags() -> None:
     flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
     flags.mark_flag_as_required("run_dir")
     _define_outer_flags()
+    _define_first_weights()
     _define_periods()
 
 
@@ -96,7 +109,10 @@ def _define_outer_flags() -> None:
         "decay_to_zero", False, "Lower the outer rate evenly, to zero at the last step."
     )
     flags.DEFINE_integer(
-        "batch_size", 64, "finetune, linearprobe: training examples in a step.", 1
+        "batch_size",
+        64,
+        "finetune, linearprobe, supervised: training examples in a step.",
+        1,
     )
     flags.DEFINE_float("clip_norm", None, "Clip the meta-gradient to this norm.", 0)
     flags.DEFINE_enum(
@@ -107,6 +123,30 @@ def _define_outer_flags() -> None:
     )
     flags.register_validator(
         "clip_norm", lambda norm: norm is None or norm > 0, "must be above 0"
+    )
+
+
+def _define_first_weights() -> None:
+    """Defines where the net's first weights come from, and which are not trained."""
+    flags.DEFINE_list(
+        "init_from",
+        [],
+        "Begin with the weights of this run's net, as far as names and shapes of "
+        "layers agree. Of several runs, separated by commas, each further one's weights "
+        "are mixed in by --init_share.",
+    )
+    flags.DEFINE_float(
+        "init_share",
+        1.0,
+        "How much of a run's weights is taken, above 0 and at most 1; the rest is what "
+        "was there before. 0.5 goes half the way.",
+        lower_bound=0,
+        upper_bound=1,
+    )
+    flags.DEFINE_list(
+        "freeze",
+        [],
+        "Names of layers of the net that are not trained, such as block1,block2_conv.",
     )
 
 
@@ -129,6 +169,7 @@ def main() -> dict:
     """Trains, and says what to do next."""
     if FLAGS.halve_every and FLAGS.decay_to_zero:
         raise ValueError("--halve_every and --decay_to_zero exclude each other.")
+    _check_without_episodes()
     if FLAGS.tasks > 1 and not _pretrains():
         one_thread_a_task()
     if FLAGS.seeds == 1:
@@ -139,6 +180,21 @@ def main() -> dict:
 def _pretrains() -> bool:
     """Whether the learner's net is trained on all classes at once, without episodes."""
     return getattr(class_of(str(PARTS.name("learner"))), "pretrained", False)
+
+
+def _adapts() -> bool:
+    """Whether the learner learns tasks, so that there are episodes."""
+    return adapts(str(PARTS.name("learner")))
+
+
+def _check_without_episodes() -> None:
+    """Refuses what is said of episodes for a learner that has none."""
+    said = [f"--{name}" for name in _OF_EPISODES if FLAGS[name].present]
+    if said and not _adapts():
+        raise ValueError(
+            f"--learner={FLAGS.learner} learns one task from all its examples, so "
+            f"there are no episodes. Leave out {', '.join(said)}."
+        )
 
 
 def _train(folder: str, seed: int) -> tuple[dict, Source]:
@@ -153,10 +209,12 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     source = runs.source_of(values)
     part = source.train
     way = ends_of(way_for(part, FLAGS.way, None))[1]
-    learner = make_learner(PARTS, part, way=way, seed=seed)
+    learner = make_learner(PARTS, part, way=way, seed=seed, freeze=FLAGS.freeze)
     train, validation = _streams(source)
     if FLAGS.seeds > 1:
         validation.check(source.test, learner)
+    if not run.last.exists():
+        _take_weights(learner)
     model = _model(learner, source)
     learner.targets = part.targets
     model.compile(_optimizer())
@@ -183,6 +241,20 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     return summary, source
 
 
+def _take_weights(learner: Learner) -> None:
+    """Copies the weights of other runs into the learner's net, and says which."""
+    if not FLAGS.init_from:
+        return
+    if FLAGS.init_share == 0:
+        raise ValueError("--init_share must be above 0. Received: 0.")
+    for place, path in enumerate(FLAGS.init_from):
+        several = len(FLAGS.init_from) > 1
+        share = 1.0 if several and place == 0 else FLAGS.init_share
+        _, source = runs.open_model(path, "best")
+        copied = copy_weights(source, learner, share=share)
+        console.say(f"Weights of {path}: {copied}")
+
+
 def _train_several() -> dict:
     """Trains runs that differ in their seed alone, and scores them on test tasks."""
     results, summaries = [], []
@@ -193,13 +265,16 @@ def _train_several() -> dict:
         summaries.append(summary)
         if summary["stopped"] not in (None, "early"):
             return {"runs": summaries}
-        shape = _streams(source)[1].single()
+        asked = _streams(source)[1].asked()
+        if asked:
+            asked["episodes"] = _TEST_EPISODES
         model = RunFolder(folder).load_model()
-        results.append(evaluate(model, source.test, episodes=_TEST_EPISODES, **shape))
+        results.append(evaluate(model, source.test, **asked))
         keras.utils.clear_session()
     over = over_seeds(results)
     console.table(
-        f"{FLAGS.run_dir}: {over.runs} runs, {_TEST_EPISODES} test episodes each",
+        f"{FLAGS.run_dir}: {over.runs} runs, {len(results[0].scores)} test "
+        f"{'episodes' if _adapts() else 'examples'} each",
         ["seed", over.metric],
         [
             *(
@@ -222,9 +297,13 @@ def _model(learner: Learner, source: Source) -> MetaModel | PretrainModel:
     )
 
 
-def _streams(source: Source) -> tuple[Stream | ExampleStream, Stream]:
+def _streams(
+    source: Source,
+) -> tuple[Stream | ExampleStream, Stream | ExampleStream]:
     """The training and the validation episodes that flags ask for."""
     part = source.train
+    if not _adapts():
+        return ExampleStream(FLAGS.batch_size), ExampleStream(FLAGS.batch_size)
     # Tasks without classes have no way; who asks for one is told so.
     way = FLAGS.way if FLAGS["way"].present else way_for(part, None, FLAGS.way)
     query = query_for(part, ends_of(FLAGS.shot)[1], FLAGS.query)
@@ -281,7 +360,9 @@ def _introduce(source: Source, model: MetaModel | PretrainModel) -> None:
     )
 
 
-def _tell(summary: dict, targets: Targets, where: str, validation: Stream) -> None:
+def _tell(
+    summary: dict, targets: Targets, where: str, validation: Stream | ExampleStream
+) -> None:
     if summary["stopped"] not in (None, "early"):
         console.say(
             f"Stopped by {summary['stopped']} at step {summary['step']}; saved. The "
@@ -315,8 +396,10 @@ def _tell(summary: dict, targets: Targets, where: str, validation: Stream) -> No
         ],
     )
     watch = console.program("tensorboard")
-    asked = {k: v for k, v in validation.single().items() if v is not None}
+    sizes = validation.single() if isinstance(validation, Stream) else {}
+    asked = {k: v for k, v in sizes.items() if v is not None}
     evaluation = console.command("evaluate", run_dir=where, **asked)
+    evaluation += " --baselines" * bool(sizes)
     console.say(f"Watch:    {watch} --logdir {shlex.quote(where)}/tensorboard")
-    console.say(f"Evaluate: {evaluation} --baselines")
+    console.say(f"Evaluate: {evaluation}")
     console.say(f"Export:   {console.command('export', run_dir=where)}")

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfmeta.core import Labels, Options, Targets, Values
 from tfmeta.core.class_names import class_texts
-from tfmeta.core.episode import Nest
+from tfmeta.core.episode import NO_EXAMPLES, Nest
 from tfmeta.data.prepare.preparation import Preparation, as_preparation
 from tfmeta.export.answer import Answer
 from tfmeta.export.example import Shape, raw_inputs, target_spec
@@ -68,6 +68,9 @@ def save(
     as float32; pictures too, scaled as in training to 0..1. Whole numbers are sent as
     int32, texts as strings. The graph refuses impossible inputs with a sentence. A
     README.md in the folder shows a request, and the answer that the saved model gave.
+
+    Of a learner that does not adapt, such as `Supervised`, the SavedModel only
+    predicts; see `save_classifier`.
 
     Args:
         model: A `MetaModel` or a `Learner`.
@@ -131,6 +134,19 @@ def save(
     _check_labels(learner, targets, names)
     guard = _guard(on_bad_input)
     preparation = as_preparation(getattr(model, "prepare", None), learner.inputs)
+    if not learner.adapts:
+        _check_raises(learner, guard)
+        return save_classifier(
+            learner,
+            learner.adapt(NO_EXAMPLES, Options()),
+            learner.class_names,
+            path,
+            prepare=preparation,
+            temperature=temperature,
+            reject_below=reject_below,
+            refuse_outside=refuse_outside,
+            example_shape=example_shape,
+        )
     answer = Answer(targets, temperature, reject_below)
     prepare = Prepare(preparation, refuse_outside=refuse_outside)
     raw = raw_inputs(learner, preparation, example_shape)
@@ -300,6 +316,14 @@ def _save_adapted(
     facts = Facts.of(learner, answer, prepared, names=names, adapted=True)
     variables = [*weights, *tf.nest.flatten(held)]
     return _write(path, signatures, variables, preparation, facts)
+
+
+def _check_raises(learner: Learner, guard: type[Guard]) -> None:
+    if guard is not Raise:
+        raise ValueError(
+            f"on_bad_input='flag' is for learners that adapt. Received: "
+            f"{type(learner).__name__}. Leave on_bad_input out."
+        )
 
 
 def _fields(

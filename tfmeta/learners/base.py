@@ -76,10 +76,13 @@ class Learner(Configured, keras.layers.Layer):
             For other kinds the net embeds.
         pretrained: Whether the net is to be trained on all classes at once, by
             `tfmeta.training.pretrain`; of the class.
+        adapts: Whether the learner learns tasks from support sets; of the class. One
+            that does not is trained and scored on single examples of fixed classes.
     """
 
     headed: ClassVar[tuple[type[Targets], ...]] = ()
     pretrained: ClassVar[bool] = False
+    adapts: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -167,6 +170,11 @@ class Learner(Configured, keras.layers.Layer):
         It is the net's number of outputs if the learner answers with these, else None.
         """
         return None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes of a learner that does not adapt."""
+        return ()
 
     @property
     def extends(self) -> bool:

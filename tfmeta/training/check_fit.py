@@ -37,7 +37,7 @@ def check_fit(
     model: MetaModel | PretrainModel,
     source: Source,
     train: Stream | ExampleStream,
-    validation: Stream,
+    validation: Stream | ExampleStream,
     seed: int,
     *,
     run: RunFolder | None,
@@ -62,13 +62,14 @@ def check_fit(
     )
     check_compiled(model, "a Trainer takes it")
     learner, options = model.learner, {"prepare": model.prepare}
+    _check_streams(learner, train=train, validation=validation)
     train.check(source.train, learner, seed=seed, **options)
     _check_inputs(model, source, train, seed)
     try:
         validation.check(source.val, learner, seed=VALIDATION_SEED, **options)
-        validation.single()
+        validation.asked()
     except ValueError as error:
-        raise ValueError(f"The validation episodes cannot be drawn: {error}") from error
+        raise ValueError(f"The validation cannot be drawn: {error}") from error
     for layer in (learner, model.prepare) if run is not None else ():
         problem = rebuild_problem(layer)
         if problem is not None:
@@ -86,7 +87,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
         "the size of episodes: Stream(way=5, shot=1, query=15, tasks=16)",
     ),
     "validation": (
-        (Stream,),
+        (Stream, ExampleStream),
         "the size of episodes: Stream(way=5, shot=1, query=15, tasks=200)",
     ),
     "run": ((RunFolder, type(None)), "a run folder: RunFolder(path), or None"),
@@ -99,6 +100,22 @@ def _check_kinds(**given: Any) -> None:
         if not isinstance(value, kinds):
             raise ValueError(
                 f"{name} of a Trainer must be {wanted}. Received: {kind_of(value)}."
+            )
+
+
+def _check_streams(learner: Any, **streams: Stream | ExampleStream) -> None:
+    """Refuses episodes for a learner that does not adapt, and examples to adapt by."""
+    for name, stream in streams.items():
+        episodes = isinstance(stream, Stream)
+        if episodes and not learner.adapts:
+            raise ValueError(
+                f"{name} of {type(learner).__name__}, which does not adapt, must be an "
+                f"ExampleStream, such as ExampleStream(64). Received: {stream}."
+            )
+        if name == "validation" and not episodes and learner.adapts:
+            raise ValueError(
+                f"validation of {type(learner).__name__} must be the size of episodes, "
+                f"as Stream(way=5, shot=1, query=15, tasks=200). Received: {stream}."
             )
 
 

@@ -17,6 +17,7 @@ from tfmeta.data.part import check_part
 from tfmeta.data.pipeline.examples import examples
 from tfmeta.data.prepare.fits import checked
 from tfmeta.data.prepare.preparation import as_preparation
+from tfmeta.evaluation.frozen import whole
 from tfmeta.inner.body import at_least_float32
 from tfmeta.learners import FineTune, Learner
 from tfmeta.training.step.arguments import as_metrics, check_compile
@@ -27,13 +28,16 @@ from tfmeta.training.step.outer_step import finite_steps, loss_scale, take_outer
 @renamed_arguments(count="examples")
 @dataclass(frozen=True)
 class ExampleStream:
-    """The size of a stream of single examples, on which `Trainer` can train.
+    """A stream of single examples, on which `Trainer` can train.
+
+    As a validation, for a learner that does not adapt, it is all examples of the part.
 
     Attributes:
         examples: The number of examples in a step.
     """
 
     examples: int
+    unit = "examples"
 
     @property
     def per_step(self) -> int:
@@ -45,15 +49,23 @@ class ExampleStream:
     ) -> None:
         """Refuses steps without examples; the arguments are those of `Stream.check`.
 
-        Whether the learner fits the tasks is checked by the validation's `Stream`.
+        Whether a learner that adapts fits the tasks is checked by the validation's
+        `Stream`.
 
         Raises:
-            ValueError: If `examples` is below 1.
+            ValueError: If `examples` is below 1, or if a learner that does not adapt
+                has other classes than the part.
         """
         if self.examples < 1:
             raise ValueError(
                 f"A stream's examples must be at least 1. Received: {self.examples}."
             )
+        if not learner.adapts:
+            whole(learner, part)
+
+    def asked(self) -> dict[str, Any]:
+        """What `tfmeta.evaluate` is told of episodes: nothing, as there are none."""
+        return {}
 
     def episodes(
         self, part: Any, *, seed: int, start: int = 0, augment: Any = None
@@ -71,10 +83,11 @@ class ExampleStream:
 class PretrainModel(keras.Model):
     """Trains the net of a learner on all tasks as if they were one.
 
-    For labels the model puts a linear layer with one output for each class on the net.
-    This layer is dropped in the end: `learner` has only the net. For values the net's
-    own outputs learn the values. Train the model by `fit` on `tfmeta.data.examples`, or
-    by `tfmeta.training.Trainer`.
+    For labels the model puts a linear layer with one output for each class on a net
+    that embeds. This layer is dropped in the end: `learner` has only the net. A net
+    that ends in a head, as the learner's `headed` tells, learns with its own outputs.
+    Train the model by `fit` on `tfmeta.data.examples`, or by
+    `tfmeta.training.Trainer`.
 
     Args:
         learner: A learner around the net to train, such as `FineTune(net)`.
@@ -99,7 +112,7 @@ class PretrainModel(keras.Model):
         self.task_map = "loop"  # There are no tasks to map over.
         self.targets: Targets = Values() if classes is None else Labels()
         self.classifier: Any = keras.layers.Identity()
-        if classes is not None:
+        if not isinstance(self.targets, learner.headed):
             self.classifier = keras.layers.Dense(
                 classes,
                 kernel_initializer=keras.initializers.GlorotUniform(
@@ -190,7 +203,7 @@ class PretrainModel(keras.Model):
 
 
 def pretrain(
-    net: keras.Model,
+    net: keras.Model | Learner,
     split: Any,
     *,
     steps: int = 5000,
@@ -210,7 +223,8 @@ def pretrain(
     Args:
         net: A built Keras net that embeds, `(examples, ...)` to
             `(examples, features)`; for values, a net whose outputs are values. The net
-            is trained in place.
+            is trained in place. Or a learner around such a net; around a net that is a
+            classifier, `Supervised(net)`.
         split: The part whose examples are learned, such as `data.train`.
         steps: The number of optimizer steps.
         batch_size: The number of examples in a step.
@@ -231,7 +245,9 @@ def pretrain(
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
     labels = isinstance(split.targets, Labels)
     classes = len(split.class_names) if labels else None
-    model = PretrainModel(FineTune(net), classes, prepare=split.prepare, seed=seed)
+    learner = net if isinstance(net, Learner) else FineTune(net)
+    ExampleStream(batch_size).check(split, learner)
+    model = PretrainModel(learner, classes, prepare=split.prepare, seed=seed)
     batches = examples(split, batch_size=batch_size, seed=seed, augment=augment)
     values = batches.element_spec[1].shape[1:]
     if not labels and not model.learner.body.outputs.shape[1:].is_compatible_with(

@@ -158,7 +158,9 @@ LEARNER = Kind(
     _public(learners, learners.Learner, learners.GradientLearner),
     ("protonet",),
     learners.Learner,
-    frozenset({"net", "input_shape", "way", "outputs", "name", "seed", "rule"}),
+    frozenset(
+        {"net", "input_shape", "way", "outputs", "name", "seed", "rule", "classes"}
+    ),
 )
 NET = Kind(
     "net",

@@ -19,6 +19,7 @@ from tfmeta.data.sources.class_lists import (
     fractions_of,
     shares,
 )
+from tfmeta.data.sources.few import few
 from tfmeta.data.split import Split
 from tfmeta.data.stores.store import Store
 from tfmeta.data.task_split import TaskSplit
@@ -100,6 +101,7 @@ def divide(
     *,
     seed: int = 0,
     disjoint: str | None = None,
+    per_class: int | None = None,
 ) -> Source:
     """Shares a pool out among meta-train, meta-val and meta-test.
 
@@ -112,13 +114,30 @@ def divide(
         disjoint: What no two parts share: None for classes, or tasks if there are
             values; or "examples", so that every part has all classes, and `split` is
             fractions of the examples of each.
+        per_class: How many examples of each class or task the train part keeps, drawn
+            by `seed`; None for all. The other parts keep all of theirs.
 
     Returns:
         The source.
 
     Raises:
-        ValueError: If `split` or `disjoint` does not fit the pool.
+        ValueError: If `split` or `disjoint` does not fit the pool, or if a class has
+            fewer than `per_class` examples in the train part.
     """
+    source = _divided(pool, split, seed=seed, disjoint=disjoint)
+    if per_class is None:
+        return source
+    return dataclasses.replace(source, train=few(source.train, per_class, seed))
+
+
+def _divided(
+    pool: Pool | dict[str, Pool],
+    split: ClassSplit | None,
+    *,
+    seed: int,
+    disjoint: str | None,
+) -> Source:
+    """The source of all examples; the arguments are those of `divide`."""
     if isinstance(pool, dict):
         return _as_given(pool, split, disjoint)
     _check_disjoint(pool, disjoint)
