@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 import shlex
+from typing import Any
 
 import keras
 from absl import flags
 
 from tfmeta.apps import console, runs
 from tfmeta.apps.building import adapts, class_of, make_learner
+from tfmeta.apps.flags import training
 from tfmeta.apps.flags.episodes import (
     define_training_flags,
     ends_of,
@@ -41,7 +43,7 @@ from tfmeta.training import (
 )
 
 FLAGS = flags.FLAGS
-PARTS = Parts("dataset", "learner", "net", "rule", "augment")
+PARTS = Parts("dataset", "learner", "net", "rule", "augment", "objective")
 _TEST_EPISODES = 600  # Of each run of several.
 _OF_EPISODES = (
     "way",
@@ -59,110 +61,10 @@ _OF_EPISODES = (
 def define_flags() -> None:
     """Defines the app's own flags."""
     define_training_flags()
-    flags.DEFINE_string(
-        "run_dir",
-        None,
-        "The folder this run is kept in, made if need be: flags, metrics, checkpoints, "
-        "TensorBoard's files.",
-    )
-    flags.DEFINE_integer(
-        "seed",
-        0,
-        "Of the net's first weights and the training episodes.",
-        lower_bound=0,
-    )
-    flags.DEFINE_integer("tasks", 16, "Tasks in one outer step.", lower_bound=1)
-    flags.DEFINE_integer(
-        "steps",
-        2000,
-        "Outer steps in all; a finished run goes on if more.",
-        lower_bound=1,
-    )
-    flags.DEFINE_integer(
-        "seeds",
-        1,
-        "Train so many runs, of --seed and the seeds after it, in folders of their own "
-        "below --run_dir; score each on 600 test episodes of the validation's shape, "
-        "and report the mean and its interval over runs.",
-        1,
-    )
-    flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
-    flags.mark_flag_as_required("run_dir")
-    _define_outer_flags()
-    _define_first_weights()
-    _define_periods()
-
-
-def _define_outer_flags() -> None:
-    """Defines how an outer step moves the weights."""
-    flags.DEFINE_enum(
-        "outer_optimizer",
-        "adam",
-        ["adam", "sgd"],
-        "What moves the weights; sgd of rate 1 with reptile goes to the tasks' mean.",
-    )
-    flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's rate.", 0)
-    flags.DEFINE_integer(
-        "halve_every", 0, "Halve the outer rate every so many steps; 0: never.", 0
-    )
-    flags.DEFINE_bool(
-        "decay_to_zero", False, "Lower the outer rate evenly, to zero at the last step."
-    )
-    flags.DEFINE_integer(
-        "batch_size",
-        64,
-        "finetune, linearprobe, supervised: training examples in a step.",
-        1,
-    )
-    flags.DEFINE_float("clip_norm", None, "Clip the meta-gradient to this norm.", 0)
-    flags.DEFINE_enum(
-        "task_map",
-        "auto",
-        ["auto", "loop", "compiled"],
-        "How a step goes through its tasks; auto times the ways when a run begins.",
-    )
-    flags.register_validator(
-        "clip_norm", lambda norm: norm is None or norm > 0, "must be above 0"
-    )
-
-
-def _define_first_weights() -> None:
-    """Defines where the net's first weights come from, and which are not trained."""
-    flags.DEFINE_list(
-        "init_from",
-        [],
-        "Begin with the weights of this run's net, as far as names and shapes of "
-        "layers agree. Of several runs, separated by commas, each further one's weights "
-        "are mixed in by --init_share.",
-    )
-    flags.DEFINE_float(
-        "init_share",
-        1.0,
-        "How much of a run's weights is taken, above 0 and at most 1; the rest is what "
-        "was there before. 0.5 goes half the way.",
-        lower_bound=0,
-        upper_bound=1,
-    )
-    flags.DEFINE_list(
-        "freeze",
-        [],
-        "Names of layers of the net that are not trained, such as block1,block2_conv.",
-    )
-
-
-def _define_periods() -> None:
-    """Defines how often what is done."""
-    flags.DEFINE_integer("validate_every", 500, "Steps between validations.", 1)
-    flags.DEFINE_integer(
-        "checkpoint_every",
-        500,
-        "Steps between checkpoints: what a crash can cost. Validations write one too.",
-        1,
-    )
-    flags.DEFINE_integer("log_every", 50, "Steps between reports.", 1)
-    flags.DEFINE_integer(
-        "patience", None, "Stop after so many validations without a better one.", 1
-    )
+    training.define_run_flags()
+    training.define_outer_flags()
+    training.define_first_weights()
+    training.define_periods()
 
 
 def main() -> dict:
@@ -170,6 +72,11 @@ def main() -> dict:
     if FLAGS.halve_every and FLAGS.decay_to_zero:
         raise ValueError("--halve_every and --decay_to_zero exclude each other.")
     _check_without_episodes()
+    if FLAGS.objective and not _pretrains():
+        raise ValueError(
+            f"--objective is for learners whose net is pretrained, and "
+            f"--learner={FLAGS.learner} is meta-trained. Leave it out."
+        )
     if FLAGS.tasks > 1 and not _pretrains():
         one_thread_a_task()
     if FLAGS.seeds == 1:
@@ -210,7 +117,7 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     part = source.train
     way = ends_of(way_for(part, FLAGS.way, None))[1]
     learner = make_learner(PARTS, part, way=way, seed=seed, freeze=FLAGS.freeze)
-    train, validation = _streams(source)
+    validation = _validation(source)
     if FLAGS.seeds > 1:
         validation.check(source.test, learner)
     if not run.last.exists():
@@ -222,7 +129,7 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
         model,
         source,
         run,
-        train=train,
+        train=_training(source, model),
         validation=validation,
         steps=FLAGS.steps,
         seed=seed,
@@ -265,7 +172,7 @@ def _train_several() -> dict:
         summaries.append(summary)
         if summary["stopped"] not in (None, "early"):
             return {"runs": summaries}
-        asked = _streams(source)[1].asked()
+        asked = _validation(source).asked()
         if asked:
             asked["episodes"] = _TEST_EPISODES
         model = RunFolder(folder).load_model()
@@ -291,31 +198,42 @@ def _model(learner: Learner, source: Source) -> MetaModel | PretrainModel:
     if _pretrains():
         labels = isinstance(source.train.targets, Labels)
         classes = len(source.train.class_names) if labels else None
-        return PretrainModel(learner, classes, prepare=source.prepare, seed=FLAGS.seed)
+        objective = PARTS.make("objective") if FLAGS.objective else None
+        return PretrainModel(
+            learner,
+            classes,
+            objective=objective,
+            prepare=source.prepare,
+            seed=FLAGS.seed,
+        )
     return MetaModel(
         learner, prepare=source.prepare, task_map=FLAGS.task_map, seed=FLAGS.seed
     )
 
 
-def _streams(
-    source: Source,
-) -> tuple[Stream | ExampleStream, Stream | ExampleStream]:
-    """The training and the validation episodes that flags ask for."""
-    part = source.train
+def _training(
+    source: Source, model: MetaModel | PretrainModel
+) -> Stream | ExampleStream:
+    """The episodes, or the examples, of a training step."""
+    if isinstance(model, PretrainModel):
+        return ExampleStream(FLAGS.batch_size, views=model.objective.views)
+    query = query_for(source.train, ends_of(FLAGS.shot)[1], FLAGS.query)
+    way = _way(source.train)
+    return Stream(way, FLAGS.shot, query, FLAGS.tasks, FLAGS.unequal_shots)
+
+
+def _validation(source: Source) -> Stream | ExampleStream:
+    """The validation episodes that flags ask for, or all examples."""
     if not _adapts():
-        return ExampleStream(FLAGS.batch_size), ExampleStream(FLAGS.batch_size)
-    # Tasks without classes have no way; who asks for one is told so.
-    way = FLAGS.way if FLAGS["way"].present else way_for(part, None, FLAGS.way)
-    query = query_for(part, ends_of(FLAGS.shot)[1], FLAGS.query)
-    train = Stream(way, FLAGS.shot, query, FLAGS.tasks, FLAGS.unequal_shots)
+        return ExampleStream(FLAGS.batch_size)
     shot = FLAGS.val_shot or ends_of(FLAGS.shot)[0]
-    validation = Stream(
-        FLAGS.val_way or ends_of(way)[0],
-        shot,
-        _val_query(source, shot),
-        FLAGS.val_episodes,
-    )
-    return ExampleStream(FLAGS.batch_size) if _pretrains() else train, validation
+    way = FLAGS.val_way or ends_of(_way(source.train))[0]
+    return Stream(way, shot, _val_query(source, shot), FLAGS.val_episodes)
+
+
+def _way(part: Part) -> Any:
+    # Tasks without classes have no way; who asks for one is told so.
+    return FLAGS.way if FLAGS["way"].present else way_for(part, None, FLAGS.way)
 
 
 def _val_query(source: Source, shot: int) -> int:

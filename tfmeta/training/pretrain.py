@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.core import Labels, Targets, Values, keys
+from tfmeta.core import Labels, Targets, Values
 from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.core.scaled_gradients import scaled_gradients
@@ -18,8 +18,8 @@ from tfmeta.data.pipeline.examples import examples
 from tfmeta.data.prepare.fits import checked
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.evaluation.frozen import whole
-from tfmeta.inner.body import at_least_float32
 from tfmeta.learners import FineTune, Learner
+from tfmeta.training.objectives import Classify, Objective
 from tfmeta.training.step.arguments import as_metrics, check_compile
 from tfmeta.training.step.batch_check import unpacked
 from tfmeta.training.step.outer_step import finite_steps, loss_scale, take_outer_step
@@ -34,9 +34,11 @@ class ExampleStream:
 
     Attributes:
         examples: The number of examples in a step.
+        views: How many times a step has each of them, see `tfmeta.data.examples`.
     """
 
     examples: int
+    views: int = 1
     unit = "examples"
 
     @property
@@ -77,23 +79,24 @@ class ExampleStream:
             seed=seed,
             start=start // self.examples,
             augment=augment,
+            views=self.views,
         )
 
 
 class PretrainModel(keras.Model):
     """Trains the net of a learner on all tasks as if they were one.
 
-    For labels the model puts a linear layer with one output for each class on a net
-    that embeds. This layer is dropped in the end: `learner` has only the net. A net
-    that ends in a head, as the learner's `headed` tells, learns with its own outputs.
-    Train the model by `fit` on `tfmeta.data.examples`, or by
+    The net learns by an objective, whose own layers are dropped in the end: `learner`
+    has only the net. Train the model by `fit` on `tfmeta.data.examples`, or by
     `tfmeta.training.Trainer`.
 
     Args:
         learner: A learner around the net to train, such as `FineTune(net)`.
         classes: The number of classes; None for values.
+        objective: What the net learns: `Classify()`, `Reconstruct()`, `Contrast()` or
+            an `Objective` of one's own; None for `Classify()`.
         prepare: How a raw input becomes what the net takes; see `MetaModel`.
-        seed: The seed of the linear layer's first weights.
+        seed: The seed of the first weights of the objective's own layers.
         **kwargs: For `keras.Model`, such as `name`.
     """
 
@@ -102,6 +105,7 @@ class PretrainModel(keras.Model):
         learner: Learner,
         classes: int | None,
         *,
+        objective: Objective | None = None,
         prepare: Any = None,
         seed: int = 0,
         **kwargs: Any,
@@ -111,24 +115,16 @@ class PretrainModel(keras.Model):
         self.prepare = as_preparation(prepare, learner.inputs)
         self.task_map = "loop"  # There are no tasks to map over.
         self.targets: Targets = Values() if classes is None else Labels()
-        self.classifier: Any = keras.layers.Identity()
-        if not isinstance(self.targets, learner.headed):
-            self.classifier = keras.layers.Dense(
-                classes,
-                kernel_initializer=keras.initializers.GlorotUniform(
-                    keys.integer(seed, "weights/classifier")
-                ),
-                name="classifier",
-            )
-        self.classifier.build((None, learner.body.features))
+        self.objective = Classify() if objective is None else objective
+        self.objective.prepare_for(learner, classes, seed)
         self.built = True
 
     @property
     def trained(self) -> list[keras.Variable]:
-        """The variables that the optimizer moves: the net's and the classifier's."""
+        """The variables that the optimizer moves: the net's and the objective's."""
         return [
             *self.learner.net.trainable_variables,
-            *self.classifier.trainable_variables,
+            *self.objective.trainable_variables,
         ]
 
     @property
@@ -136,7 +132,7 @@ class PretrainModel(keras.Model):
         """The variables that a checkpoint holds beside the optimizer's, by group."""
         return {
             "learner": self.learner.variables,
-            "classifier": self.classifier.variables,
+            "objective": self.objective.variables,
         }
 
     def choose_task_map(self, data: Any) -> str:
@@ -155,23 +151,23 @@ class PretrainModel(keras.Model):
         metrics: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Sets the optimizer and the metrics; the loss is that of the targets."""
-        metrics = self.targets.metric if metrics is None else metrics
+        """Sets the optimizer and the metrics; the loss is that of the objective."""
+        if metrics is None:
+            metrics = self.targets.metric if self.objective.labelled else []
         super().compile(
             optimizer=optimizer,
             metrics=as_metrics(metrics, self.targets),
-            **check_compile({"loss": loss, **kwargs}, "the loss of its targets"),
+            **check_compile({"loss": loss, **kwargs}, "the loss of its objective"),
         )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Logits `(examples, classes)`, or values, of raw `(examples, ...)`."""
+        """What the objective makes of raw `(examples, ...)`, such as logits."""
         z = self.learner.net(self.prepare(inputs), training=training)
-        outputs = self.classifier(z)
-        return tf.cast(outputs, at_least_float32(outputs.dtype))
+        return self.objective(z)
 
     def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs) -> Tensor:
-        """The targets' loss plus all that layers and regularisers add."""
-        loss = self.targets.loss(y_pred, y)
+        """The objective's loss plus all that layers and regularisers add."""
+        loss = self.objective.loss(y_pred, self.prepare(x), y)
         return tf.add_n([loss, *(tf.cast(each, loss.dtype) for each in self.losses)])
 
     def step(self, data: Any) -> dict[str, Tensor]:
@@ -211,6 +207,7 @@ def pretrain(
     optimizer: Any = "adam",
     seed: int = 0,
     augment: Any = None,
+    objective: Objective | None = None,
     **kwargs: Any,
 ) -> keras.callbacks.History:
     """Trains a net to tell all classes of a split apart, with plain `fit`.
@@ -231,6 +228,8 @@ def pretrain(
         optimizer: A Keras optimizer or its name.
         seed: The seed of the batches and of the classifier's first weights.
         augment: A Keras preprocessing layer of images, or None.
+        objective: What the net learns; None for `Classify()`, see
+            `tfmeta.training.objectives`. The others need no labels.
         **kwargs: For `keras.Model.fit`: `callbacks`, `verbose`, ...
 
     Returns:
@@ -247,8 +246,16 @@ def pretrain(
     classes = len(split.class_names) if labels else None
     learner = net if isinstance(net, Learner) else FineTune(net)
     ExampleStream(batch_size).check(split, learner)
-    model = PretrainModel(learner, classes, prepare=split.prepare, seed=seed)
-    batches = examples(split, batch_size=batch_size, seed=seed, augment=augment)
+    model = PretrainModel(
+        learner, classes, objective=objective, prepare=split.prepare, seed=seed
+    )
+    batches = examples(
+        split,
+        batch_size=batch_size,
+        seed=seed,
+        augment=augment,
+        views=model.objective.views,
+    )
     values = batches.element_spec[1].shape[1:]
     if not labels and not model.learner.body.outputs.shape[1:].is_compatible_with(
         values
