@@ -111,7 +111,7 @@ def test_what_it_has_not_is_refused(tmp_path) -> None:
         model.adapt().add_class(x, "dog")
     with pytest.raises(ValueError, match="Leave out way, shot and episodes_file"):
         evaluate(learner, data.test, way=3, shot=1)
-    with pytest.raises(ValueError, match="on_bad_input='flag' is for learners"):
+    with pytest.raises(ValueError, match="on_bad_input must be 'raise' for"):
         tfmeta.export.save(model, tmp_path / "a", on_bad_input="flag")
     apart = from_arrays(data.test.x, data.test.y, split=(0.4, 0.3, 0.3))
     with pytest.raises(ValueError, match="Set disjoint='examples'"):

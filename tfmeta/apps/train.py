@@ -140,9 +140,7 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
         augment=PARTS.make("augment") if FLAGS.augment else None,
         reporters=[TrainingProgress()],
     )
-    _introduce(source, model)
-    if not run.last.exists():
-        console.say("The first step takes a while: it is compiled.")
+    _introduce(source, model, new=not run.last.exists())
     summary = trainer.run({k: v for k, v in values.items() if k not in PARTS.unused})
     _tell(summary, part.targets, folder, validation)
     return summary, source
@@ -259,7 +257,7 @@ def _rate() -> float | keras.optimizers.schedules.LearningRateSchedule:
     )
 
 
-def _introduce(source: Source, model: MetaModel | PretrainModel) -> None:
+def _introduce(source: Source, model: MetaModel | PretrainModel, *, new: bool) -> None:
     weights = sum(math.prod(v.shape) for v in model.trained)
     counts = [len(p.group_names) for p in (source.train, source.val, source.test)]
     tasks = "functions, drawn anew for every step"
@@ -276,6 +274,8 @@ def _introduce(source: Source, model: MetaModel | PretrainModel) -> None:
         f"{source.name}: {tasks.format(*counts)}. {type(model.learner).__name__}: "
         f"{weights} weights to train."
     )
+    if new:
+        console.say("The first step takes a while: it is compiled.")
 
 
 def _tell(
@@ -297,21 +297,12 @@ def _tell(
             f"This run is finished at step {summary['step']}: nothing to do. A larger "
             "--steps continues it."
         )
-    best = summary["best"]
-    shown = "-"
-    if best is not None:
-        labels = isinstance(targets, Labels)
-        shown = f"{100 * best:.2f} %" if labels else f"{best:.4g}"
+    trained = "Training" if _pretrains() else "Meta-training"
+    minutes = f"{summary['seconds'] / 60:.1f}"
     console.table(
-        f"Meta-training in {where}",
+        f"{trained} in {where}",
         ["steps", "minutes", f"best validation {targets.metric}"],
-        [
-            [
-                str(summary["step"]),
-                f"{summary['seconds'] / 60:.1f}",
-                shown,
-            ]
-        ],
+        [[str(summary["step"]), minutes, _shown(summary["best"], targets)]],
     )
     watch = console.program("tensorboard")
     sizes = validation.single() if isinstance(validation, Stream) else {}
@@ -321,3 +312,10 @@ def _tell(
     console.say(f"Watch:    {watch} --logdir {shlex.quote(where)}/tensorboard")
     console.say(f"Evaluate: {evaluation}")
     console.say(f"Export:   {console.command('export', run_dir=where)}")
+
+
+def _shown(best: float | None, targets: Targets) -> str:
+    """The best validation score, as people read it."""
+    if best is None:
+        return "-"
+    return f"{100 * best:.2f} %" if isinstance(targets, Labels) else f"{best:.4g}"

@@ -71,13 +71,10 @@ class Learner(Configured, keras.layers.Layer):
             class takes no `options`.
 
     Attributes:
-        headed: The kinds of targets for which the net that is made for the learner by a
-            script ends in a head, so that its outputs are the answer; of the class.
-            For other kinds the net embeds.
-        pretrained: Whether the net is to be trained on all classes at once, by
-            `tfmeta.training.pretrain`; of the class.
-        adapts: Whether the learner learns tasks from support sets; of the class. One
-            that does not is trained and scored on single examples of fixed classes.
+        headed: The kinds of targets for which a net that is made for the learner ends
+            in a head, so that its outputs are the answer; other nets embed.
+        pretrained: Whether the net is to be trained by `tfmeta.training.pretrain`.
+        adapts: Whether the learner learns from support sets.
     """
 
     headed: ClassVar[tuple[type[Targets], ...]] = ()
@@ -170,11 +167,6 @@ class Learner(Configured, keras.layers.Layer):
         It is the net's number of outputs if the learner answers with these, else None.
         """
         return None
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The names of the classes of a learner that does not adapt."""
-        return ()
 
     @property
     def extends(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfmeta.nets.cnn import cnn
 from tfmeta.nets.conv4 import conv4
 from tfmeta.nets.features import features
 from tfmeta.nets.freeze import freeze
@@ -11,6 +12,7 @@ from tfmeta.nets.rebuild_problem import rebuild_problem
 from tfmeta.nets.resnet12 import resnet12
 
 __all__ = [
+    "cnn",
     "conv4",
     "features",
     "freeze",

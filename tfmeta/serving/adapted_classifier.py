@@ -78,8 +78,9 @@ class AdaptedClassifier(AdaptedTask):
                 f"{type(self.learner).__name__} does not adapt: it answers with the "
                 "classes that it was trained on. Received: a support set. Leave it out."
             )
-        self.classes = np.array(self.learner.class_names)
-        self.adapted = self.learner.adapt(NO_EXAMPLES, Options())
+        learner: Any = self.learner
+        self.classes = np.array(learner.class_names)
+        self.adapted = learner.adapt(NO_EXAMPLES, Options())
 
     def __repr__(self) -> str:
         """The learner's class and the first names of the task's classes."""

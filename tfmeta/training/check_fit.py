@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfmeta.core.problems import kind_of
-from tfmeta.data import Source
+from tfmeta.data import Part, Source
 from tfmeta.data.prepare.fits import check_fits, ready
 from tfmeta.nets import rebuild_problem
 from tfmeta.training.meta_model import MetaModel
@@ -41,6 +41,7 @@ def check_fit(
     seed: int,
     *,
     run: RunFolder | None,
+    augment: Any = None,
 ) -> None:
     """Refuses a model that a run folder cannot keep, or that the data do not fit.
 
@@ -51,6 +52,7 @@ def check_fit(
         validation: The size of the validation episodes.
         seed: The seed of the training episodes.
         run: The run folder that keeps the model, or None.
+        augment: What changes the training images, or None.
 
     Raises:
         ValueError: If an argument is of another kind, if the model is not compiled or
@@ -64,7 +66,7 @@ def check_fit(
     learner, options = model.learner, {"prepare": model.prepare}
     _check_streams(learner, train=train, validation=validation)
     train.check(source.train, learner, seed=seed, **options)
-    _check_inputs(model, source, train, seed)
+    _check_inputs(model, source.train, train, augment)
     try:
         validation.check(source.val, learner, seed=VALIDATION_SEED, **options)
         validation.asked()
@@ -121,12 +123,12 @@ def _check_streams(learner: Any, **streams: Stream | ExampleStream) -> None:
 
 def _check_inputs(
     model: MetaModel | PretrainModel,
-    source: Source,
+    part: Part,
     train: Stream | ExampleStream,
-    seed: int,
+    augment: Any,
 ) -> None:
     """Prepares the shapes and dtypes of examples, which also builds the layer."""
-    x, axes = train.episodes(source.train, seed=seed).element_spec[0], 1
+    x, axes = train.episodes(part, seed=0, augment=augment).element_spec[0], 1
     if isinstance(train, Stream):
         x, axes = x["support_x"], 2
     raw = tf.nest.map_structure(

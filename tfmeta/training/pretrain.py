@@ -256,18 +256,21 @@ def pretrain(
         augment=augment,
         views=model.objective.views,
     )
-    values = batches.element_spec[1].shape[1:]
-    if not labels and not model.learner.body.outputs.shape[1:].is_compatible_with(
-        values
-    ):
-        raise ValueError(
-            f"The net's outputs must have the shape of a value, {tuple(values)}. "
-            "Received: outputs of shape "
-            f"{tuple(model.learner.body.outputs.shape[1:])}. End the net with a linear "
-            f"layer whose outputs have the shape {tuple(values)}."
-        )
+    if not labels:
+        _check_outputs(learner, batches.element_spec[1].shape[1:])
     model.check_batch(next(iter(batches)))
     model.compile(optimizer)
     kwargs.setdefault("shuffle", False)
     with finite_steps():
         return model.fit(batches, steps_per_epoch=steps, epochs=1, **kwargs)
+
+
+def _check_outputs(learner: Learner, values: tf.TensorShape) -> None:
+    """Refuses a net whose outputs do not have the shape of the values."""
+    outputs = learner.body.outputs.shape[1:]
+    if not outputs.is_compatible_with(values):
+        raise ValueError(
+            f"The net's outputs must have the shape of a value, {tuple(values)}. "
+            f"Received: outputs of shape {tuple(outputs)}. End the net with a linear "
+            f"layer whose outputs have the shape {tuple(values)}."
+        )

@@ -101,7 +101,7 @@ class Trainer:
             validate_every=validate_every,
             checkpoint_every=checkpoint_every,
         )
-        check_fit(model, source, train, validation, seed, run=run)
+        check_fit(model, source, train, validation, seed, run=run, augment=augment)
         self.model, self.source = model, source
         self._chief = _chief(run, reporters, source)
         self.train, self.validation = train, validation

@@ -63,7 +63,7 @@ def examples(
     if views > 1 and augment is None:
         raise ValueError(
             "Several views of an example must differ by an augmentation. Received: "
-            f"views={views} and augment=None. Give augment, such as "
+            f"views={views}, and no augmentation. Give augment, such as "
             "tfmeta.data.flips_and_shifts()."
         )
     if augment is not None:
