@@ -74,13 +74,14 @@ class Supervised(Learner):
         return self.body.features
 
     def adapt(self, support: Examples, options: Options) -> Nest:
-        """Returns the state of a net that has seen no support set; see `Learner.adapt`.
+        """Returns the state of the net, which has learned all it will learn.
 
         Args:
-            support: What is given is not looked at.
+            support: `NO_EXAMPLES`; what is given is only looked at in training, for the
+                moving averages of the net's normalisation.
             options: The options of this call.
         """
-        return {"state": self.body.State([])}
+        return {"state": self.body.state_of(support.x, options)}
 
     def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
         """The net's logits, `(queries, classes)`; see `Learner.predict`."""
