@@ -57,7 +57,8 @@ def load(
         skip_broken: Whether pictures of a folder that cannot be read are left out.
         disjoint: What no two parts share: None for classes, or tasks if the targets
             are values; or "examples", so that every part has all classes and `split` is
-            fractions of the examples of each.
+            fractions of the examples of each. With a fraction of 0 for test, a data set
+            that has a test part of its own keeps it.
         store: "memory"; or "disk" for pictures of a folder that are read as they are
             drawn, and for an .npz file that is mapped into memory. "auto" draws what is
             larger than 2 GB from the disk, if that is possible.
