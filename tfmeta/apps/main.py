@@ -1,4 +1,4 @@
-"""The command `tfmeta`: `tfmeta train`, `evaluate`, `compare` and `export`."""
+"""The command `tfmeta`: `tfmeta train`, `evaluate`, `compare`, `tune`, `export`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ APPS = {
     "train": "Meta-trains a learner and keeps everything in a run folder.",
     "evaluate": "Scores a trained run on test episodes, with confidence intervals.",
     "compare": "Compares two trained runs on the same episodes.",
+    "tune": "Searches for the flags of a training that validate best.",
     "export": "Exports a trained run as a SavedModel that adapts where it is served.",
 }
 _HELP = ("-h", "-help", "--help", "help")
@@ -55,3 +56,7 @@ def run_app(name: str, argv: Sequence[str] | None = None) -> None:
     app = importlib.import_module(f"tfmeta.apps.{name}")
     command_line = importlib.import_module("tfmeta.apps.command_line")
     command_line.run(app, sys.argv if argv is None else argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -60,14 +60,24 @@ class Parts:
         *kinds: The flags that name parts, such as "learner".
         own: The arguments for which the app has flags of its own of the same meaning.
         of_run: Whether a run that the command line names also names the parts.
+        several: A function of the command line that finds the kinds of which several
+            parts are meant, with the names of these; None if there are no such kinds.
 
     Attributes:
+        argv: The command line, with the contents of flag files in their places.
         unused: The flags of parts that might have been meant, and were not.
     """
 
-    def __init__(self, *kinds: str, own: Sequence[str] = (), of_run: bool = False):
+    def __init__(
+        self,
+        *kinds: str,
+        own: Sequence[str] = (),
+        of_run: bool = False,
+        several: Callable[[Sequence[str]], dict[str, tuple[str, ...]]] | None = None,
+    ):
         self.kinds = [KINDS[kind] for kind in kinds]
-        self.own, self.of_run = frozenset(own), of_run
+        self.own, self.of_run, self._several = frozenset(own), of_run, several
+        self.argv: list[str] = []
         self.unused: set[str] = set()
         self._flags: dict[str, list[Owned]] = {}
         self._named: dict[str, tuple[str, ...]] = {}
@@ -97,10 +107,13 @@ class Parts:
         Raises:
             ValueError: If there is no part of a name.
         """
+        self.argv = list(argv)
         said = values_in(argv, [kind.flag for kind in self.kinds])
+        several = {} if self._several is None else self._several(argv)
         for kind in self.kinds:
             name = said.get(kind.flag) or (recorded or {}).get(kind.flag)
-            self._named[kind.flag] = (name,) if name else kind.default
+            one = (name,) if name else kind.default
+            self._named[kind.flag] = several.get(kind.flag, one)
         owned = [each for kind in self.kinds for each in self._owned(kind)]
         kinds: dict[str, set[str]] = {}
         for each in owned:
@@ -204,6 +217,20 @@ class Parts:
             if any(each.argument.name == argument for each in owners):
                 return name
         return None
+
+    def owners_of(self, flag: str) -> tuple[str, tuple[str, ...]]:
+        """The kind of parts that a flag belongs to, and the names of its owners.
+
+        Args:
+            flag: The flag's name.
+
+        Returns:
+            The flag that names such a part, and the parts; ("", ()) for a flag of the
+            app's own.
+        """
+        owners = self._flags.get(flag, [])
+        kind = owners[0].kind.flag if owners else ""
+        return kind, tuple(dict.fromkeys(each.part for each in owners))
 
     def _flag(self, owned: Owned) -> flags.Flag:
         """The flag of an argument; made anew for a part that is not named."""
