@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmeta.apps.flags.search import Searched
-from tfmeta.apps.tuning.trial import Trial
+from tfmeta.apps.tuning.trial import Trial, validations
 
 _STORE = 100 * 1024**2  # Bytes of Ray's object store; trials exchange numbers alone.
 _NAME = "search"
@@ -262,13 +262,13 @@ def _local_ray(plan: Plan) -> Iterator[None]:
 
 def _outcome(plan: Plan, result: Any) -> Outcome:
     last = result.metrics or {}
-    rows = result.metrics_dataframe
-    scores = [] if rows is None or plan.metric not in rows else list(rows[plan.metric])
+    name = Path(result.path).name
+    scores = [row[plan.metric] for row in validations(plan.folder / name, plan.metric)]
     pick = max if plan.higher_is_better else min
     ended = last.get("training_iteration", 0)
     error = "" if result.error is None else _told(result.error)
     return Outcome(
-        name=_name_of(str(last.get("trial_id") or Path(result.path).name)),
+        name=name,
         values=dict(result.config or {}),
         best=pick(scores) if scores else None,
         step=int(last.get("step", 0)),

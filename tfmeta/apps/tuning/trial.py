@@ -26,7 +26,7 @@ class Trial:
     """
 
     def __init__(self, command: Sequence[str], folder: Path, metric: str):
-        self._rows, self._metric = folder / "metrics.jsonl", metric
+        self._folder, self._metric = folder, metric
         self._log = folder.with_suffix(".log")
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._told, self._peak = 0, 0.0
@@ -52,7 +52,7 @@ class Trial:
         while True:
             over = self._process.poll() is not None
             self._peak = max(self._peak, _memory_gb(self._process.pid))
-            rows = self._validations()
+            rows = validations(self._folder, self._metric)
             if len(rows) > self._told:
                 row = rows[self._told]
                 self._told += 1
@@ -79,16 +79,27 @@ class Trial:
             self._process.kill()
             self._process.wait()
 
-    def _validations(self) -> list[dict[str, Any]]:
-        if not self._rows.exists():
-            return []
-        lines = self._rows.read_text().split("\n")[:-1]  # The last one may be cut.
-        rows = [json.loads(line) for line in lines if line]
-        return [row for row in rows if self._metric in row]
-
     def _last_line(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"it ended with code {self._process.returncode}"
+
+
+def validations(folder: Path, metric: str) -> list[dict[str, Any]]:
+    """The validations that a training has written so far.
+
+    Args:
+        folder: The run's folder.
+        metric: The name of the validation's number, such as "val_accuracy".
+
+    Returns:
+        A dict for each, with the metric and `step`.
+    """
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return []
+    lines = path.read_text().split("\n")[:-1]  # The last one may be cut.
+    rows = [json.loads(line) for line in lines if line]
+    return [row for row in rows if metric in row]
 
 
 def _memory_gb(process: int) -> float:
