@@ -137,8 +137,13 @@ class AdaptedClassifier(AdaptedTask):
             given.
 
         Raises:
-            ValueError: As for `predict`.
+            ValueError: As for `predict`, or if `reject_below` is not in 0..1.
         """
+        if reject_below is not None and not 0 <= reject_below <= 1:
+            raise ValueError(
+                "reject_below must be a probability, in 0..1, or None. Received: "
+                f"{reject_below}."
+            )
         probabilities = self.predict(x)
         likeliest = self.classes[probabilities.argmax(-1)]
         if reject_below is None:
@@ -301,5 +306,6 @@ def _names(support_y: Any) -> np.ndarray:
             return np.asarray(list(each)) if names.dtype.kind == "O" else names
     raise ValueError(
         "support_y must hold the names of classes: all of them texts, or all of them "
-        f"whole numbers. Received: {list(each)[:5]}."
+        f"whole numbers. Received: {list(each)[:5]}. Whole numbers that are held as "
+        "floats become integers by y.astype(int)."
     )
