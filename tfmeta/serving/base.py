@@ -238,6 +238,8 @@ def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.nd
     remedy = "Give examples of the shape that the net takes."
     if spec.shape[1:].is_compatible_with(numbers.shape):
         remedy = "A single example becomes an array of one example by x[None]."
+    elif spec.shape[1:].is_compatible_with((*numbers.shape[1:], 1)):
+        remedy = "Examples without an axis of channels get one by x[..., None]."
     raise ValueError(
         f"{name} must have the shape ({wanted}). Received: {numbers.shape}. {remedy}"
     )
