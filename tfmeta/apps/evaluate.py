@@ -63,9 +63,9 @@ def define_flags() -> None:
         "normalisation",
         None,
         ["support", "task", "running"],
-        "Where batch normalisation takes its statistics from: the support set, the "
-        "task (support set and queries) or the moving averages of training (running). "
-        "Left out: as in training.",
+        "Where batch normalisation takes its statistics from: the support set, each "
+        "set of examples itself (task), or moving averages of training (running). Left "
+        "out: as in training.",
     )
     flags.DEFINE_string("run_dir", None, "The run to score, as the app train left it.")
     flags.DEFINE_bool("baselines", False, "Score learners without meta-training too.")

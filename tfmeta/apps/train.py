@@ -170,7 +170,8 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     if FLAGS.seeds > 1:
         validation.check(source.test, learner)
     model = _model(learner, source)
-    learner.targets = part.targets
+    if learner.targets is None:
+        learner.targets = part.targets
     model.compile(_optimizer())
     trainer = Trainer(
         model,

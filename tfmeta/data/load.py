@@ -56,8 +56,8 @@ def load(
             were trained on.
         skip_broken: Whether pictures of a folder that cannot be read are left out.
         disjoint: What no two parts share. With "examples" every part has all classes,
-            and `split` is fractions of the examples of each. None for classes, or for
-            tasks if the targets are values.
+            and `split` is fractions of the examples of each. None for classes, or tasks
+            if the targets are values.
         store: "memory"; or "disk" for pictures of a folder that are read as they are
             drawn, and for an .npz file that is mapped into memory. "auto" draws what is
             larger than 2 GB from the disk, if that is possible.
