@@ -25,7 +25,7 @@ class AdaptedClassifier(AdaptedTask):
 
     Args:
         learner: The learner that adapts.
-        support_x: Raw inputs, `(examples, ...)`, or a nest of them.
+        support_x: Raw inputs, `(examples, ...)`, or a dict or tuple of such arrays.
         support_y: `(examples,)` class names or numbers.
         **options: `prepare` and `far_outside`, see `AdaptedTask`.
 

@@ -291,7 +291,7 @@ class MetaModel(Configured, KerasVerbs):
         are values, all others are labels.
 
         Args:
-            support_x: Raw inputs, `(examples, ...)`, or a nest of them.
+            support_x: Raw inputs, `(examples, ...)`, or a dict or tuple of such arrays.
             support_y: `(examples,)` names or whole numbers of classes; or values
                 `(examples, ...)`.
 
