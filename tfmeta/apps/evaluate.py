@@ -2,8 +2,9 @@
 
     tfmeta evaluate --run_dir=runs/first --way=5 --shot=1 --baselines
 
-Any way and shot the learner allows. Without --run_dir it scores a learner that needs
-no training: --learner=nearestneighbour --dataset=glyphs.
+Way and shot may differ from those of training. Data, method and net are the run's.
+Their flags are for scoring a learner that needs no training, without --run_dir:
+--learner=nearestneighbour --dataset=glyphs.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def define_flags() -> None:
         "normalisation",
         None,
         ["support", "task", "running"],
-        "Where normalisation takes its statistics from. Left out: as in training.",
+        "Where batch normalisation takes its statistics from: the support set, each "
+        "set of examples itself (task), or moving averages of training (running). Left "
+        "out: as in training.",
     )
     flags.DEFINE_string("run_dir", None, "The run to score, as the app train left it.")
     flags.DEFINE_bool("baselines", False, "Score learners without meta-training too.")

@@ -23,7 +23,9 @@ _HOME = "tfmeta."
 
 def define_place_flags() -> None:
     """Defines the flags that say where a run's data lie now."""
-    flags.DEFINE_string("data_dir", None, "Where the data lie; left out: the run's.")
+    flags.DEFINE_string(
+        "data_dir", None, "Where the data lie. Left out: where the run had them."
+    )
     flags.DEFINE_bool("download", False, "Let TFDS download what is missing.")
 
 

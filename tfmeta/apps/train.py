@@ -123,7 +123,8 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     if not run.last.exists():
         _take_weights(learner)
     model = _model(learner, source)
-    learner.targets = part.targets
+    if learner.targets is None:
+        learner.targets = part.targets
     model.compile(_optimizer())
     trainer = Trainer(
         model,

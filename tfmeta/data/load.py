@@ -46,19 +46,20 @@ def load(
         data_dir: Where TFDS keeps its data; None for its default. A relative path
             after "npz:" or "folder:" is looked for here too.
         download: Whether TFDS may download what is missing.
-        split: Which classes are for train, val and test: three fractions, lists of
-            names, the name of a shipped list or the path of a JSON file, see
-            `class_lists`. None for the source's own splits.
+        split: The classes of train, val and test: three fractions that sum to 1, lists
+            of names, the name of a shipped list ("vinyals", "cifar_fs", "fc100") or the
+            path of a JSON file. See `class_lists`. None for the source's own splits.
         rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
         image_size: Height and width of images; None for the source's own.
         channels: 1 or 3; None for the source's own.
-        seed: Which classes fractions take, and which glyphs are drawn. Training and
-            evaluation must use the same one, or test classes would have been trained.
+        seed: The seed by which fractions choose classes and glyphs are drawn. Training
+            and evaluation must use the same one; else test classes may be classes that
+            were trained on.
         skip_broken: Whether pictures of a folder that cannot be read are left out.
-        disjoint: What no two parts share: None for classes, or tasks if the targets
-            are values; or "examples", so that every part has all classes and `split` is
-            fractions of the examples of each. With a fraction of 0 for test, a data set
-            that has a test part of its own keeps it.
+        disjoint: What no two parts share. With "examples" every part has all classes,
+            and `split` is fractions of the examples of each; with a fraction of 0 for
+            test, a data set that has a test part of its own keeps it. None for classes,
+            or tasks if the targets are values.
         store: "memory"; or "disk" for pictures of a folder that are read as they are
             drawn, and for an .npz file that is mapped into memory. "auto" draws what is
             larger than 2 GB from the disk, if that is possible.
