@@ -130,10 +130,21 @@ def main() -> dict:
     if FLAGS.halve_every and FLAGS.decay_to_zero:
         raise ValueError("--halve_every and --decay_to_zero exclude each other.")
     if FLAGS.tasks > 1 and not _pretrains():
-        one_thread_a_task()
+        _let_tasks_run_side_by_side()
     if FLAGS.seeds == 1:
         return _train(FLAGS.run_dir, FLAGS.seed)[0]
     return _train_several()
+
+
+def _let_tasks_run_side_by_side() -> None:
+    try:
+        one_thread_a_task()
+    except RuntimeError:
+        console.say(
+            "Code of your own ran TensorFlow while it was imported, so tasks cannot "
+            "run side by side, which may take twice the time. Let it run TensorFlow "
+            "in functions alone."
+        )
 
 
 def _pretrains() -> bool:

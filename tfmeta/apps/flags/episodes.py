@@ -70,7 +70,7 @@ def define_scored_flags() -> None:
     flags.DEFINE_integer(
         "shot", None, f"Support examples per class. {left_out}, or 1.", 1
     )
-    flags.DEFINE_integer("query", None, _QUERY_HELP.capitalize(), 1)
+    flags.DEFINE_integer("query", None, f"Q{_QUERY_HELP[1:]}", 1)
 
 
 def query_for(part: Part, shot: int | None, asked: int | None) -> int:
