@@ -34,7 +34,7 @@ __all__ = [
     "training",
 ]
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 _HOMES = {
     "Episode": "tfmeta.core.episode",

@@ -50,7 +50,7 @@ def main() -> dict:
         if each is not None:
             each.check_data(source)
     part = getattr(source, FLAGS.part)
-    scoring.settle_episodes(part, values)
+    scoring.settle_episodes(part, values, model)
     other = other or _baseline(model, part)
     scoring.check_steps(model, other)
     comparison = compare(

@@ -105,7 +105,7 @@ def main() -> dict:
     if run is not None:
         run.check_data(source)
     part = getattr(source, FLAGS.part)
-    scoring.settle_episodes(part, {} if run is None else values)
+    scoring.settle_episodes(part, {} if run is None else values, trained)
     model = trained or _untrained(part)
     scoring.check_steps(model)
     if FLAGS.calibration and not isinstance(part.targets, Labels):
@@ -145,7 +145,7 @@ def _write_extras(model: Any, part: Any) -> None:
         regression_picture(model, part, FLAGS.picture, shot=FLAGS.shot, seed=FLAGS.seed)
         console.say(f"Drew {FLAGS.picture}")
     if FLAGS.save_episodes:
-        asked = scoring.episodes_of()
+        asked = scoring.episodes_of(model)
         count = asked.pop("episodes")
         save_episodes(FLAGS.save_episodes, part, count=count, **asked)
         console.say(f"Wrote {FLAGS.save_episodes}")
@@ -236,10 +236,14 @@ def _tell(results: list[Result], source: str) -> None:
 def _calibration(model: Any, val: Part, part: Part, result: Result) -> dict:
     """Fits on validation classes, judges on others, and says it."""
     steps = scoring.steps_of(model)
-    names = ("way", "shot", "query", "episodes")
-    same = {name: getattr(result, name) for name in names}
-    temperature = fit_temperature(model, val, **same, seed=FLAGS.seed, steps=steps)
-    given = query_logits(model, part, **scoring.episodes_of(), steps=steps)
+    asked = scoring.episodes_of(model)
+    same: dict[str, Any] = {}
+    if asked:  # Of the same size, if they are from a file.
+        names = ("way", "shot", "query", "episodes")
+        same = {name: getattr(result, name) for name in names}
+        same["seed"] = FLAGS.seed
+    temperature = fit_temperature(model, val, **same, steps=steps)
+    given = query_logits(model, part, **asked, steps=steps)
     before, after = reliability(given), reliability(given, temperature=temperature)
     console.table(
         f"Calibration on {before.queries} queries; the temperature was fitted on "

@@ -20,6 +20,7 @@ from tfmeta.training import RunFolder
 FLAGS = flags.FLAGS
 CALIBRATION = "calibration.json"  # In a run folder.
 _IN_A_FILE = ("way", "shot", "query", "episodes", "seed")
+_NEED_EPISODES = ("episodes_file", "save_episodes", "baselines", "picture")
 _WAY, _SHOT = 5, 1  # Where no run says others.
 
 
@@ -46,13 +47,20 @@ def define_step_flag() -> None:
     )
 
 
-def settle_episodes(part: Part, trained: Mapping[str, Any]) -> None:
+def settle_episodes(part: Part, trained: Mapping[str, Any], model: Any = None) -> None:
     """Fills in the sizes of episodes that no flag has given.
 
     Args:
         part: The part that episodes are drawn from.
         trained: The flags of a run, whose validation says way and shot; {} for none.
+        model: The run's model, if there is one.
+
+    Raises:
+        ValueError: If flags ask for episodes of a model that does not adapt.
     """
+    if not _adapts(model):
+        _check_without_episodes(type(as_learner(model)).__name__)
+        return
     if FLAGS.episodes_file:
         return
     way = trained.get("val_way") or ends_of(trained.get("way"))[0] or _WAY
@@ -63,12 +71,34 @@ def settle_episodes(part: Part, trained: Mapping[str, Any]) -> None:
     FLAGS["query"].value = query_for(part, FLAGS.shot, FLAGS.query)
 
 
-def episodes_of() -> dict[str, Any]:
+def _adapts(model: Any) -> bool:
+    return model is None or as_learner(model).adapts
+
+
+def _check_without_episodes(learner: str) -> None:
+    names = (*_IN_A_FILE, *_NEED_EPISODES)
+    said = [f"--{name}" for name in names if name in FLAGS and FLAGS[name].present]
+    if said:
+        raise ValueError(
+            f"{learner} does not adapt: it is scored on every example of --part, "
+            f"without episodes. Leave out {', '.join(said)}."
+        )
+
+
+def episodes_of(model: Any) -> dict[str, Any]:
     """What flags say of episodes, as `tfmeta.evaluate` takes it.
 
+    Args:
+        model: The model or learner that is scored.
+
+    Returns:
+        The arguments; none for a learner that does not adapt.
+
     Raises:
-        ValueError: If they name a file, and anything else beside it.
+        ValueError: If flags name a file, and anything else beside it.
     """
+    if not _adapts(model):
+        return {}
     if FLAGS.episodes_file:
         said = [f"--{name}" for name in _IN_A_FILE if FLAGS[name].present]
         if said:
@@ -110,11 +140,14 @@ def score(model: Any, part: Part, **options: Any) -> Result:
     """Scores a model or learner on the episodes that FLAGS name."""
     name = type(as_learner(model)).__name__
     with episodes_scored(name) as progress:
-        return evaluate(model, part, **episodes_of(), progress=progress, **options)
+        return evaluate(model, part, **episodes_of(model), progress=progress, **options)
 
 
 def title(result: Result, source: str) -> str:
     """What was asked for, in a line."""
+    if not result.shot:
+        asked = f"{result.way} classes, {result.episodes} examples"
+        return f"{source} {result.split}, {asked}"
     if result.way is None:
         asked = f"{result.shot} examples a task, {result.query} queries"
     else:

@@ -34,6 +34,7 @@ def load(
     skip_broken: bool = False,
     disjoint: str | None = None,
     store: str = AUTO,
+    per_class: int | None = None,
 ) -> Source:
     """Loads a source by its name.
 
@@ -56,10 +57,13 @@ def load(
         skip_broken: Whether pictures of a folder that cannot be read are left out.
         disjoint: What no two parts share: None for classes, or tasks if the targets
             are values; or "examples", so that every part has all classes and `split` is
-            fractions of the examples of each.
+            fractions of the examples of each. With a fraction of 0 for test, a data set
+            that has a test part of its own keeps it.
         store: "memory"; or "disk" for pictures of a folder that are read as they are
             drawn, and for an .npz file that is mapped into memory. "auto" draws what is
             larger than 2 GB from the disk, if that is possible.
+        per_class: How many examples of each class or task the train part keeps, drawn
+            by `seed`; None for all.
 
     Returns:
         The source; its parts say where their examples lie.
@@ -75,7 +79,7 @@ def load(
     _refuse_others(name, download=download, skip_broken=skip_broken)
     images: dict[str, Any] = {"image_size": image_size, "channels": channels}
     if name in FAMILIES:
-        _refuse(name, split or rotations or disjoint or any(images.values()))
+        _refuse(name, any((split, rotations, disjoint, per_class, *images.values())))
         _refuse_disk(name, store)
         return FAMILIES[name]()
     kind, _, rest = name.partition(":")
@@ -92,7 +96,7 @@ def load(
     else:
         _refuse_disk(name, store)
         pools = _in_memory(name, data_dir, download, seed, images)
-    source = divide(pools, split, seed=seed, disjoint=disjoint)
+    source = divide(pools, split, seed=seed, disjoint=disjoint, per_class=per_class)
     return turned(source) if rotations else source
 
 
@@ -122,7 +126,7 @@ def _refuse(name: str, options: object) -> None:
     if options:
         raise ValueError(
             f"{name!r} is a family of functions: it has no classes and no images. "
-            "Leave out split, rotations, disjoint, image_size and channels."
+            "Leave out split, rotations, disjoint, per_class, image_size and channels."
         )
 
 

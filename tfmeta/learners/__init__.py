@@ -13,6 +13,7 @@ from tfmeta.learners.matching_net import MatchingNet
 from tfmeta.learners.nearest_neighbour import NearestNeighbour
 from tfmeta.learners.protonet import ProtoNet
 from tfmeta.learners.reptile import Reptile
+from tfmeta.learners.supervised import Supervised
 
 __all__ = [
     "MAML",
@@ -26,6 +27,7 @@ __all__ = [
     "Options",
     "ProtoNet",
     "Reptile",
+    "Supervised",
     "as_learner",
 ]
 

@@ -35,6 +35,7 @@ class Stream:
     query: int
     tasks: int
     unequal_shots: bool = False
+    unit = "tasks"
 
     @property
     def per_step(self) -> int:
@@ -103,6 +104,14 @@ class Stream:
                     f"Validation needs one {name}. Received: the range {value}."
                 )
         return asked
+
+    def asked(self) -> dict[str, Any]:
+        """What `tfmeta.evaluate` is told of episodes: their size, and how many.
+
+        Raises:
+            ValueError: As for `single`.
+        """
+        return {**self.single(), "episodes": self.tasks}
 
     def _sampler(self, part: Part, seed: int) -> Any:
         return part.sampler(

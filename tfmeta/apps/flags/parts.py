@@ -9,10 +9,18 @@ from typing import Any
 from absl import flags
 
 from tfmeta.apps.flags.arguments import REQUIRED, Argument
-from tfmeta.apps.flags.kinds import AUGMENT, DATASET, LEARNER, NET, RULE, Kind
+from tfmeta.apps.flags.kinds import (
+    AUGMENT,
+    DATASET,
+    LEARNER,
+    NET,
+    OBJECTIVE,
+    RULE,
+    Kind,
+)
 
 FLAGS = flags.FLAGS
-KINDS = {kind.flag: kind for kind in (DATASET, LEARNER, NET, RULE, AUGMENT)}
+KINDS = {kind.flag: kind for kind in (DATASET, LEARNER, NET, RULE, AUGMENT, OBJECTIVE)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +173,9 @@ class Parts:
         Returns:
             A sentence with the parts that have the flag; None if no part has it.
         """
+        for name, owners in self._flags.items():
+            if any(each.dotted == flag for each in owners):
+                return f"--{flag} is called --{name} here: no other part has that name."
         for kind in self.kinds:
             parts = sorted(kind.known) or kind.default
             owned = [each for part in parts for each in self._owned(kind, part)]

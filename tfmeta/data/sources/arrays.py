@@ -45,6 +45,7 @@ def from_arrays(
     name: str = "arrays",
     disjoint: str | None = None,
     prepare: Any = None,
+    per_class: int | None = None,
 ) -> Source:
     """Makes a source of your own examples.
 
@@ -79,6 +80,8 @@ def from_arrays(
         prepare: A Keras layer by which an example becomes what a net takes, such as
             `keras.layers.Normalization()`. It may still be adapted to `train.x`, before
             `source.prepare` is asked for. None for the default, see `MetaModel`.
+        per_class: How many examples of each class or task the train part keeps, drawn
+            by `seed`; None for all.
 
     Returns:
         The source. A part is a `Split`, or with `tasks` a `TaskSplit`.
@@ -106,7 +109,7 @@ def from_arrays(
     pools = array_pools(
         x, y, tasks=tasks, class_names=names, name=name, prepare=prepare
     )
-    source = divide(pools, split, seed=seed, disjoint=disjoint)
+    source = divide(pools, split, seed=seed, disjoint=disjoint, per_class=per_class)
     return turned(source) if rotations else source
 
 
