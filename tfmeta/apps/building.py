@@ -61,7 +61,10 @@ def make_learner(
                 f"--learner={name} takes no inner steps by a rule. Leave out --rule."
             )
         given["rule"] = _rule(parts)
-    if "net" in takes:
+    if "net" not in takes:
+        if parts.name("net") is not None:
+            raise ValueError(f"--learner={name} takes no net. Leave out --net.")
+    else:
         headed = _is_headed(name, parts, part)
         given["net"] = _net(parts, part, answers if headed else None, seed)
         if freeze:

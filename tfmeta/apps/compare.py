@@ -52,6 +52,7 @@ def main() -> dict:
     part = getattr(source, FLAGS.part)
     scoring.settle_episodes(part, values, model)
     other = other or _baseline(model, part)
+    scoring.check_steps(model, other)
     comparison = compare(
         scoring.score(model, part, steps=scoring.steps_of(model)),
         scoring.score(

@@ -16,6 +16,7 @@ from absl import flags
 
 from tfmeta.apps import console, runs, scoring
 from tfmeta.apps.building import make_learner, needs_training
+from tfmeta.apps.flags.arguments import signature_of
 from tfmeta.apps.flags.kinds import LEARNER
 from tfmeta.apps.flags.parts import Parts
 from tfmeta.core import Labels
@@ -109,6 +110,7 @@ def main() -> dict:
     part = getattr(source, FLAGS.part)
     scoring.settle_episodes(part, {} if run is None else values, trained)
     model = trained or _untrained(part)
+    scoring.check_steps(model)
     if FLAGS.calibration and not isinstance(part.targets, Labels):
         raise ValueError(
             "--calibration is of probabilities, but the tasks have values. Leave it "
@@ -131,6 +133,12 @@ def _untrained(part: Part) -> Any:
     """The learner without training that flags name."""
     own = {"normalisation": FLAGS.normalisation, "eval_steps": FLAGS.eval_steps}
     said = {name: value for name, value in own.items() if value is not None}
+    takes = signature_of(LEARNER.constructor(FLAGS.learner))
+    for name in said.keys() - takes.keys():
+        raise ValueError(
+            f"--learner={FLAGS.learner} has no such setting as {name}. Leave out "
+            f"--{name}."
+        )
     return make_learner(PARTS, part, way=scoring.way_of(part), seed=FLAGS.seed, **said)
 
 
@@ -191,8 +199,10 @@ def _flags_of(run: RunFolder) -> dict:
     values = runs.flags_of(run)
     said = [
         name
-        for name in values.keys() - set(_FREE)
-        if name in FLAGS and FLAGS[name].present and FLAGS[name].value != values[name]
+        for name in (values.keys() | PARTS.given()) - set(_FREE)
+        if name in FLAGS
+        and FLAGS[name].present
+        and (name not in values or FLAGS[name].value != values[name])
     ]
     if said:
         raise ValueError(

@@ -125,6 +125,17 @@ def way_of(part: Any) -> int | None:
     return FLAGS.way
 
 
+def check_steps(*models: Any) -> None:
+    """Refuses `--eval_steps` where none of the models or learners takes inner steps."""
+    learners = [as_learner(model) for model in models]
+    if FLAGS.eval_steps is not None and all(e.default_steps is None for e in learners):
+        names = " and ".join(dict.fromkeys(type(each).__name__ for each in learners))
+        raise ValueError(
+            f"--eval_steps={FLAGS.eval_steps} is for learners that take inner steps. "
+            f"Received: {names}, without any. Leave out --eval_steps."
+        )
+
+
 def steps_of(model: Any) -> int | None:
     """`--eval_steps`, for a model or learner that takes any."""
     return FLAGS.eval_steps if as_learner(model).default_steps is not None else None

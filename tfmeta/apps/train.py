@@ -78,10 +78,21 @@ def main() -> dict:
             f"--learner={FLAGS.learner} is meta-trained. Leave it out."
         )
     if FLAGS.tasks > 1 and not _pretrains():
-        one_thread_a_task()
+        _let_tasks_run_side_by_side()
     if FLAGS.seeds == 1:
         return _train(FLAGS.run_dir, FLAGS.seed)[0]
     return _train_several()
+
+
+def _let_tasks_run_side_by_side() -> None:
+    try:
+        one_thread_a_task()
+    except RuntimeError:
+        console.say(
+            "Code of your own ran TensorFlow while it was imported, so tasks cannot "
+            "run side by side, which may take twice the time. Let it run TensorFlow "
+            "in functions alone."
+        )
 
 
 def _pretrains() -> bool:

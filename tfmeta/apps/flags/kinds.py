@@ -103,6 +103,8 @@ class Kind:
         parameters = signature_of(constructor)
         taken = {k: v for k, v in given.items() if k in parameters}
         self._check_complete(name, taken.keys() | said.keys())
+        flags = {argument.name: argument for argument in self.arguments(name)}
+        said = {k: flags[k].taken(v) if k in flags else v for k, v in said.items()}
         made = constructor(**taken, **said)
         if not isinstance(made, self.makes):
             raise ValueError(
