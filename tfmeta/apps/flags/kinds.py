@@ -190,8 +190,9 @@ AUGMENT = Kind(
 DATASET = Kind(
     "dataset",
     "Where tasks come from: glyphs (drawn by a program, nothing to download), "
-    "tfds:NAME (such as tfds:omniglot), folder:PATH (your pictures, a folder a class) "
-    "or npz:PATH; for regression sinusoid, harmonic or lines, without --way",
+    "tfds:NAME (such as tfds:omniglot), folder:PATH (your pictures, a folder a class), "
+    "npz:PATH, jsonl:PATH or csv:PATH (texts); for regression sinusoid, harmonic or "
+    "lines, without --way",
     {},
     ("glyphs",),
     Source,
