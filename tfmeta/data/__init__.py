@@ -9,6 +9,7 @@ from tfmeta.data.part import Part
 from tfmeta.data.pipeline.augmentation import flips_and_shifts, small_moves
 from tfmeta.data.pipeline.episodes import episodes
 from tfmeta.data.pipeline.saved_episodes import frozen_episodes, save_episodes
+from tfmeta.data.prepare.tokens import Tokens
 from tfmeta.data.sampling.episode_sampler import EpisodeSampler
 from tfmeta.data.source import Source
 from tfmeta.data.sources.arrays import from_arrays
@@ -29,6 +30,7 @@ __all__ = [
     "Source",
     "Split",
     "TaskSplit",
+    "Tokens",
     "class_lists",
     "episodes",
     "flips_and_shifts",

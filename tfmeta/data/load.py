@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfmeta.data.glyphs.glyphs import glyph_pool
+from tfmeta.data.prepare.tokens import LENGTH, VOCABULARY
 from tfmeta.data.source import Source
 from tfmeta.data.sources.class_lists import ClassSplit
 from tfmeta.data.sources.families import FAMILIES
@@ -29,6 +30,7 @@ _OWNERS = {
     "download": ("tfds",),
     "skip_broken": ("folder",),
     **dict.fromkeys(("text_field", "label_field", "split_field", "strip"), _TEXTS),
+    **dict.fromkeys(("vocabulary", "length"), _TEXTS),
 }
 
 
@@ -49,6 +51,8 @@ def load(
     label_field: str = "label",
     split_field: str | None = None,
     strip: Sequence[str] = (),
+    vocabulary: int = VOCABULARY,
+    length: int = LENGTH,
 ) -> Source:
     """Loads a source by its name.
 
@@ -84,6 +88,9 @@ def load(
         strip: What is taken off newsgroup posts: some of headers, footers and quotes,
             as scikit-learn's fetch_20newsgroups does it. A text of which nothing is
             left is left out.
+        vocabulary: The number of different words that are told apart, see
+            `tfmeta.data.Tokens`; they are the most frequent ones of meta-train.
+        length: The number of words of a text that are read, from its beginning.
 
     Returns:
         The source; its parts say where their examples lie.
@@ -95,15 +102,8 @@ def load(
         >>> load("sinusoid").train.example_shape
         (1,)
     """
+    own = {option: said for option, said in locals().items() if option in _OWNERS}
     check_store(store)
-    own: dict[str, Any] = {
-        "download": download,
-        "skip_broken": skip_broken,
-        "text_field": text_field,
-        "label_field": label_field,
-        "split_field": split_field,
-        "strip": strip,
-    }
     _refuse_others(name, own)
     images: dict[str, Any] = {"image_size": image_size, "channels": channels}
     if name in FAMILIES:

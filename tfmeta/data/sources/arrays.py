@@ -71,7 +71,8 @@ def from_arrays(
             every part has all classes, as in a plain supervised data set.
         prepare: A Keras layer by which an example becomes what a net takes, such as
             `keras.layers.Normalization()`. It may still be adapted to `train.x`, before
-            `source.prepare` is asked for. None for the default, see `MetaModel`.
+            `source.prepare` is asked for. None for the default: `Tokens` for texts,
+            which learns the words of meta-train; else see `MetaModel`.
 
     Returns:
         The source. A part is a `Split`, or with `tasks` a `TaskSplit`.
@@ -302,8 +303,8 @@ def _check_names(column: np.ndarray, name: str) -> None:
 
 def _checked(x: Any, prefix: str) -> Any:
     """Checks that examples are numbers or texts; gives images a channel axis."""
+    check_texts(f"{prefix}x", x)
     for name, leaf in _leaves(x, prefix).items():
-        check_texts(name, leaf)
         if leaf.dtype.kind not in "biuf" and not holds_texts(leaf):
             raise ValueError(
                 f"{name} must hold numbers or texts. Received: dtype {leaf.dtype}. "

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfmeta.data.prepare.tokens import LENGTH, VOCABULARY, Tokens
 from tfmeta.data.sources.arrays import classes_of
 from tfmeta.data.sources.class_lists import PARTS
 from tfmeta.data.sources.pool import EXAMPLES, Pool
@@ -25,8 +26,9 @@ def text_pool(
     label_field: str = "label",
     split_field: str | None = None,
     strip: Sequence[str] = (),
+    vocabulary: int = VOCABULARY,
+    length: int = LENGTH,
     disjoint: str | None = None,
-    prepare: Any = None,
 ) -> Pool:
     """Reads the texts of a file, with the label of each.
 
@@ -41,11 +43,12 @@ def text_pool(
             "test"; None if the file is undivided.
         strip: What is taken off each text, see `stripped`. A text that is empty
             afterwards is left out.
+        vocabulary: The number of words that are told apart, see `Tokens`.
+        length: The number of words of a text that are read.
         disjoint: What no two parts share, see `divide`.
-        prepare: How a text becomes what a net takes.
 
     Returns:
-        The texts, in memory.
+        The texts, in memory, which `Tokens` prepares.
 
     Raises:
         ValueError: If a row of the file cannot be read, has no text or no label, or if
@@ -55,6 +58,7 @@ def text_pool(
         UserWarning: If texts are left out.
     """
     check_strip(strip)
+    tokens = Tokens(vocabulary=vocabulary, length=length)
     lines, texts, labels, parts = [], [], [], []
     for line, row in rows_of(path, form):
         lines.append(line)
@@ -78,7 +82,7 @@ def text_pool(
     places = None if split_field is None else np.array(parts, np.int8)[kept]
     groups, names = classes_of(np.array(labels)[kept], None)
     name = f"{form}:{path}"
-    return Pool(name, MemoryStore(x), groups, names, parts=places, prepare=prepare)
+    return Pool(name, MemoryStore(x), groups, names, parts=places, prepare=tokens)
 
 
 def _field(path: pathlib.Path, line: int, row: dict[str, Any], name: str) -> Any:
