@@ -7,8 +7,9 @@ from tfmeta.nets.fresh import fresh
 from tfmeta.nets.mlp import mlp
 from tfmeta.nets.rebuild_problem import rebuild_problem
 from tfmeta.nets.resnet12 import resnet12
+from tfmeta.nets.text_encoder import text_encoder
 
-__all__ = ["conv4", "fresh", "mlp", "rebuild_problem", "resnet12"]
+__all__ = ["conv4", "fresh", "mlp", "rebuild_problem", "resnet12", "text_encoder"]
 
 
 def __dir__() -> list[str]:
