@@ -33,7 +33,8 @@ def test_words_weigh_by_use_and_rarity() -> None:
     rare, common = np.log(5 / 2) + 1, np.log(5 / 3) + 1
     words = layer.tokens.words
     wanted = np.zeros((3, 20))
-    row = {"carp": 2 * rare, "sings": rare, "the": 3 * common}
+    row = {"carp": (1 + np.log(2)) * rare, "sings": rare}
+    row["the"] = (1 + np.log(3)) * common
     for word, weight in row.items():
         wanted[0, 2 + words.index(word)] = weight / np.linalg.norm([*row.values()])
     wanted[2, 2 + words.index("owl")] = 1
@@ -54,7 +55,8 @@ def test_a_graph_and_no_text() -> None:
 
 def test_it_is_scikit_learns() -> None:
     text = pytest.importorskip("sklearn.feature_extraction.text")
-    sklearn = text.TfidfVectorizer(token_pattern=r"(?u)\w+").fit(TRAIN)
+    options = {"token_pattern": r"(?u)\w+", "sublinear_tf": True}
+    sklearn = text.TfidfVectorizer(**options).fit(TRAIN)
     layer = learned()
     places = [2 + layer.tokens.words.index(w) for w in sklearn.get_feature_names_out()]
     found = dense(layer(tf.constant(ASKED)), 20)[:, places]

@@ -15,9 +15,10 @@ from tfmeta.data.prepare.tokens import UNKNOWN, Tokens
 class TfIdf(keras.layers.Layer):
     """Makes of a text its different words, and how much each of them tells.
 
-    A word weighs the number of times that it is used, times its inverse document
-    frequency in the texts of meta-train; the weights of a text are then divided by
-    their Euclidean length. Words that meta-train does not have weigh nothing.
+    A word that is used n times weighs 1 + log(n), times its inverse document frequency
+    in the texts of meta-train; the weights of a text are then divided by their
+    Euclidean length. Words that meta-train does not have weigh nothing. It is
+    scikit-learn's `TfidfVectorizer(sublinear_tf=True)`.
 
     Args:
         vocabulary: The number of words that are told apart, see `Tokens`.
@@ -29,7 +30,7 @@ class TfIdf(keras.layers.Layer):
         >>> layer.learn([["owl owl tit"]])
         >>> made = layer(tf.constant(["tit owl jay tit"]))
         >>> made["ids"].numpy().tolist(), made["values"].numpy().round(3)
-        ([[0, 1, 2, 3, 0]], array([[0.   , 0.   , 0.447, 0.894, 0.   ]], dtype=float32))
+        ([[0, 1, 2, 3, 0]], array([[0.   , 0.   , 0.509, 0.861, 0.   ]], dtype=float32))
     """
 
     def __init__(self, *, vocabulary: int, length: int, **kwargs: Any):
@@ -70,7 +71,8 @@ class TfIdf(keras.layers.Layer):
         )
         words = tf.math.unsorted_segment_max(tf.reshape(ids, [-1]), flat, size)
         words = tf.reshape(tf.maximum(words, 0), shape)
-        values = tf.cast(used, tf.float32) * tf.gather(self._idf(), words)
+        uses = tf.math.log(tf.maximum(tf.cast(used, tf.float32), 1.0)) + 1.0
+        values = uses * tf.gather(self._idf(), words)
         values = tf.where(words > UNKNOWN, values, 0.0)
         return {"ids": words, "values": tf.math.l2_normalize(values, axis=1)}
 
