@@ -39,6 +39,7 @@ from tfmeta.learners import (
     NearestNeighbour,
     ProtoNet,
     Reptile,
+    Supervised,
 )
 
 __all__ = [
@@ -77,6 +78,7 @@ class Case:
         pair: Whether an example is a dict of two arrays.
         learns: Whether the suite has it learn the blobs.
         compiles: Whether the suite compiles it with XLA, which takes long.
+        adapts: Whether its answers depend on the support set.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Case:
     pair: bool = False
     learns: bool = True
     compiles: bool = True
+    adapts: bool = True
 
 
 def rated(learner: MAML, seed: int = 0) -> MAML:
@@ -366,6 +369,13 @@ CASES = [
         permutes=True,
         learns=False,
         compiles=False,
+    ),
+    Case(
+        "supervised",
+        lambda: Supervised(normed(MAX_WAY)),
+        references.supervised(nets.normed),
+        learns=False,
+        adapts=False,
     ),
     Case(
         "nearest_neighbour",

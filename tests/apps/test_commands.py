@@ -47,6 +47,20 @@ def test_a_process_of_its_own_prints_nothing_else(tiny, tmp_path):
     assert max(map(len, done.stdout.split("Meta-training")[1].splitlines()[1:6])) <= 80
 
 
+def test_a_process_that_ends_does_not_look_for_garbage_in_its_graphs(tmp_path):
+    """It takes Python seconds, and on a busy machine half a minute."""
+    program = (
+        "import atexit, gc, sys\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000))\n"
+        "from tfmeta.apps.main import main\n"
+        "main(['tfmeta', 'compare', '--help'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout.splitlines()[-1] == "True", done.stderr
+
+
 def test_an_import_that_fails_is_one_line(tmp_path):
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
     done = subprocess.run(

@@ -53,7 +53,7 @@ REFUSED = {
     "a base class": (
         ["--learner=gradientlearner"],
         "--learner is one of: finetune, fromscratch, linearprobe, maml, matchingnet, "
-        "nearestneighbour, protonet, reptile; or package.module:name",
+        "nearestneighbour, protonet, reptile, supervised; or package.module:name",
     ),
     "no such weights": (["--learner=maml", "--adapt_only=haed"], "matches none of"),
     "another net's flag": (

@@ -64,7 +64,21 @@ def test_any_way_and_shot(case: Case, way: int, shots: list[int]) -> None:
     assert np.isfinite(logits[:, :way]).all()
 
 
-@rows(lambda case: not case.targets)
+@rows(lambda case: case.adapts == case.make().adapts)
+def test_who_does_not_adapt_gives_every_support_set_the_same_answer(case: Case) -> None:
+    learner = case.make()
+    task = episode(case, ([0, 1, 2, 0, 1, 2], [0, 2, 1]))
+    other = tf.nest.map_structure(lambda t: t[::-1] * 2 // 3, task.support)
+    other = other._replace(y=task.support.y)
+    answers = [
+        learner.predict(learner.adapt(support, Options()), task.query.x, Options())
+        for support in (task.support, other)
+    ]
+    same = bool(tf.reduce_all(answers[0] == answers[1]))
+    assert same != case.adapts
+
+
+@rows(lambda case: not case.targets and case.adapts)
 def test_absent_classes_cannot_be_answered(case: Case) -> None:
     logits = answers(case.make(), episode(case, ([0, 2, 2, 0], [0, 2, 1])))
     absent = [1] if case.any_way else [1, 3, 4]

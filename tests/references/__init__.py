@@ -12,7 +12,12 @@ from references.descents import (
     maml,
     reptile,
 )
-from references.metric import matching_net, nearest_neighbour, protonet
+from references.metric import (
+    matching_net,
+    nearest_neighbour,
+    protonet,
+    supervised,
+)
 from references.task import Answer, State, Task
 
 __all__ = [
@@ -28,4 +33,5 @@ __all__ = [
     "nearest_neighbour",
     "protonet",
     "reptile",
+    "supervised",
 ]

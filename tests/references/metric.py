@@ -67,6 +67,17 @@ def nearest_neighbour() -> Reference:
     return reference
 
 
+def supervised(net) -> Reference:
+    """A classifier whose answer is its net's, whatever the support set."""
+
+    def reference(state: State, task: Task, training: bool = False) -> Answer:
+        _, logits, moving = _embedded(net, state, task, "running", training)
+        every_class = np.arange(logits.shape[-1])  # Not those of the support set alone.
+        return Answer(logits, loss_of(logits, task.query_y, every_class), moving)
+
+    return reference
+
+
 def _embedded(net, state, task, mode, training):
     """Support and query embeddings, and the moving statistics that training keeps."""
     if mode == "running" and not training:

@@ -234,7 +234,7 @@ def test_pretraining_prepares_too() -> None:
     model = PretrainModel(FineTune(embedding()), 10, prepare=Affine(0.02))
     x = pixels(8)
     logits = model.predict(x, verbose=0)
-    inner = model.classifier(model.learner.net(x.astype(np.float32) * 0.02))
+    inner = model.objective(model.learner.net(x.astype(np.float32) * 0.02))
     np.testing.assert_allclose(logits, inner, rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="do not fit the net"):
         PretrainModel(FineTune(embedding()), 10, prepare=Cut()).check_batch(

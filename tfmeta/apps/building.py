@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,11 +18,18 @@ from tfmeta.data.nested import array_shape
 from tfmeta.data.prepare.texts import is_text
 from tfmeta.inner import UpdateRule
 from tfmeta.learners import Learner
+from tfmeta.nets import freeze as freeze_layers
 from tfmeta.nets import fresh
 
 
 def make_learner(
-    parts: Parts, part: Part, *, way: int | None, seed: int, **given: Any
+    parts: Parts,
+    part: Part,
+    *,
+    way: int | None,
+    seed: int,
+    freeze: Sequence[str] = (),
+    **given: Any,
 ) -> Learner:
     """Makes the learner that flags name, around a net with weights from a seed.
 
@@ -31,8 +39,10 @@ def make_learner(
     Args:
         parts: The parts that flags name.
         part: The part that tasks are drawn from.
-        way: The most classes of a task; None where tasks have values.
+        way: The most classes of a task; None where tasks have values. A learner that
+            does not adapt has all classes of the part.
         seed: The seed of the net's first weights, and of the learner's own.
+        freeze: The names of layers of the net to leave as they are.
         **given: Arguments of the learner for which the app has flags of its own.
 
     Returns:
@@ -43,6 +53,8 @@ def make_learner(
     """
     name = str(parts.name("learner"))
     takes = signature_of(LEARNER.constructor(name))
+    if not adapts(name):
+        way = len(part.class_names)
     answers = way if isinstance(part.targets, Labels) else outputs_of(part)
     if parts.name("rule") is not None:
         if "rule" not in takes:
@@ -50,10 +62,16 @@ def make_learner(
                 f"--learner={name} takes no inner steps by a rule. Leave out --rule."
             )
         given["rule"] = _rule(parts)
-    if "net" in takes:
+    if "net" not in takes:
+        if parts.name("net") is not None:
+            raise ValueError(f"--learner={name} takes no net. Leave out --net.")
+    else:
         headed = _is_headed(name, parts, part)
         given["net"] = _net(parts, part, answers if headed else None, seed)
+        if freeze:
+            freeze_layers(given["net"], freeze)
     given |= {"input_shape": part.example_shape, "way": answers, "outputs": answers}
+    given["classes"] = part.class_names
     return parts.make("learner", seed=seed, **given)
 
 
@@ -66,6 +84,11 @@ def class_of(learner: str) -> Any:
         return typing.get_type_hints(constructor).get("return")
     except NameError:  # A name that only a type checker imports.
         return None
+
+
+def adapts(learner: str) -> bool:
+    """Whether the learner of a name learns tasks from support sets."""
+    return getattr(class_of(learner), "adapts", True)
 
 
 def needs_training(learner: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import re
 import sys
 from collections.abc import Sequence
@@ -32,6 +34,8 @@ def run(module: ModuleType, argv: Sequence[str]) -> None:
             parts that its flags name.
         argv: The program's name and the flags.
     """
+    # Python ends by looking for garbage in all that is left: seconds, for graphs.
+    atexit.register(gc.freeze)
     define(module)
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
@@ -85,7 +89,7 @@ def _parse(module: ModuleType, argv: list[str]) -> list[str]:
     except flags.Error as error:
         console.fail(_told(str(error)))
     except (ValueError, ImportError) as error:
-        console.fail(str(error))
+        console.fail(in_flags(str(error), module.PARTS))
     if len(rest) > 1:
         console.fail(f"Flags start with --. Received: {' '.join(rest[1:])}.")
     if not FLAGS["verbosity"].present:  # absl would make it INFO; TFDS talks.

@@ -57,8 +57,9 @@ def main() -> dict:
         if each is not None:
             each.check_data(source)
     part = getattr(source, FLAGS.part)
-    scoring.settle_episodes(part, values)
+    scoring.settle_episodes(part, values, model)
     other = other or _baseline(model, part, source.train)
+    scoring.check_steps(model, other)
     comparison = compare(
         scoring.score(model, part, steps=scoring.steps_of(model)),
         scoring.score(

@@ -19,6 +19,7 @@ _NAMES = {
     "val_accuracy": ("validation accuracy", "val"),
     "val_mse": ("validation mse", "val mse"),
     "tasks_per_s": ("tasks/s", "tasks/s"),
+    "examples_per_s": ("examples/s", "ex/s"),
 }
 
 

@@ -20,16 +20,19 @@ from tfmeta.training import RunFolder
 FLAGS = flags.FLAGS
 CALIBRATION = "calibration.json"  # In a run folder.
 _IN_A_FILE = ("way", "shot", "query", "episodes", "seed")
+_NEED_EPISODES = ("episodes_file", "save_episodes", "baselines", "picture")
 _WAY, _SHOT = 5, 1  # Where no run says others.
 
 
 def define_scoring_flags() -> None:
     """Defines which checkpoint is scored on which episodes."""
     define_scored_flags()
-    flags.DEFINE_enum("which", "best", ["best", "last"], "Which checkpoint of a run.")
-    flags.DEFINE_enum("part", "test", ["test", "val", "train"], "Whose classes.")
-    flags.DEFINE_integer("episodes", 600, "How many episodes.", lower_bound=2)
-    flags.DEFINE_integer("seed", 1, "Which episodes.", lower_bound=0)
+    flags.DEFINE_enum("which", "best", ["best", "last"], "The run's checkpoint.")
+    flags.DEFINE_enum(
+        "part", "test", ["test", "val", "train"], "The part of the data to score on."
+    )
+    flags.DEFINE_integer("episodes", 600, "The number of episodes.", lower_bound=2)
+    flags.DEFINE_integer("seed", 1, "The seed of the episodes.", lower_bound=0)
     define_step_flag()
     flags.DEFINE_string(
         "episodes_file",
@@ -42,17 +45,27 @@ def define_scoring_flags() -> None:
 def define_step_flag() -> None:
     """Defines the number of inner steps outside training."""
     flags.DEFINE_integer(
-        "eval_steps", None, "Inner steps; left out: the learner's own.", lower_bound=0
+        "eval_steps",
+        None,
+        "The number of inner steps. Left out: the learner's own.",
+        lower_bound=0,
     )
 
 
-def settle_episodes(part: Part, trained: Mapping[str, Any]) -> None:
+def settle_episodes(part: Part, trained: Mapping[str, Any], model: Any = None) -> None:
     """Fills in the sizes of episodes that no flag has given.
 
     Args:
         part: The part that episodes are drawn from.
         trained: The flags of a run, whose validation says way and shot; {} for none.
+        model: The run's model, if there is one.
+
+    Raises:
+        ValueError: If flags ask for episodes of a model that does not adapt.
     """
+    if not _adapts(model):
+        _check_without_episodes(type(as_learner(model)).__name__)
+        return
     if FLAGS.episodes_file:
         return
     way = trained.get("val_way") or ends_of(trained.get("way"))[0] or _WAY
@@ -63,12 +76,34 @@ def settle_episodes(part: Part, trained: Mapping[str, Any]) -> None:
     FLAGS["query"].value = query_for(part, FLAGS.shot, FLAGS.query)
 
 
-def episodes_of() -> dict[str, Any]:
+def _adapts(model: Any) -> bool:
+    return model is None or as_learner(model).adapts
+
+
+def _check_without_episodes(learner: str) -> None:
+    names = (*_IN_A_FILE, *_NEED_EPISODES)
+    said = [f"--{name}" for name in names if name in FLAGS and FLAGS[name].present]
+    if said:
+        raise ValueError(
+            f"{learner} does not adapt: it is scored on every example of --part, "
+            f"without episodes. Leave out {', '.join(said)}."
+        )
+
+
+def episodes_of(model: Any) -> dict[str, Any]:
     """What flags say of episodes, as `tfmeta.evaluate` takes it.
 
+    Args:
+        model: The model or learner that is scored.
+
+    Returns:
+        The arguments; none for a learner that does not adapt.
+
     Raises:
-        ValueError: If they name a file, and anything else beside it.
+        ValueError: If flags name a file, and anything else beside it.
     """
+    if not _adapts(model):
+        return {}
     if FLAGS.episodes_file:
         said = [f"--{name}" for name in _IN_A_FILE if FLAGS[name].present]
         if said:
@@ -90,6 +125,17 @@ def way_of(part: Any) -> int | None:
     return FLAGS.way
 
 
+def check_steps(*models: Any) -> None:
+    """Refuses `--eval_steps` where none of the models or learners takes inner steps."""
+    learners = [as_learner(model) for model in models]
+    if FLAGS.eval_steps is not None and all(e.default_steps is None for e in learners):
+        names = " and ".join(dict.fromkeys(type(each).__name__ for each in learners))
+        raise ValueError(
+            f"--eval_steps={FLAGS.eval_steps} is for learners that take inner steps. "
+            f"Received: {names}, without any. Leave out --eval_steps."
+        )
+
+
 def steps_of(model: Any) -> int | None:
     """`--eval_steps`, for a model or learner that takes any."""
     return FLAGS.eval_steps if as_learner(model).default_steps is not None else None
@@ -99,11 +145,14 @@ def score(model: Any, part: Part, **options: Any) -> Result:
     """Scores a model or learner on the episodes that FLAGS name."""
     name = type(as_learner(model)).__name__
     with episodes_scored(name) as progress:
-        return evaluate(model, part, **episodes_of(), progress=progress, **options)
+        return evaluate(model, part, **episodes_of(model), progress=progress, **options)
 
 
 def title(result: Result, source: str) -> str:
     """What was asked for, in a line."""
+    if not result.shot:
+        asked = f"{result.way} classes, {result.episodes} examples"
+        return f"{source} {result.split}, {asked}"
     if result.way is None:
         asked = f"{result.shot} examples a task, {result.query} queries"
     else:

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 import shlex
+from typing import Any
 
 import keras
 from absl import flags
 
 from tfmeta.apps import console, runs
-from tfmeta.apps.building import class_of, make_learner
+from tfmeta.apps.building import adapts, class_of, make_learner
+from tfmeta.apps.flags import training
 from tfmeta.apps.flags.episodes import (
     define_training_flags,
     ends_of,
@@ -37,108 +39,80 @@ from tfmeta.training import (
     RunFolder,
     Stream,
     Trainer,
+    copy_weights,
 )
 
 FLAGS = flags.FLAGS
-PARTS = Parts("dataset", "learner", "net", "rule", "augment")
+PARTS = Parts("dataset", "learner", "net", "rule", "augment", "objective")
 _TEST_EPISODES = 600  # Of each run of several.
+_OF_EPISODES = (
+    "way",
+    "shot",
+    "query",
+    "unequal_shots",
+    "val_way",
+    "val_shot",
+    "val_query",
+    "val_episodes",
+    "tasks",
+)
 
 
 def define_flags() -> None:
     """Defines the app's own flags."""
     define_training_flags()
-    flags.DEFINE_string(
-        "run_dir",
-        None,
-        "The folder this run is kept in, made if need be: flags, metrics, checkpoints, "
-        "TensorBoard's files.",
-    )
-    flags.DEFINE_integer(
-        "seed",
-        0,
-        "Of the net's first weights and the training episodes.",
-        lower_bound=0,
-    )
-    flags.DEFINE_integer("tasks", 16, "Tasks in one outer step.", lower_bound=1)
-    flags.DEFINE_integer(
-        "steps",
-        2000,
-        "Outer steps in all; a finished run goes on if more.",
-        lower_bound=1,
-    )
-    flags.DEFINE_integer(
-        "seeds",
-        1,
-        "Train so many runs, of --seed and the seeds after it, in folders of their own "
-        "below --run_dir; score each on 600 test episodes of the validation's shape, "
-        "and report the mean and its interval over runs.",
-        1,
-    )
-    flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
-    flags.mark_flag_as_required("run_dir")
-    _define_outer_flags()
-    _define_periods()
-
-
-def _define_outer_flags() -> None:
-    """Defines how an outer step moves the weights."""
-    flags.DEFINE_enum(
-        "outer_optimizer",
-        "adam",
-        ["adam", "sgd"],
-        "What moves the weights; sgd of rate 1 with reptile goes to the tasks' mean.",
-    )
-    flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's rate.", 0)
-    flags.DEFINE_integer(
-        "halve_every", 0, "Halve the outer rate every so many steps; 0: never.", 0
-    )
-    flags.DEFINE_bool(
-        "decay_to_zero", False, "Lower the outer rate evenly, to zero at the last step."
-    )
-    flags.DEFINE_integer(
-        "batch_size", 64, "finetune, linearprobe: training examples in a step.", 1
-    )
-    flags.DEFINE_float("clip_norm", None, "Clip the meta-gradient to this norm.", 0)
-    flags.DEFINE_enum(
-        "task_map",
-        "auto",
-        ["auto", "loop", "compiled"],
-        "How a step goes through its tasks; auto times the ways when a run begins.",
-    )
-    flags.register_validator(
-        "clip_norm", lambda norm: norm is None or norm > 0, "must be above 0"
-    )
-
-
-def _define_periods() -> None:
-    """Defines how often what is done."""
-    flags.DEFINE_integer("validate_every", 500, "Steps between validations.", 1)
-    flags.DEFINE_integer(
-        "checkpoint_every",
-        500,
-        "Steps between checkpoints: what a crash can cost. Validations write one too.",
-        1,
-    )
-    flags.DEFINE_integer("log_every", 50, "Steps between reports.", 1)
-    flags.DEFINE_integer(
-        "patience", None, "Stop after so many validations without a better one.", 1
-    )
+    training.define_run_flags()
+    training.define_outer_flags()
+    training.define_first_weights()
+    training.define_periods()
 
 
 def main() -> dict:
     """Trains, and says what to do next."""
     if FLAGS.halve_every and FLAGS.decay_to_zero:
         raise ValueError("--halve_every and --decay_to_zero exclude each other.")
+    _check_without_episodes()
+    if FLAGS.objective and not _pretrains():
+        raise ValueError(
+            f"--objective is for learners whose net is pretrained, and "
+            f"--learner={FLAGS.learner} is meta-trained. Leave it out."
+        )
     if FLAGS.tasks > 1 and not _pretrains():
-        one_thread_a_task()
+        _let_tasks_run_side_by_side()
     if FLAGS.seeds == 1:
         return _train(FLAGS.run_dir, FLAGS.seed)[0]
     return _train_several()
 
 
+def _let_tasks_run_side_by_side() -> None:
+    try:
+        one_thread_a_task()
+    except RuntimeError:
+        console.say(
+            "Code of your own ran TensorFlow while it was imported, so tasks cannot "
+            "run side by side, which may take twice the time. Let it run TensorFlow "
+            "in functions alone."
+        )
+
+
 def _pretrains() -> bool:
     """Whether the learner's net is trained on all classes at once, without episodes."""
     return getattr(class_of(str(PARTS.name("learner"))), "pretrained", False)
+
+
+def _adapts() -> bool:
+    """Whether the learner learns tasks, so that there are episodes."""
+    return adapts(str(PARTS.name("learner")))
+
+
+def _check_without_episodes() -> None:
+    """Refuses what is said of episodes for a learner that has none."""
+    said = [f"--{name}" for name in _OF_EPISODES if FLAGS[name].present]
+    if said and not _adapts():
+        raise ValueError(
+            f"--learner={FLAGS.learner} learns one task from all its examples, so "
+            f"there are no episodes. Leave out {', '.join(said)}."
+        )
 
 
 def _train(folder: str, seed: int) -> tuple[dict, Source]:
@@ -153,18 +127,21 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     source = runs.source_of(values)
     part = source.train
     way = ends_of(way_for(part, FLAGS.way, None))[1]
-    learner = make_learner(PARTS, part, way=way, seed=seed)
-    train, validation = _streams(source)
+    learner = make_learner(PARTS, part, way=way, seed=seed, freeze=FLAGS.freeze)
+    validation = _validation(source)
     if FLAGS.seeds > 1:
         validation.check(source.test, learner)
+    if not run.last.exists():
+        _take_weights(learner)
     model = _model(learner, source)
-    learner.targets = part.targets
+    if learner.targets is None:
+        learner.targets = part.targets
     model.compile(_optimizer())
     trainer = Trainer(
         model,
         source,
         run,
-        train=train,
+        train=_training(source, model),
         validation=validation,
         steps=FLAGS.steps,
         seed=seed,
@@ -175,12 +152,24 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
         augment=PARTS.make("augment") if FLAGS.augment else None,
         reporters=[TrainingProgress()],
     )
-    _introduce(source, model)
-    if not run.last.exists():
-        console.say("The first step takes a while: it is compiled.")
+    _introduce(source, model, new=not run.last.exists())
     summary = trainer.run({k: v for k, v in values.items() if k not in PARTS.unused})
     _tell(summary, part.targets, folder, validation)
     return summary, source
+
+
+def _take_weights(learner: Learner) -> None:
+    """Copies the weights of other runs into the learner's net, and says which."""
+    if not FLAGS.init_from:
+        return
+    if FLAGS.init_share == 0:
+        raise ValueError("--init_share must be above 0. Received: 0.")
+    for place, path in enumerate(FLAGS.init_from):
+        several = len(FLAGS.init_from) > 1
+        share = 1.0 if several and place == 0 else FLAGS.init_share
+        _, source = runs.open_model(path, "best")
+        copied = copy_weights(source, learner, share=share)
+        console.say(f"Weights of {path}: {copied}")
 
 
 def _train_several() -> dict:
@@ -193,13 +182,16 @@ def _train_several() -> dict:
         summaries.append(summary)
         if summary["stopped"] not in (None, "early"):
             return {"runs": summaries}
-        shape = _streams(source)[1].single()
+        asked = _validation(source).asked()
+        if asked:
+            asked["episodes"] = _TEST_EPISODES
         model = RunFolder(folder).load_model()
-        results.append(evaluate(model, source.test, episodes=_TEST_EPISODES, **shape))
+        results.append(evaluate(model, source.test, **asked))
         keras.utils.clear_session()
     over = over_seeds(results)
     console.table(
-        f"{FLAGS.run_dir}: {over.runs} runs, {_TEST_EPISODES} test episodes each",
+        f"{FLAGS.run_dir}: {over.runs} runs, {len(results[0].scores)} test "
+        f"{'episodes' if _adapts() else 'examples'} each",
         ["seed", over.metric],
         [
             *(
@@ -216,27 +208,42 @@ def _model(learner: Learner, source: Source) -> MetaModel | PretrainModel:
     if _pretrains():
         labels = isinstance(source.train.targets, Labels)
         classes = len(source.train.class_names) if labels else None
-        return PretrainModel(learner, classes, prepare=source.prepare, seed=FLAGS.seed)
+        objective = PARTS.make("objective") if FLAGS.objective else None
+        return PretrainModel(
+            learner,
+            classes,
+            objective=objective,
+            prepare=source.prepare,
+            seed=FLAGS.seed,
+        )
     return MetaModel(
         learner, prepare=source.prepare, task_map=FLAGS.task_map, seed=FLAGS.seed
     )
 
 
-def _streams(source: Source) -> tuple[Stream | ExampleStream, Stream]:
-    """The training and the validation episodes that flags ask for."""
-    part = source.train
-    # Tasks without classes have no way; who asks for one is told so.
-    way = FLAGS.way if FLAGS["way"].present else way_for(part, None, FLAGS.way)
-    query = query_for(part, ends_of(FLAGS.shot)[1], FLAGS.query)
-    train = Stream(way, FLAGS.shot, query, FLAGS.tasks, FLAGS.unequal_shots)
+def _training(
+    source: Source, model: MetaModel | PretrainModel
+) -> Stream | ExampleStream:
+    """The episodes, or the examples, of a training step."""
+    if isinstance(model, PretrainModel):
+        return ExampleStream(FLAGS.batch_size, views=model.objective.views)
+    query = query_for(source.train, ends_of(FLAGS.shot)[1], FLAGS.query)
+    way = _way(source.train)
+    return Stream(way, FLAGS.shot, query, FLAGS.tasks, FLAGS.unequal_shots)
+
+
+def _validation(source: Source) -> Stream | ExampleStream:
+    """The validation episodes that flags ask for, or all examples."""
+    if not _adapts():
+        return ExampleStream(FLAGS.batch_size)
     shot = FLAGS.val_shot or ends_of(FLAGS.shot)[0]
-    validation = Stream(
-        FLAGS.val_way or ends_of(way)[0],
-        shot,
-        _val_query(source, shot),
-        FLAGS.val_episodes,
-    )
-    return ExampleStream(FLAGS.batch_size) if _pretrains() else train, validation
+    way = FLAGS.val_way or ends_of(_way(source.train))[0]
+    return Stream(way, shot, _val_query(source, shot), FLAGS.val_episodes)
+
+
+def _way(part: Part) -> Any:
+    # Tasks without classes have no way; who asks for one is told so.
+    return FLAGS.way if FLAGS["way"].present else way_for(part, None, FLAGS.way)
 
 
 def _val_query(source: Source, shot: int) -> int:
@@ -262,7 +269,7 @@ def _rate() -> float | keras.optimizers.schedules.LearningRateSchedule:
     )
 
 
-def _introduce(source: Source, model: MetaModel | PretrainModel) -> None:
+def _introduce(source: Source, model: MetaModel | PretrainModel, *, new: bool) -> None:
     weights = sum(math.prod(v.shape) for v in model.trained)
     counts = [len(p.group_names) for p in (source.train, source.val, source.test)]
     tasks = "functions, drawn anew for every step"
@@ -279,9 +286,13 @@ def _introduce(source: Source, model: MetaModel | PretrainModel) -> None:
         f"{source.name}: {tasks.format(*counts)}. {type(model.learner).__name__}: "
         f"{weights} weights to train."
     )
+    if new:
+        console.say("The first step takes a while: it is compiled.")
 
 
-def _tell(summary: dict, targets: Targets, where: str, validation: Stream) -> None:
+def _tell(
+    summary: dict, targets: Targets, where: str, validation: Stream | ExampleStream
+) -> None:
     if summary["stopped"] not in (None, "early"):
         console.say(
             f"Stopped by {summary['stopped']} at step {summary['step']}; saved. The "
@@ -298,25 +309,25 @@ def _tell(summary: dict, targets: Targets, where: str, validation: Stream) -> No
             f"This run is finished at step {summary['step']}: nothing to do. A larger "
             "--steps continues it."
         )
-    best = summary["best"]
-    shown = "-"
-    if best is not None:
-        labels = isinstance(targets, Labels)
-        shown = f"{100 * best:.2f} %" if labels else f"{best:.4g}"
+    trained = "Training" if _pretrains() else "Meta-training"
+    minutes = f"{summary['seconds'] / 60:.1f}"
     console.table(
-        f"Meta-training in {where}",
+        f"{trained} in {where}",
         ["steps", "minutes", f"best validation {targets.metric}"],
-        [
-            [
-                str(summary["step"]),
-                f"{summary['seconds'] / 60:.1f}",
-                shown,
-            ]
-        ],
+        [[str(summary["step"]), minutes, _shown(summary["best"], targets)]],
     )
     watch = console.program("tensorboard")
-    asked = {k: v for k, v in validation.single().items() if v is not None}
+    sizes = validation.single() if isinstance(validation, Stream) else {}
+    asked = {k: v for k, v in sizes.items() if v is not None}
     evaluation = console.command("evaluate", run_dir=where, **asked)
+    evaluation += " --baselines" * bool(sizes)
     console.say(f"Watch:    {watch} --logdir {shlex.quote(where)}/tensorboard")
-    console.say(f"Evaluate: {evaluation} --baselines")
+    console.say(f"Evaluate: {evaluation}")
     console.say(f"Export:   {console.command('export', run_dir=where)}")
+
+
+def _shown(best: float | None, targets: Targets) -> str:
+    """The best validation score, as people read it."""
+    if best is None:
+        return "-"
+    return f"{100 * best:.2f} %" if isinstance(targets, Labels) else f"{best:.4g}"

@@ -27,6 +27,9 @@ class Examples(NamedTuple):
         return f"Examples(x={shapes(self.x)}, y={shapes(self.y)})"
 
 
+NO_EXAMPLES = Examples((), ())  # What a learner that does not adapt is given.
+
+
 class Episode(NamedTuple):
     """One draw from a task: a learner adapts to `support` and is judged on `query`.
 

@@ -8,6 +8,7 @@ from tfmeta.data.load import load
 from tfmeta.data.part import Part
 from tfmeta.data.pipeline.augmentation import flips_and_shifts, small_moves
 from tfmeta.data.pipeline.episodes import episodes
+from tfmeta.data.pipeline.examples import examples
 from tfmeta.data.pipeline.saved_episodes import frozen_episodes, save_episodes
 from tfmeta.data.prepare.tokens import Tokens
 from tfmeta.data.sampling.episode_sampler import EpisodeSampler
@@ -33,6 +34,7 @@ __all__ = [
     "Tokens",
     "class_lists",
     "episodes",
+    "examples",
     "flips_and_shifts",
     "from_arrays",
     "from_folder",

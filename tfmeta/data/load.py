@@ -47,6 +47,7 @@ def load(
     skip_broken: bool = False,
     disjoint: str | None = None,
     store: str = AUTO,
+    per_class: int | None = None,
     text_field: str = "text",
     label_field: str = "label",
     split_field: str | None = None,
@@ -66,21 +67,26 @@ def load(
         data_dir: Where TFDS keeps its data; None for its default. A relative path
             after the colon of another source is looked for here too.
         download: Whether TFDS may download what is missing.
-        split: Which classes are for train, val and test: three fractions, lists of
-            names, the name of a shipped list or the path of a JSON file, see
-            `class_lists`. None for the source's own splits.
+        split: The classes of train, val and test: three fractions that sum to 1, lists
+            of names, the name of a shipped list ("vinyals", "cifar_fs", "fc100",
+            "newsgroups") or the
+            path of a JSON file. See `class_lists`. None for the source's own splits.
         rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
         image_size: Height and width of images; None for the source's own.
         channels: 1 or 3; None for the source's own.
-        seed: Which classes fractions take, and which glyphs are drawn. Training and
-            evaluation must use the same one, or test classes would have been trained.
+        seed: The seed by which fractions choose classes and glyphs are drawn. Training
+            and evaluation must use the same one; else test classes may be classes that
+            were trained on.
         skip_broken: Whether pictures of a folder that cannot be read are left out.
-        disjoint: What no two parts share: None for classes, or tasks if the targets
-            are values; or "examples", so that every part has all classes and `split` is
-            fractions of the examples of each.
+        disjoint: What no two parts share. With "examples" every part has all classes,
+            and `split` is fractions of the examples of each; with a fraction of 0 for
+            test, a data set that has a test part of its own keeps it. None for classes,
+            or tasks if the targets are values.
         store: "memory"; or "disk" for pictures of a folder that are read as they are
             drawn, and for an .npz file that is mapped into memory. "auto" draws what is
             larger than 2 GB from the disk, if that is possible.
+        per_class: How many examples of each class or task the train part keeps, drawn
+            by `seed`; None for all.
         text_field: The field of a file of texts that holds a text.
         label_field: The field that holds the label of a text, a text or a number.
         split_field: The field that says whether a text is for train, val or test; None
@@ -107,11 +113,11 @@ def load(
     _refuse_others(name, own)
     images: dict[str, Any] = {"image_size": image_size, "channels": channels}
     if name in FAMILIES:
-        _refuse(name, split or rotations or disjoint or any(images.values()))
+        _refuse(name, any((split, rotations, disjoint, per_class, *images.values())))
         _refuse_disk(name, store)
         return FAMILIES[name]()
     pools = _pools(name, data_dir, store, disjoint, seed, images, own)
-    source = divide(pools, split, seed=seed, disjoint=disjoint)
+    source = divide(pools, split, seed=seed, disjoint=disjoint, per_class=per_class)
     return turned(source) if rotations else source
 
 
@@ -162,7 +168,7 @@ def _refuse(name: str, options: object) -> None:
     if options:
         raise ValueError(
             f"{name!r} is a family of functions: it has no classes and no images. "
-            "Leave out split, rotations, disjoint, image_size and channels."
+            "Leave out split, rotations, disjoint, per_class, image_size and channels."
         )
 
 

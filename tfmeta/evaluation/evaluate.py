@@ -38,8 +38,10 @@ def evaluate(
 
     Episode number i is a function of the split, way, shot, query, seed and i alone.
     Way and shot may differ from those of training. An episode's scores are the metrics
-    of its queries. The primary metric is the accuracy for labels, the mean squared
-    error for values.
+    of its queries. A learner that does not adapt, such as `Supervised`, is scored on
+    every example of the split, each as an episode of one query; leave out all that is
+    said of episodes then. The primary metric is the accuracy for labels, the mean
+    squared error for values.
 
     Args:
         model: A `MetaModel`, which prepares the examples itself, or a `Learner`, for

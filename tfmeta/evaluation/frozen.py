@@ -11,13 +11,14 @@ import tensorflow as tf
 
 from tfmeta.core import Labels, Targets, Values
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.data import Part, frozen_episodes
+from tfmeta.data import Part, Split, frozen_episodes
 from tfmeta.data import episodes as episode_dataset
 from tfmeta.data.part import check_part
 from tfmeta.data.pipeline.saved_episodes import saved_count
 from tfmeta.learners import Learner
 
 _TASKS_AT_ONCE = 20
+_EXAMPLES_AT_ONCE = 200
 
 
 class Frozen(NamedTuple):
@@ -72,6 +73,9 @@ def episodes_for(
             exactly one of `shot` and `episodes_file` is given.
     """
     _check_targets(learner, split)
+    if not learner.adapts:
+        _check_without_support(learner, way, shot, episodes_file)
+        return whole(learner, split)
     if episodes_file is None:
         if shot is None:
             raise ValueError(
@@ -139,6 +143,47 @@ def frozen(
     )
 
 
+def whole(learner: Learner, split: Part) -> Frozen:
+    """All examples of a part, each as an episode of one query without a support set.
+
+    Args:
+        learner: A learner that does not adapt.
+        split: The part to score on, such as `data.test`.
+
+    Returns:
+        The episodes, in the order of the part; a query's label is its class's number.
+
+    Raises:
+        ValueError: If the part has no examples of classes, or the learner has another
+            number of classes.
+    """
+    name = type(learner).__name__
+    if not isinstance(split, Split) or not len(split.y):
+        raise ValueError(
+            f"{name} is scored on the examples of classes. Received: the part "
+            f"{split.name!r}, which has none. Use another source or part."
+        )
+    if split.num_classes != learner.max_way or split.disjoint != "examples":
+        raise ValueError(
+            f"{name} answers with the {learner.max_way} classes that it was trained "
+            f"on. Received: {split.num_classes} classes in {split.name!r}, and parts "
+            f"that share no {split.disjoint}. Set disjoint='examples', so that all "
+            "parts have all classes."
+        )
+    classes = tf.constant(split.y)
+
+    def batch(first: tf.Tensor) -> tuple[dict[str, Nest], Tensor]:
+        ids = tf.range(first, tf.minimum(first + _EXAMPLES_AT_ONCE, len(split.y)))
+        x, y = split.take(ids), tf.gather(classes, ids)
+        none = tf.nest.map_structure(lambda t: t[:, tf.newaxis][:, :0], (x, y))
+        one = tf.nest.map_structure(lambda t: t[:, tf.newaxis], (x, y))
+        return {"support_x": none[0], "support_y": none[1], "query_x": one[0]}, one[1]
+
+    starts = tf.data.Dataset.range(0, len(split.y), _EXAMPLES_AT_ONCE)
+    stream = starts.map(batch).prefetch(1)
+    return Frozen(stream, len(split.y), split.num_classes, 0, None, None)
+
+
 def _from_file(path: str | os.PathLike[str], split: Any) -> Frozen:
     """Reads episodes from a file; the first batch tells their way, shot and query."""
     if not split.class_names:
@@ -151,6 +196,14 @@ def _from_file(path: str | os.PathLike[str], split: Any) -> Frozen:
     way = 1 + int(tf.reduce_max(x["support_y"]))
     shot, query = (int(part.shape[1]) // way for part in (x["support_y"], y))
     return Frozen(stream, saved_count(path), way, shot, query, None)
+
+
+def _check_without_support(learner: Learner, *asked: Any) -> None:
+    if any(each is not None for each in asked):
+        raise ValueError(
+            f"{type(learner).__name__} does not adapt: it is scored on every example, "
+            "without episodes. Leave out way, shot and episodes_file."
+        )
 
 
 def _check_way(learner: Learner, way: int | None) -> None:

@@ -29,7 +29,8 @@ class Result:
         scores: `(episodes,)`, the primary metric of each episode.
         split: The class split it was measured on, such as "test".
         way: The number of classes in an episode; None for regression.
-        shot: The number of support examples per class.
+        shot: The number of support examples per class; 0 for a learner that does not
+            adapt, whose episodes are single examples.
         query: The number of queries per class; None if an episode took all that were
             left.
         seed: The seed of the episodes; None if they came from a file.
@@ -73,6 +74,8 @@ class Result:
         score = f"{self.metric} {mean}"
         if math.isfinite(self.ci95):
             score += f" ± {half}"
+        if not self.shot:
+            return f"Result({score}, {self.way} classes, {self.episodes} examples)"
         way = "" if self.way is None else f"{self.way}-way "
         count = f"{self.episodes} episode{'s' * (self.episodes != 1)}"
         return f"Result({score}, {way}{self.shot}-shot, {count})"

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfmeta.core import Labels, Targets
 from tfmeta.core.class_names import MAX_BYTES
 from tfmeta.core.episode import Tensor
+from tfmeta.learners import Learner
 
 
 class Check(NamedTuple):
@@ -246,3 +248,67 @@ def _all_finite(tensors: Mapping[str, Any], sentence: str) -> list[Check]:
         for name, x in tensors.items()
         if x.dtype.is_floating
     ]
+
+
+def check_labels(learner: Learner, targets: Targets, names: bool) -> None:
+    """Refuses labels of a net with one output, and names of values.
+
+    Args:
+        learner: The learner that is exported.
+        targets: The kind of its `y`.
+        names: Whether signatures that take names are asked for.
+
+    Raises:
+        ValueError: If the two do not go together.
+    """
+    labels = isinstance(targets, Labels)
+    if learner.max_way == 1 and labels:
+        raise ValueError(
+            "The net's head has a single output, which cannot tell classes apart. "
+            "Give its net a head of as many outputs as classes, or none; or, if it "
+            'learns values, give the learner targets="values".'
+        )
+    if names and not labels:
+        raise ValueError(
+            "names=True is for the names of classes, but this model answers with "
+            "values. Leave out names."
+        )
+
+
+def check_mode(learner: Learner, allow_transductive: bool) -> None:
+    """Refuses answers that depend on other queries, unless they are wanted.
+
+    Args:
+        learner: The learner that is exported.
+        allow_transductive: Whether they are wanted.
+
+    Raises:
+        ValueError: If they are not, and the learner gives such answers.
+    """
+    if learner.mode == "task" and not allow_transductive:
+        raise ValueError(
+            'normalisation="task" makes a served answer depend on the other queries '
+            'of its request. Train with normalisation="support", or pass '
+            "allow_transductive=True if that is wanted."
+        )
+
+
+def check_steps(learner: Learner, steps: int | None) -> None:
+    """Refuses a number of inner steps that the learner cannot take.
+
+    Args:
+        learner: The learner that is exported.
+        steps: The number; None for the learner's own.
+
+    Raises:
+        ValueError: If it is below 0, or if the learner takes no steps.
+    """
+    if steps is None:
+        return
+    if learner.default_steps is None:
+        raise ValueError(
+            f"steps={steps} is for learners that take inner steps, but "
+            f"{type(learner).__name__} takes none. Leave out steps."
+        )
+    if steps < 0:
+        raise ValueError(f"steps must be at least 0. Received: {steps}.")

@@ -11,9 +11,10 @@ import tensorflow as tf
 
 from tfmeta.core import Labels, Options, Targets, Values
 from tfmeta.core.class_names import class_texts
-from tfmeta.core.episode import Nest
+from tfmeta.core.episode import NO_EXAMPLES, Nest
 from tfmeta.data.prepare.preparation import Preparation, as_preparation
 from tfmeta.export.answer import Answer
+from tfmeta.export.checks import check_labels, check_mode, check_steps
 from tfmeta.export.example import Shape, raw_inputs, target_spec
 from tfmeta.export.facts import Facts
 from tfmeta.export.fields import picture_fields, plain_fields
@@ -71,6 +72,9 @@ def save(
     sentence. A README.md in the folder shows a request, and the answer that the saved
     model gave.
 
+    Of a learner that does not adapt, such as `Supervised`, the SavedModel only
+    predicts; see `save_classifier`.
+
     Args:
         model: A `MetaModel` or a `Learner`.
         path: The folder to write. "exported/3" is version 3 of "exported"; "exported"
@@ -127,10 +131,15 @@ def save(
         [b'owl']
     """
     learner = as_learner(model)
-    _check_mode(learner, allow_transductive)
-    _check_steps(learner, steps)
+    check_mode(learner, allow_transductive)
+    check_steps(learner, steps)
+    if not learner.adapts:
+        options = dict(temperature=temperature, reject_below=reject_below)
+        return _save_unadapted(
+            model, path, on_bad_input, refuse_outside, example_shape, **options
+        )
     targets = learner.targets_for()
-    _check_labels(learner, targets, names)
+    check_labels(learner, targets, names)
     guard = _guard(on_bad_input)
     preparation = as_preparation(getattr(model, "prepare", None), learner.inputs)
     answer = Answer(targets, temperature, reject_below)
@@ -147,6 +156,29 @@ def save(
     used = learner.default_steps if steps is None else steps
     facts = Facts.of(learner, answer, prepare, steps=used, on_bad_input=on_bad_input)
     return _write(path, signatures, variables_of(learner), preparation, facts)
+
+
+def _save_unadapted(
+    model: Any,
+    path: str | os.PathLike[str],
+    on_bad_input: str,
+    refuse_outside: bool,
+    example_shape: Shape | None,
+    **options: Any,
+) -> pathlib.Path:
+    """Writes a classifier that has learned its classes without a support set."""
+    learner: Any = as_learner(model)
+    if _guard(on_bad_input) is not Raise:
+        raise ValueError(
+            f"on_bad_input must be 'raise' for {type(learner).__name__}, which does "
+            f"not adapt. Received: {on_bad_input!r}. Leave out on_bad_input."
+        )
+    adapted = learner.adapt(NO_EXAMPLES, Options())
+    prepare = getattr(model, "prepare", None)
+    options |= {"refuse_outside": refuse_outside, "example_shape": example_shape}
+    return save_classifier(
+        learner, adapted, learner.class_names, path, prepare=prepare, **options
+    )
 
 
 def save_classifier(
@@ -210,7 +242,7 @@ def save_classifier(
         >>> served(query_x=tf.constant([[0.9]]))["names"].numpy().tolist()
         [b'wren']
     """
-    _check_mode(learner, allow_transductive)
+    check_mode(learner, allow_transductive)
     return _save_adapted(
         learner,
         adapted,
@@ -260,7 +292,7 @@ def save_regressor(
         ValueError: If the regressor cannot be served in this way, or the folder cannot
             be written.
     """
-    _check_mode(learner, allow_transductive)
+    check_mode(learner, allow_transductive)
     return _save_adapted(
         learner,
         adapted,
@@ -349,39 +381,3 @@ def _guard(on_bad_input: str) -> type[Guard]:
             f"on_bad_input must be 'raise' or 'flag'. Received: {on_bad_input!r}."
         )
     return _ON_BAD_INPUT[on_bad_input]
-
-
-def _check_labels(learner: Learner, targets: Targets, names: bool) -> None:
-    labels = isinstance(targets, Labels)
-    if learner.max_way == 1 and labels:
-        raise ValueError(
-            "The net's head has a single output, which cannot tell classes apart. "
-            "Give its net a head of as many outputs as classes, or none; or, if it "
-            'learns values, give the learner targets="values".'
-        )
-    if names and not labels:
-        raise ValueError(
-            "names=True is for the names of classes, but this model answers with "
-            "values. Leave out names."
-        )
-
-
-def _check_mode(learner: Learner, allow_transductive: bool) -> None:
-    if learner.mode == "task" and not allow_transductive:
-        raise ValueError(
-            'normalisation="task" makes a served answer depend on the other queries '
-            'of its request. Train with normalisation="support", or pass '
-            "allow_transductive=True if that is wanted."
-        )
-
-
-def _check_steps(learner: Learner, steps: int | None) -> None:
-    if steps is None:
-        return
-    if learner.default_steps is None:
-        raise ValueError(
-            f"steps={steps} is for learners that take inner steps, but "
-            f"{type(learner).__name__} takes none. Leave out steps."
-        )
-    if steps < 0:
-        raise ValueError(f"steps must be at least 0. Received: {steps}.")

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import keras_internals
+from tfmeta.core.paths import is_within, variable_paths
 from tfmeta.core.problems import listed
 
 AdaptOnly = str | Sequence[str] | Callable[[str], bool]
@@ -45,7 +46,7 @@ def chosen_to_adapt(net: keras.Model, adapt_only: AdaptOnly | None) -> list[bool
         chosen = [bool(adapt_only(path)) for path in paths]
     else:
         parts = (adapt_only,) if isinstance(adapt_only, str) else tuple(adapt_only)
-        chosen = [any(_within(part, path) for part in parts) for path in paths]
+        chosen = [any(is_within(part, path) for part in parts) for path in paths]
     if all(chosen) or not any(chosen):
         raise ValueError(
             f"adapt_only must match some of the net's weights and not all. Received: "
@@ -67,16 +68,8 @@ def paths_inside(net: keras.Model) -> list[str]:
     Returns:
         A path for each of `net.trainable_variables`, such as "block1/kernel".
     """
-    found: dict[int, str] = {}
-
-    def walk(layer: keras.Layer, prefix: str) -> None:
-        for child in keras_internals.children(layer):
-            walk(child, f"{prefix}{child.name}/")
-        for variable in layer.trainable_variables:
-            found.setdefault(id(variable), f"{prefix}{variable.name}")
-
-    walk(net, "")
-    return [found[id(variable)] for variable in net.trainable_variables]
+    paths = {id(variable): path for path, variable in variable_paths(net).items()}
+    return [paths[id(variable)] for variable in net.trainable_variables]
 
 
 def split_net(
@@ -129,10 +122,3 @@ def split_net(
         keras.Model(functional.input, cut, name=f"{net.name}_fixed"),
         keras.Model(cut, outputs, name=f"{net.name}_adapting"),
     )
-
-
-def _within(part: str, path: str) -> bool:
-    """Whether a path has the names of `part`, whole and one after the other."""
-    if part.startswith("/"):
-        return path == part[1:]
-    return f"/{part.rstrip('/')}/" in f"/{path}/"

@@ -1,4 +1,4 @@
-"""Floor 4: the methods, one file each."""
+"""The methods, which learn from a support set and answer queries; one file each."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tfmeta.learners.matching_net import MatchingNet
 from tfmeta.learners.nearest_neighbour import NearestNeighbour
 from tfmeta.learners.protonet import ProtoNet
 from tfmeta.learners.reptile import Reptile
+from tfmeta.learners.supervised import Supervised
 
 __all__ = [
     "MAML",
@@ -26,6 +27,7 @@ __all__ = [
     "Options",
     "ProtoNet",
     "Reptile",
+    "Supervised",
     "as_learner",
 ]
 

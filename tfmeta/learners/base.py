@@ -71,15 +71,15 @@ class Learner(Configured, keras.layers.Layer):
             class takes no `options`.
 
     Attributes:
-        headed: The kinds of targets for which the net that is made for the learner by a
-            script ends in a head, so that its outputs are the answer; of the class.
-            For other kinds the net embeds.
-        pretrained: Whether the net is to be trained on all classes at once, by
-            `tfmeta.training.pretrain`; of the class.
+        headed: The kinds of targets for which a net that is made for the learner ends
+            in a head, so that its outputs are the answer; other nets embed.
+        pretrained: Whether the net is to be trained by `tfmeta.training.pretrain`.
+        adapts: Whether the learner learns from support sets.
     """
 
     headed: ClassVar[tuple[type[Targets], ...]] = ()
     pretrained: ClassVar[bool] = False
+    adapts: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.core import Examples, Labels, class_names
+from tfmeta.core import Examples, Labels, Options, class_names
+from tfmeta.core.episode import NO_EXAMPLES
 from tfmeta.core.problems import listed
 from tfmeta.evaluation import LabelledLogits, Rejection, choose_threshold
 from tfmeta.export import save_classifier
@@ -25,8 +26,9 @@ class AdaptedClassifier(AdaptedTask):
 
     Args:
         learner: The learner that adapts.
-        support_x: Raw inputs, `(examples, ...)`, or a nest of them.
-        support_y: `(examples,)` class names or numbers.
+        support_x: Raw inputs, `(examples, ...)`, or a dict or tuple of such arrays;
+            None for a learner that does not adapt.
+        support_y: `(examples,)` class names or numbers; None as `support_x`.
         **options: `prepare` and `far_outside`, see `AdaptedTask`.
 
     Attributes:
@@ -38,9 +40,17 @@ class AdaptedClassifier(AdaptedTask):
     """
 
     def __init__(
-        self, learner: Learner, support_x: Any, support_y: Any, **options: Any
+        self,
+        learner: Learner,
+        support_x: Any = None,
+        support_y: Any = None,
+        **options: Any,
     ):
         super().__init__(learner, Labels(), **options)
+        self._support: Any = None
+        if not learner.adapts:
+            self._answer_unadapted(support_x, support_y)
+            return
         x, names = self.read("support_x", support_x), _names(support_y)
         examples = tf.nest.flatten(x)[0]
         if names.ndim != 1:
@@ -57,8 +67,20 @@ class AdaptedClassifier(AdaptedTask):
         self.classes, labels = class_names.encode(names)
         self._check_way(len(self.classes))
         self.fix_shape(x)
-        self._support = None if learner.extends else (x, labels)
+        if not learner.extends:
+            self._support = x, labels
         self.adapted = self.adapt_to(x, labels)
+
+    def _answer_unadapted(self, support_x: Any, support_y: Any) -> None:
+        """Sets up a learner that knows its classes and takes no support set."""
+        if support_x is not None or support_y is not None:
+            raise ValueError(
+                f"{type(self.learner).__name__} does not adapt: it answers with the "
+                "classes that it was trained on. Received: a support set. Leave it out."
+            )
+        learner: Any = self.learner
+        self.classes = np.array(learner.class_names)
+        self.adapted = learner.adapt(NO_EXAMPLES, Options())
 
     def __repr__(self) -> str:
         """The learner's class and the first names of the task's classes."""
@@ -82,6 +104,12 @@ class AdaptedClassifier(AdaptedTask):
             ValueError: If the examples do not fit, if there is such a class already, or
                 if the net's head has no unused output.
         """
+        if not self.learner.adapts:
+            raise ValueError(
+                f"{type(self.learner).__name__} answers with the classes that it was "
+                "trained on, and learns no others. Use a learner that adapts, such as "
+                "ProtoNet, around its net without the head."
+            )
         more = self.read("x", x)
         count = len(tf.nest.flatten(more)[0])
         if not count:
@@ -137,8 +165,13 @@ class AdaptedClassifier(AdaptedTask):
             given.
 
         Raises:
-            ValueError: As for `predict`.
+            ValueError: As for `predict`, or if `reject_below` is not in 0..1.
         """
+        if reject_below is not None and not 0 <= reject_below <= 1:
+            raise ValueError(
+                "reject_below must be a probability, in 0..1, or None. Received: "
+                f"{reject_below}."
+            )
         probabilities = self.predict(x)
         likeliest = self.classes[probabilities.argmax(-1)]
         if reject_below is None:
@@ -301,5 +334,6 @@ def _names(support_y: Any) -> np.ndarray:
             return np.asarray(list(each)) if names.dtype.kind == "O" else names
     raise ValueError(
         "support_y must hold the names of classes: all of them texts, or all of them "
-        f"whole numbers. Received: {list(each)[:5]}."
+        f"whole numbers. Received: {list(each)[:5]}. Whole numbers that are held as "
+        "floats become integers by y.astype(int)."
     )

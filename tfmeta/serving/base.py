@@ -139,8 +139,9 @@ class AdaptedTask:
         specs, given = (nests.named(nest, name) for nest in (self._inputs, arrays))
         if list(specs) != list(given):
             raise ValueError(
-                f"{name} must be a nest as the net takes it: {', '.join(specs)}. "
-                f"Received: {', '.join(given)}."
+                f"{name} must have the net's inputs: {', '.join(specs)}. Received: "
+                f"{', '.join(given)}. Give a dict or a tuple of arrays as the net "
+                "takes it."
             )
         read = [_numbers(name, a, specs[part]) for part, a in given.items()]
         return tf.nest.pack_sequence_as(self._inputs, read)
@@ -237,9 +238,13 @@ def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.nd
     if numbers.ndim == 1 and spec.shape[1:] == (1,):
         return numbers[..., np.newaxis]  # A column of a table, as Keras takes it too.
     wanted = ", ".join(str(n) for n in ("examples", *spec.shape[1:]))
+    remedy = "Give examples of the shape that the net takes."
+    if spec.shape[1:].is_compatible_with(numbers.shape):
+        remedy = "A single example becomes an array of one example by x[None]."
+    elif spec.shape[1:].is_compatible_with((*numbers.shape[1:], 1)):
+        remedy = "Examples without an axis of channels get one by x[..., None]."
     raise ValueError(
-        f"{name} must have the shape ({wanted}). Received: {numbers.shape}. Give "
-        "examples as the net takes them, the leading axis counting them."
+        f"{name} must have the shape ({wanted}). Received: {numbers.shape}. {remedy}"
     )
 
 

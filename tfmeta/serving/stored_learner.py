@@ -40,17 +40,22 @@ def stored_learner(
 
     Raises:
         ValueError: If the file is not such a checkpoint, if the config names code that
-            is neither on PYTHONPATH nor installed, or if `normalisation` is "running"
-            and training kept no moving averages.
+            is neither on PYTHONPATH nor installed, if `normalisation` is "running" and
+            training kept no moving averages, or if the learner has no modes.
     """
     config = _today(config)
     import_own_code_in(config)
     trained_in = config["config"].get("normalisation")
     if normalisation is not None:
+        if trained_in is None:
+            raise ValueError(
+                f"{config['class_name']} has no normalisation to choose. Received: "
+                f"normalisation={normalisation!r}. Leave it out."
+            )
         config["config"]["normalisation"] = normalisation
     with working_directory_hidden():
         learner = keras.saving.deserialize_keras_object(config)
-    if learner.mode == "running" != trained_in:
+    if normalisation is not None and learner.mode == "running" != trained_in:
         raise ValueError(
             f"The run was trained with normalisation={trained_in!r}, which keeps no "
             "moving averages, so it cannot be scored with 'running'. Set "

@@ -1,7 +1,8 @@
-"""Floor 7: the Keras model that meta-trains a learner, the trainer, run folders."""
+"""The Keras model that meta-trains a learner, the trainer, and run folders."""
 
 from __future__ import annotations
 
+from tfmeta.training.copy_weights import CopiedWeights, copy_weights
 from tfmeta.training.meta_model import MetaModel, TaskSums
 from tfmeta.training.pretrain import ExampleStream, PretrainModel, pretrain
 from tfmeta.training.run.run_folder import RunFolder
@@ -9,6 +10,7 @@ from tfmeta.training.stream import Stream
 from tfmeta.training.trainer import Trainer
 
 __all__ = [
+    "CopiedWeights",
     "ExampleStream",
     "MetaModel",
     "PretrainModel",
@@ -16,6 +18,7 @@ __all__ = [
     "Stream",
     "TaskSums",
     "Trainer",
+    "copy_weights",
     "pretrain",
 ]
 

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfmeta.core.problems import kind_of
-from tfmeta.data import Source
+from tfmeta.data import Part, Source
 from tfmeta.data.prepare.fits import check_fits, ready
 from tfmeta.nets import rebuild_problem
 from tfmeta.training.meta_model import MetaModel
@@ -37,10 +37,11 @@ def check_fit(
     model: MetaModel | PretrainModel,
     source: Source,
     train: Stream | ExampleStream,
-    validation: Stream,
+    validation: Stream | ExampleStream,
     seed: int,
     *,
     run: RunFolder | None,
+    augment: Any = None,
 ) -> None:
     """Refuses a model that a run folder cannot keep, or that the data do not fit.
 
@@ -51,6 +52,7 @@ def check_fit(
         validation: The size of the validation episodes.
         seed: The seed of the training episodes.
         run: The run folder that keeps the model, or None.
+        augment: What changes the training images, or None.
 
     Raises:
         ValueError: If an argument is of another kind, if the model is not compiled or
@@ -62,13 +64,14 @@ def check_fit(
     )
     check_compiled(model, "a Trainer takes it")
     learner, options = model.learner, {"prepare": model.prepare}
+    _check_streams(learner, train=train, validation=validation)
     train.check(source.train, learner, seed=seed, **options)
-    _check_inputs(model, source, train, seed)
+    _check_inputs(model, source.train, train, augment)
     try:
         validation.check(source.val, learner, seed=VALIDATION_SEED, **options)
-        validation.single()
+        validation.asked()
     except ValueError as error:
-        raise ValueError(f"The validation episodes cannot be drawn: {error}") from error
+        raise ValueError(f"The validation cannot be drawn: {error}") from error
     for layer in (learner, model.prepare) if run is not None else ():
         problem = rebuild_problem(layer)
         if problem is not None:
@@ -86,7 +89,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
         "the size of episodes: Stream(way=5, shot=1, query=15, tasks=16)",
     ),
     "validation": (
-        (Stream,),
+        (Stream, ExampleStream),
         "the size of episodes: Stream(way=5, shot=1, query=15, tasks=200)",
     ),
     "run": ((RunFolder, type(None)), "a run folder: RunFolder(path), or None"),
@@ -102,14 +105,30 @@ def _check_kinds(**given: Any) -> None:
             )
 
 
+def _check_streams(learner: Any, **streams: Stream | ExampleStream) -> None:
+    """Refuses episodes for a learner that does not adapt, and examples to adapt by."""
+    for name, stream in streams.items():
+        episodes = isinstance(stream, Stream)
+        if episodes and not learner.adapts:
+            raise ValueError(
+                f"{name} of {type(learner).__name__}, which does not adapt, must be an "
+                f"ExampleStream, such as ExampleStream(64). Received: {stream}."
+            )
+        if name == "validation" and not episodes and learner.adapts:
+            raise ValueError(
+                f"validation of {type(learner).__name__} must be the size of episodes, "
+                f"as Stream(way=5, shot=1, query=15, tasks=200). Received: {stream}."
+            )
+
+
 def _check_inputs(
     model: MetaModel | PretrainModel,
-    source: Source,
+    part: Part,
     train: Stream | ExampleStream,
-    seed: int,
+    augment: Any,
 ) -> None:
     """Prepares the shapes and dtypes of examples, which also builds the layer."""
-    x, axes = train.episodes(source.train, seed=seed).element_spec[0], 1
+    x, axes = train.episodes(part, seed=0, augment=augment).element_spec[0], 1
     if isinstance(train, Stream):
         x, axes = x["support_x"], 2
     raw = tf.nest.map_structure(

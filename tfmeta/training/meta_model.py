@@ -284,16 +284,17 @@ class MetaModel(Configured, KerasVerbs):
             self.task_map = choose_task_map(self, data)
         return self.task_map
 
-    def adapt(self, support_x: Any, support_y: Any) -> Any:
+    def adapt(self, support_x: Any = None, support_y: Any = None) -> Any:
         """Learns one task from plain arrays.
 
         If the learner's `targets` are None, the first `support_y` decides them: floats
         are values, all others are labels.
 
         Args:
-            support_x: Raw inputs, `(examples, ...)`, or a nest of them.
+            support_x: Raw inputs, `(examples, ...)`, or a dict or tuple of such arrays.
+                None for a learner that does not adapt, such as `Supervised`.
             support_y: `(examples,)` names or whole numbers of classes; or values
-                `(examples, ...)`.
+                `(examples, ...)`. None where `support_x` is None.
 
         Returns:
             An `AdaptedClassifier` or an `AdaptedRegressor`.

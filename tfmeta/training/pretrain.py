@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.core import Labels, Targets, Values, keys
+from tfmeta.core import Labels, Targets, Values
 from tfmeta.core.episode import Tensor
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.core.scaled_gradients import scaled_gradients
@@ -17,8 +17,9 @@ from tfmeta.data.part import check_part
 from tfmeta.data.pipeline.examples import examples
 from tfmeta.data.prepare.fits import checked
 from tfmeta.data.prepare.preparation import as_preparation
-from tfmeta.inner.body import at_least_float32
+from tfmeta.evaluation.frozen import whole
 from tfmeta.learners import FineTune, Learner
+from tfmeta.training.objectives import Classify, Objective
 from tfmeta.training.step.arguments import as_metrics, check_compile
 from tfmeta.training.step.batch_check import unpacked
 from tfmeta.training.step.outer_step import finite_steps, loss_scale, take_outer_step
@@ -27,13 +28,18 @@ from tfmeta.training.step.outer_step import finite_steps, loss_scale, take_outer
 @renamed_arguments(count="examples")
 @dataclass(frozen=True)
 class ExampleStream:
-    """The size of a stream of single examples, on which `Trainer` can train.
+    """A stream of single examples, on which `Trainer` can train.
+
+    As a validation, for a learner that does not adapt, it is all examples of the part.
 
     Attributes:
         examples: The number of examples in a step.
+        views: How many times a step has each of them, see `tfmeta.data.examples`.
     """
 
     examples: int
+    views: int = 1
+    unit = "examples"
 
     @property
     def per_step(self) -> int:
@@ -45,15 +51,23 @@ class ExampleStream:
     ) -> None:
         """Refuses steps without examples; the arguments are those of `Stream.check`.
 
-        Whether the learner fits the tasks is checked by the validation's `Stream`.
+        Whether a learner that adapts fits the tasks is checked by the validation's
+        `Stream`.
 
         Raises:
-            ValueError: If `examples` is below 1.
+            ValueError: If `examples` is below 1, or if a learner that does not adapt
+                has other classes than the part.
         """
         if self.examples < 1:
             raise ValueError(
                 f"A stream's examples must be at least 1. Received: {self.examples}."
             )
+        if not learner.adapts:
+            whole(learner, part)
+
+    def asked(self) -> dict[str, Any]:
+        """What `tfmeta.evaluate` is told of episodes: nothing, as there are none."""
+        return {}
 
     def episodes(
         self, part: Any, *, seed: int, start: int = 0, augment: Any = None
@@ -65,22 +79,24 @@ class ExampleStream:
             seed=seed,
             start=start // self.examples,
             augment=augment,
+            views=self.views,
         )
 
 
 class PretrainModel(keras.Model):
     """Trains the net of a learner on all tasks as if they were one.
 
-    For labels the model puts a linear layer with one output for each class on the net.
-    This layer is dropped in the end: `learner` has only the net. For values the net's
-    own outputs learn the values. Train the model by `fit` on `tfmeta.data.examples`, or
-    by `tfmeta.training.Trainer`.
+    The net learns by an objective, whose own layers are dropped in the end: `learner`
+    has only the net. Train the model by `fit` on `tfmeta.data.examples`, or by
+    `tfmeta.training.Trainer`.
 
     Args:
         learner: A learner around the net to train, such as `FineTune(net)`.
         classes: The number of classes; None for values.
+        objective: What the net learns: `Classify()`, `Reconstruct()`, `Contrast()` or
+            an `Objective` of one's own; None for `Classify()`.
         prepare: How a raw input becomes what the net takes; see `MetaModel`.
-        seed: The seed of the linear layer's first weights.
+        seed: The seed of the first weights of the objective's own layers.
         **kwargs: For `keras.Model`, such as `name`.
     """
 
@@ -89,6 +105,7 @@ class PretrainModel(keras.Model):
         learner: Learner,
         classes: int | None,
         *,
+        objective: Objective | None = None,
         prepare: Any = None,
         seed: int = 0,
         **kwargs: Any,
@@ -98,24 +115,16 @@ class PretrainModel(keras.Model):
         self.prepare = as_preparation(prepare, learner.inputs)
         self.task_map = "loop"  # There are no tasks to map over.
         self.targets: Targets = Values() if classes is None else Labels()
-        self.classifier: Any = keras.layers.Identity()
-        if classes is not None:
-            self.classifier = keras.layers.Dense(
-                classes,
-                kernel_initializer=keras.initializers.GlorotUniform(
-                    keys.integer(seed, "weights/classifier")
-                ),
-                name="classifier",
-            )
-        self.classifier.build((None, learner.body.features))
+        self.objective = Classify() if objective is None else objective
+        self.objective.prepare_for(learner, classes, seed)
         self.built = True
 
     @property
     def trained(self) -> list[keras.Variable]:
-        """The variables that the optimizer moves: the net's and the classifier's."""
+        """The variables that the optimizer moves: the net's and the objective's."""
         return [
             *self.learner.net.trainable_variables,
-            *self.classifier.trainable_variables,
+            *self.objective.trainable_variables,
         ]
 
     @property
@@ -123,7 +132,7 @@ class PretrainModel(keras.Model):
         """The variables that a checkpoint holds beside the optimizer's, by group."""
         return {
             "learner": self.learner.variables,
-            "classifier": self.classifier.variables,
+            "objective": self.objective.variables,
         }
 
     def choose_task_map(self, data: Any) -> str:
@@ -142,23 +151,23 @@ class PretrainModel(keras.Model):
         metrics: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Sets the optimizer and the metrics; the loss is that of the targets."""
-        metrics = self.targets.metric if metrics is None else metrics
+        """Sets the optimizer and the metrics; the loss is that of the objective."""
+        if metrics is None:
+            metrics = self.targets.metric if self.objective.labelled else []
         super().compile(
             optimizer=optimizer,
             metrics=as_metrics(metrics, self.targets),
-            **check_compile({"loss": loss, **kwargs}, "the loss of its targets"),
+            **check_compile({"loss": loss, **kwargs}, "the loss of its objective"),
         )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        """Logits `(examples, classes)`, or values, of raw `(examples, ...)`."""
+        """What the objective makes of raw `(examples, ...)`, such as logits."""
         z = self.learner.net(self.prepare(inputs), training=training)
-        outputs = self.classifier(z)
-        return tf.cast(outputs, at_least_float32(outputs.dtype))
+        return self.objective(z)
 
     def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs) -> Tensor:
-        """The targets' loss plus all that layers and regularisers add."""
-        loss = self.targets.loss(y_pred, y)
+        """The objective's loss plus all that layers and regularisers add."""
+        loss = self.objective.loss(y_pred, self.prepare(x), y)
         return tf.add_n([loss, *(tf.cast(each, loss.dtype) for each in self.losses)])
 
     def step(self, data: Any) -> dict[str, Tensor]:
@@ -190,7 +199,7 @@ class PretrainModel(keras.Model):
 
 
 def pretrain(
-    net: keras.Model,
+    net: keras.Model | Learner,
     split: Any,
     *,
     steps: int = 5000,
@@ -198,6 +207,7 @@ def pretrain(
     optimizer: Any = "adam",
     seed: int = 0,
     augment: Any = None,
+    objective: Objective | None = None,
     **kwargs: Any,
 ) -> keras.callbacks.History:
     """Trains a net to tell all classes of a split apart, with plain `fit`.
@@ -210,13 +220,16 @@ def pretrain(
     Args:
         net: A built Keras net that embeds, `(examples, ...)` to
             `(examples, features)`; for values, a net whose outputs are values. The net
-            is trained in place.
+            is trained in place. Or a learner around such a net; around a net that is a
+            classifier, `Supervised(net)`.
         split: The part whose examples are learned, such as `data.train`.
         steps: The number of optimizer steps.
         batch_size: The number of examples in a step.
         optimizer: A Keras optimizer or its name.
         seed: The seed of the batches and of the classifier's first weights.
         augment: A Keras preprocessing layer of images, or None.
+        objective: What the net learns; None for `Classify()`, see
+            `tfmeta.training.objectives`. The others need no labels.
         **kwargs: For `keras.Model.fit`: `callbacks`, `verbose`, ...
 
     Returns:
@@ -231,20 +244,33 @@ def pretrain(
         raise ValueError(f"steps must be at least 1. Received: {steps}.")
     labels = isinstance(split.targets, Labels)
     classes = len(split.class_names) if labels else None
-    model = PretrainModel(FineTune(net), classes, prepare=split.prepare, seed=seed)
-    batches = examples(split, batch_size=batch_size, seed=seed, augment=augment)
-    values = batches.element_spec[1].shape[1:]
-    if not labels and not model.learner.body.outputs.shape[1:].is_compatible_with(
-        values
-    ):
-        raise ValueError(
-            f"The net's outputs must have the shape of a value, {tuple(values)}. "
-            "Received: outputs of shape "
-            f"{tuple(model.learner.body.outputs.shape[1:])}. End the net with a linear "
-            f"layer whose outputs have the shape {tuple(values)}."
-        )
+    learner = net if isinstance(net, Learner) else FineTune(net)
+    ExampleStream(batch_size).check(split, learner)
+    model = PretrainModel(
+        learner, classes, objective=objective, prepare=split.prepare, seed=seed
+    )
+    batches = examples(
+        split,
+        batch_size=batch_size,
+        seed=seed,
+        augment=augment,
+        views=model.objective.views,
+    )
+    if not labels:
+        _check_outputs(learner, batches.element_spec[1].shape[1:])
     model.check_batch(next(iter(batches)))
     model.compile(optimizer)
     kwargs.setdefault("shuffle", False)
     with finite_steps():
         return model.fit(batches, steps_per_epoch=steps, epochs=1, **kwargs)
+
+
+def _check_outputs(learner: Learner, values: tf.TensorShape) -> None:
+    """Refuses a net whose outputs do not have the shape of the values."""
+    outputs = learner.body.outputs.shape[1:]
+    if not outputs.is_compatible_with(values):
+        raise ValueError(
+            f"The net's outputs must have the shape of a value, {tuple(values)}. "
+            f"Received: outputs of shape {tuple(outputs)}. End the net with a linear "
+            f"layer whose outputs have the shape {tuple(values)}."
+        )

@@ -54,7 +54,8 @@ class Trainer:
             several workers that is not the chief.
         train: The size of the training episodes, or of the batches of examples.
         validation: The way, shot, queries and number of the validation episodes. None
-            of way, shot and query may be a range.
+            of way, shot and query may be a range. For a learner that does not adapt,
+            an `ExampleStream`: the validation is all examples of the part.
         steps: The number of outer steps in all.
         seed: The seed of the training episodes.
         log_every: The number of steps between reports.
@@ -83,7 +84,7 @@ class Trainer:
         run: RunFolder | None,
         *,
         train: Stream | ExampleStream,
-        validation: Stream,
+        validation: Stream | ExampleStream,
         steps: int,
         seed: int = 0,
         log_every: int = 50,
@@ -100,7 +101,7 @@ class Trainer:
             validate_every=validate_every,
             checkpoint_every=checkpoint_every,
         )
-        check_fit(model, source, train, validation, seed, run=run)
+        check_fit(model, source, train, validation, seed, run=run, augment=augment)
         self.model, self.source = model, source
         self._chief = _chief(run, reporters, source)
         self.train, self.validation = train, validation
@@ -273,7 +274,7 @@ class Trainer:
     ) -> dict[str, float]:
         row = {name: float(value) for name, value in logs.items()}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        row["tasks_per_s"] = round(steps_per_s * self.train.per_step, 2)
+        row[f"{self.train.unit}_per_s"] = round(steps_per_s * self.train.per_step, 2)
         row["seconds"] = round(self._trained_seconds, 2)
         # A last step within a period keeps the sums, for a run that continues longer.
         if self._step % self.log_every == 0:

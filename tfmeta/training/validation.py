@@ -12,6 +12,7 @@ from tfmeta.evaluation import Result, evaluate
 from tfmeta.evaluation.scorer import Scorer
 from tfmeta.learners import Learner
 from tfmeta.training.check_fit import VALIDATION_SEED
+from tfmeta.training.pretrain import ExampleStream
 from tfmeta.training.stream import Stream
 from tfmeta.training.validation_pictures import validation_pictures
 
@@ -22,10 +23,11 @@ class Validation:
     Args:
         model: A `MetaModel` or `PretrainModel`.
         source: The data, with a validation part.
-        stream: The way, shot, queries and number of the episodes.
+        stream: The way, shot, queries and number of the episodes; or an
+            `ExampleStream`, for all examples.
     """
 
-    def __init__(self, model: Any, source: Source, stream: Stream):
+    def __init__(self, model: Any, source: Source, stream: Stream | ExampleStream):
         self._model, self._part, self._stream = model, source.val, stream
 
     @functools.cached_property
@@ -43,8 +45,7 @@ class Validation:
         result = evaluate(
             self._model,
             self._part,
-            **self._stream.single(),
-            episodes=self._stream.tasks,
+            **self._stream.asked(),
             seed=VALIDATION_SEED,
             scorer=self._scorer,
         )

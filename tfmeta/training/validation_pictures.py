@@ -29,13 +29,14 @@ def validation_pictures(
 
     Returns:
         PNGs by name: `adaptation_curve` if the learner takes inner steps, `episode` if
-        the examples are images, `functions` if the tasks are functions of one number.
+        the learner adapts to images, `functions` if the tasks are functions of one
+        number.
     """
     pictures: dict[str, Callable[[io.BytesIO], None]] = {}
     if result.curve is not None:
         pictures["adaptation_curve"] = lambda file: curve_picture(result, file)
     labels = isinstance(part.targets, Labels)
-    if labels and has_images(part):
+    if labels and result.shot and has_images(part):
         pictures["episode"] = lambda file: episode_picture(
             model,
             part,

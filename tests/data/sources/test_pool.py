@@ -58,6 +58,18 @@ def test_a_part_that_is_lacking_takes_a_fifth_of_train():
     )
 
 
+def test_a_test_part_of_the_data_set_stays_where_a_split_takes_none():
+    own = np.where(X[:, 0] % 10 < 8, 0, 2)  # Eight of each class, and two.
+    source = divide(pool(own), (0.75, 0.25, 0.0), disjoint="examples")
+    np.testing.assert_array_equal(np.sort(numbers(source.test)), np.flatnonzero(own))
+    assert source.train.counts.tolist() == [6] * 6
+    assert source.val.counts.tolist() == [2] * 6
+    lacking = divide(pool(own), disjoint="examples")
+    np.testing.assert_array_equal(np.sort(numbers(lacking.test)), np.flatnonzero(own))
+    anew = divide(pool(own), (0.5, 0.25, 0.25), disjoint="examples")
+    assert not np.array_equal(np.sort(numbers(anew.test)), np.flatnonzero(own))
+
+
 def test_parts_may_share_their_classes_and_no_example():
     source = divide(pool(), (0.6, 0.2, 0.2), seed=1, disjoint="examples")
     assert source.disjoint == "examples"

@@ -1,4 +1,4 @@
-"""The kinds of parts that flags name: source, learner, net, rule, augmentation."""
+"""The kinds of parts that flags name: source, learner, net, rule, and others."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tfmeta.data import Source
 from tfmeta.data.load import PREFIXES, load
 from tfmeta.data.pipeline.augmentation import AUGMENTATIONS
 from tfmeta.own_code import import_own_code, is_own_code
+from tfmeta.training import objectives
 
 Constructor = Callable[..., Any]
 
@@ -102,6 +103,8 @@ class Kind:
         parameters = signature_of(constructor)
         taken = {k: v for k, v in given.items() if k in parameters}
         self._check_complete(name, taken.keys() | said.keys())
+        flags = {argument.name: argument for argument in self.arguments(name)}
+        said = {k: flags[k].taken(v) if k in flags else v for k, v in said.items()}
         made = constructor(**taken, **said)
         if not isinstance(made, self.makes):
             raise ValueError(
@@ -158,7 +161,9 @@ LEARNER = Kind(
     _public(learners, learners.Learner, learners.GradientLearner),
     ("protonet",),
     learners.Learner,
-    frozenset({"net", "input_shape", "way", "outputs", "name", "seed", "rule"}),
+    frozenset(
+        {"net", "input_shape", "way", "outputs", "name", "seed", "rule", "classes"}
+    ),
 )
 NET = Kind(
     "net",
@@ -178,6 +183,16 @@ RULE = Kind(
     _public(inner, inner.UpdateRule, inner.Chain),
     (),
     inner.UpdateRule,
+    frozenset({"name", "seed"}),
+)
+OBJECTIVE = Kind(
+    "objective",
+    "What a net learns before a learner takes it, for learners whose net is "
+    "pretrained: classify tells all classes apart; reconstruct (an autoencoder) and "
+    "contrast (of two augmented views) need no labels. Left out: classify",
+    _public(objectives, objectives.Objective),
+    (),
+    objectives.Objective,
     frozenset({"name", "seed"}),
 )
 AUGMENT = Kind(

@@ -9,10 +9,18 @@ from typing import Any
 from absl import flags
 
 from tfmeta.apps.flags.arguments import REQUIRED, Argument
-from tfmeta.apps.flags.kinds import AUGMENT, DATASET, LEARNER, NET, RULE, Kind
+from tfmeta.apps.flags.kinds import (
+    AUGMENT,
+    DATASET,
+    LEARNER,
+    NET,
+    OBJECTIVE,
+    RULE,
+    Kind,
+)
 
 FLAGS = flags.FLAGS
-KINDS = {kind.flag: kind for kind in (DATASET, LEARNER, NET, RULE, AUGMENT)}
+KINDS = {kind.flag: kind for kind in (DATASET, LEARNER, NET, RULE, AUGMENT, OBJECTIVE)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +145,10 @@ class Parts:
             if (each.kind.flag, each.part) == (kind, part) and FLAGS[flag].present
         }
 
+    def given(self) -> set[str]:
+        """The flags of parts that the command line gives."""
+        return {flag for flag in self._flags if FLAGS[flag].present}
+
     def make(self, kind: str, **given: Any) -> Any:
         """Makes the named part of a kind.
 
@@ -161,6 +173,9 @@ class Parts:
         Returns:
             A sentence with the parts that have the flag; None if no part has it.
         """
+        for name, owners in self._flags.items():
+            if any(each.dotted == flag for each in owners):
+                return f"--{flag} is called --{name} here: no other part has that name."
         for kind in self.kinds:
             parts = sorted(kind.known) or kind.default
             owned = [each for part in parts for each in self._owned(kind, part)]
@@ -235,14 +250,17 @@ def recorded_arguments(kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
         values: The flags by name.
 
     Returns:
-        The arguments by name; those that are not written down are left out.
+        The arguments by name. Left out are those that are not written down, and those
+        without a default that no flag has given.
     """
     part = values[kind.flag]
     found = {}
     for owned in (Owned(kind, part, argument) for argument in kind.arguments(part)):
         written = [name for name in (owned.dotted, owned.plain) if name in values]
-        if written:
-            found[owned.argument.name] = values[written[0]]
+        value = values[written[0]] if written else REQUIRED
+        missing = value is None and owned.argument.default is REQUIRED
+        if value is not REQUIRED and not missing:
+            found[owned.argument.name] = value
     return found
 
 

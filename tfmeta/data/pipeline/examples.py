@@ -27,6 +27,7 @@ def examples(
     seed: int = 0,
     start: int = 0,
     augment: Any = None,
+    views: int = 1,
 ) -> tf.data.Dataset:
     """Makes the endless stream of a split's examples, drawn at random.
 
@@ -42,21 +43,29 @@ def examples(
         start: The first batch's number.
         augment: A Keras preprocessing layer of images, such as `small_moves()`; None
             for images as they are.
+        views: How many times a batch has each of its examples, each time augmented
+            otherwise; all first views come before all second ones.
 
     Returns:
-        A dataset of `(x, y)` with shapes `(batch_size, *example_shape)` and
-        `(batch_size,)`; y is int32, the class's number in the split. x is raw, in
-        the dtype of the split; where the split's `x` is a nest, so is this one. Of
+        A dataset of `(x, y)` with shapes `(views * batch_size, *example_shape)` and
+        `(views * batch_size,)`; y is int32, the class's number in the split. x is raw,
+        in the dtype of the split; where the split's `x` is a nest, so is this one. Of
         tasks y are the values, float32 `(batch_size, ...)`, of functions
         `(batch_size, 1)`.
 
     Raises:
-        ValueError: If `batch_size` is below 1, the split has no examples, or what is
-            to be augmented is no image.
+        ValueError: If `batch_size` is below 1, the split has no examples, what is to
+            be augmented is no image, or several views have no augmentation.
     """
     check_part(split)
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1. Received: {batch_size}.")
+    if views > 1 and augment is None:
+        raise ValueError(
+            "Several views of an example must differ by an augmentation. Received: "
+            f"views={views}, and no augmentation. Give augment, such as "
+            "tfmeta.data.flips_and_shifts()."
+        )
     if augment is not None:
         check_images(split)
     if isinstance(split, FunctionSplit):
@@ -67,12 +76,12 @@ def examples(
             "Use another split, or share more out to this one."
         )
     else:
-        draw = _members(split, batch_size, seed, augment)
+        draw = _members(split, batch_size, seed, augment, views)
     return drawn(tf.data.Dataset.range(start, np.iinfo(np.int64).max), draw)
 
 
 def _members(
-    split: Split | TaskSplit, batch_size: int, seed: int, augment: Any
+    split: Split | TaskSplit, batch_size: int, seed: int, augment: Any, views: int
 ) -> Draw:
     """Draws batches of a split's members, by their number."""
     end = len(split.y)
@@ -85,6 +94,8 @@ def _members(
         ids = tf.random.stateless_uniform(
             (batch_size,), key(seed, purpose, index), 0, end, tf.int64, alg="philox"
         )
+        if views > 1:
+            ids = tf.tile(ids, [views])
         batch = split.take(ids)
         if augmentation is not None:
             batch = augmentation(batch, key(seed, f"augment/{purpose}", index))

@@ -38,6 +38,7 @@ def from_arrays(
     name: str = "arrays",
     disjoint: str | None = None,
     prepare: Any = None,
+    per_class: int | None = None,
 ) -> Source:
     """Makes a source of your own examples.
 
@@ -73,6 +74,8 @@ def from_arrays(
             `keras.layers.Normalization()`. It may still be adapted to `train.x`, before
             `source.prepare` is asked for. None for the default: `Tokens` for texts,
             which learns the words of meta-train; else see `MetaModel`.
+        per_class: How many examples of each class or task the train part keeps, drawn
+            by `seed`; None for all.
 
     Returns:
         The source. A part is a `Split`, or with `tasks` a `TaskSplit`.
@@ -100,7 +103,7 @@ def from_arrays(
     pools = array_pools(
         x, y, tasks=tasks, class_names=names, name=name, prepare=prepare
     )
-    source = divide(pools, split, seed=seed, disjoint=disjoint)
+    source = divide(pools, split, seed=seed, disjoint=disjoint, per_class=per_class)
     return turned(source) if rotations else source
 
 

@@ -107,7 +107,8 @@ def class_parts(
         split = {part: _texts(names) for part, names in split.items()}
         return _listed(_checked_lists(split), list(class_names), kind)
     what = PLURALS[kind]
-    sizes = shares(_checked_fractions(split), len(class_names), what)
+    shared = f'Or set disjoint="examples", so that every part has all {what}.'
+    sizes = shares(_checked_fractions(split), len(class_names), what, instead=shared)
     order = np.random.default_rng(seed).permutation(len(class_names))
     pieces = np.split(order, np.cumsum(sizes)[:-1])
     return {part: np.sort(ids) for part, ids in zip(PARTS, pieces, strict=True)}
@@ -203,13 +204,16 @@ def fractions_of(split: ClassSplit) -> np.ndarray | None:
     return _checked_fractions(fractions)
 
 
-def shares(fractions: np.ndarray, total: int, what: str) -> np.ndarray:
+def shares(
+    fractions: np.ndarray, total: int, what: str, *, instead: str = ""
+) -> np.ndarray:
     """Shares a number of things out by largest remainder.
 
     Args:
         fractions: `(3,)` fractions that sum to 1.
         total: The number of things.
         what: The error calls the things by these words, such as "classes".
+        instead: A sentence that the error ends with; "" for none.
 
     Returns:
         `(3,)` integers that sum to `total`, at least 1 where the fraction is above 0.
@@ -219,9 +223,12 @@ def shares(fractions: np.ndarray, total: int, what: str) -> np.ndarray:
     """
     least = (fractions > 0).astype(np.int64)
     if least.sum() > total:
+        advice = (
+            f"Set split to fewer fractions above 0, or bring more {what}. {instead}"
+        )
         raise ValueError(
             f"A division into {least.sum()} parts needs as many {what}, but there are "
-            f"{total}. Set split to fewer fractions above 0, or bring more {what}."
+            f"{total}. {advice.strip()}"
         )
     ideal = fractions * total
     sizes = np.maximum(np.floor(ideal + 1e-9).astype(np.int64), least)

@@ -21,6 +21,7 @@ from tfmeta.data.sources.class_lists import (
     fractions_of,
     shares,
 )
+from tfmeta.data.sources.few import few
 from tfmeta.data.split import Split
 from tfmeta.data.stores.store import Store
 from tfmeta.data.task_split import TaskSplit
@@ -103,6 +104,7 @@ def divide(
     *,
     seed: int = 0,
     disjoint: str | None = None,
+    per_class: int | None = None,
 ) -> Source:
     """Shares a pool out among meta-train, meta-val and meta-test.
 
@@ -114,14 +116,32 @@ def divide(
         seed: Another seed takes other classes where `split` is fractions.
         disjoint: What no two parts share: None for classes, or tasks if there are
             values; or "examples", so that every part has all classes, and `split` is
-            fractions of the examples of each.
+            fractions of the examples of each. With a fraction of 0 for test, a data set
+            that has a test part keeps it, and the fractions divide the rest.
+        per_class: How many examples of each class or task the train part keeps, drawn
+            by `seed`; None for all. The other parts keep all of theirs.
 
     Returns:
         The source.
 
     Raises:
-        ValueError: If `split` or `disjoint` does not fit the pool.
+        ValueError: If `split` or `disjoint` does not fit the pool, or if a class has
+            fewer than `per_class` examples in the train part.
     """
+    source = _divided(pool, split, seed=seed, disjoint=disjoint)
+    if per_class is None:
+        return source
+    return dataclasses.replace(source, train=few(source.train, per_class, seed))
+
+
+def _divided(
+    pool: Pool | dict[str, Pool],
+    split: ClassSplit | None,
+    *,
+    seed: int,
+    disjoint: str | None,
+) -> Source:
+    """The source of all examples; the arguments are those of `divide`."""
     if isinstance(pool, dict):
         return _as_given(_with_defaults(pool), split, disjoint)
     (pool,) = _with_defaults({"": pool}).values()
@@ -214,14 +234,14 @@ def _entries(names: list[str]) -> list[str]:
 
 def _examples_of(pool: Pool, split: ClassSplit | None, seed: int) -> np.ndarray:
     """The part of each example, `(examples,)`, if parts share no example."""
-    parts = pool.parts
-    if split is None and parts is not None and np.all(np.isin([0, 2], parts)):
+    parts, fractions = pool.parts, fractions_of(FRACTIONS if split is None else split)
+    keeps = split is None or (fractions is not None and not fractions[2])
+    if keeps and parts is not None and np.all(np.isin([0, 2], parts)):
         _check_everywhere(pool, parts)
-        if not np.any(parts == 1):
-            own = _stratified(pool, _LACKING, seed, parts == 0)
-            parts = np.where(parts == 0, own, parts)
-        return parts
-    fractions = fractions_of(FRACTIONS if split is None else split)
+        if split is None and np.any(parts == 1):
+            return parts
+        taken = _LACKING if split is None else fractions
+        return np.where(parts == 2, 2, _stratified(pool, taken, seed, parts != 2))
     if fractions is None:
         raise ValueError(
             "split must be three fractions where the parts share no example but have "
