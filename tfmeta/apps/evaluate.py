@@ -117,7 +117,7 @@ def main() -> dict:
             "out."
         )
     _write_extras(model, part)
-    summary, results = _scored(model, part, values["dataset"])
+    summary, results = _scored(model, part, source.train, values["dataset"])
     if run is not None:
         write_json(run.results_file, {**results[0].record(), **summary})
     if FLAGS.calibration:
@@ -154,12 +154,14 @@ def _write_extras(model: Any, part: Any) -> None:
         console.say(f"Wrote {FLAGS.save_episodes}")
 
 
-def _scored(model: Any, part: Part, source: str) -> tuple[dict, list[Result]]:
+def _scored(
+    model: Any, part: Part, train: Part, source: str
+) -> tuple[dict, list[Result]]:
     """Scores the model, and the baselines; returns what is told of them."""
     steps = scoring.steps_of(model)
     results = [scoring.score(model, part, steps=steps, curve=FLAGS.curve)]
     if FLAGS.baselines:
-        others = baselines(model, targets=part.targets)
+        others = baselines(model, targets=part.targets, train=train)
         results += [scoring.score(each, part) for each in others]
     _tell(results, source)
     summary = {

@@ -14,6 +14,7 @@ from tfmeta.data.prepare.castable import check_castable
 from tfmeta.data.prepare.fits import check_fits, ready
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.data.prepare.scale_pictures import ScalePictures
+from tfmeta.data.prepare.texts import check_texts
 from tfmeta.export.verbs import bound, predictions_of, variables_of
 from tfmeta.learners import Learner
 from tfmeta.serving.far_outside import FarOutside
@@ -83,7 +84,8 @@ class AdaptedTask:
 
         Raises:
             ValueError: If the examples do not become finite numbers, do not have the
-                shape that the net takes, or are not exact in the net's dtype.
+                shape that the net takes, or are not exact in the net's dtype; or if a
+                text is empty.
 
         Warns:
             UserWarning: If a value is far outside the range of meta-training.
@@ -95,12 +97,13 @@ class AdaptedTask:
         bare = [array for array in tf.nest.flatten(raw) if not array.ndim]
         if bare and bare[0].dtype.kind == "O":
             raise ValueError(
-                f"{name} must be an array of numbers, with examples of one shape. "
+                f"{name} must be an array or a list, with an entry for each example. "
                 f"Received: {type(bare[0].item()).__name__}. Read datasets and "
                 "generators into arrays first, such as by np.stack(list(generator))."
             )
         if bare:
             raise _not_finite(name, "a single number")
+        check_texts(name, raw)
         prepared = self._prepared(name, raw)
         read = self._as_taken(name, prepared)
         if len({len(leaf) for leaf in tf.nest.flatten(read)}) > 1:

@@ -14,7 +14,7 @@ from tfmeta.data.sampling.groups import PLURALS
 
 PARTS = ("train", "val", "test")
 FRACTIONS = (0.64, 0.16, 0.2)
-NAMED_LISTS = ("cifar_fs", "fc100", "vinyals")
+NAMED_LISTS = ("cifar_fs", "fc100", "newsgroups", "vinyals")
 
 ClassSplit: TypeAlias = str | Sequence[float] | Mapping[str, Sequence[str | int]]
 
@@ -28,8 +28,9 @@ def class_lists(name: str) -> dict[str, tuple[str, ...]]:
 
     Args:
         name: "vinyals" (Omniglot, 1028/172/423 characters), "cifar_fs" (CIFAR-100,
-            64/16/20 classes), "fc100" (CIFAR-100, 60/20/20 classes by superclass), or
-            the path of a JSON file.
+            64/16/20 classes), "fc100" (CIFAR-100, 60/20/20 classes by superclass),
+            "newsgroups" (20 Newsgroups, 8/5/7 classes by topic), or the path of a JSON
+            file.
 
     Returns:
         The lists under "train", "val" and "test".
@@ -45,6 +46,8 @@ def class_lists(name: str) -> dict[str, tuple[str, ...]]:
         Omniglot: Vinyals et al., "Matching Networks for One Shot Learning", NIPS
         2016. CIFAR-FS: Bertinetto et al., "Meta-learning with differentiable
         closed-form solvers", ICLR 2019. FC100: Oreshkin et al., "TADAM", NeurIPS 2018.
+        20 Newsgroups: Bao et al., "Few-shot Text Classification with Distributional
+        Signatures", ICLR 2020.
     """
     if name in NAMED_LISTS:
         folder = importlib.resources.files("tfmeta.data.sources") / "class_lists"
