@@ -124,6 +124,20 @@ def test_missing_names_fail_on_access_only(monkeypatch):
         _ = tfmeta.no_such_name
 
 
+def test_a_keras_file_is_read_in_a_new_process(tmp_path):
+    net = tfmeta.nets.mlp(units=(3,), input_shape=(2,))
+    model = tfmeta.MetaModel(tfmeta.learners.ProtoNet(net))
+    model.save(tmp_path / "model.keras")
+    code = (
+        "import keras, tfmeta.training\n"
+        f"model = keras.models.load_model({str(tmp_path / 'model.keras')!r})\n"
+        "print(model.adapt([[0.0, 0.0], [1.0, 1.0]], ['a', 'b']).classes)"
+    )
+    result = run_python(code)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("['a' 'b']\n")
+
+
 def test_version_is_the_distributions():
     assert tfmeta.__version__ == importlib.metadata.version("tfmeta")
 

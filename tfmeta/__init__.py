@@ -1,5 +1,11 @@
 """Meta-learning for Keras models: exact, compiled, and adaptable where it is served.
 
+`tfmeta.data.load` or `tfmeta.data.from_arrays` makes a source, whose parts are `train`,
+`val` and `test`. `tfmeta.data.episodes` draws batches of tasks from a part. A learner
+such as `tfmeta.learners.ProtoNet` takes a Keras net, and `tfmeta.MetaModel` trains the
+learner by `compile` and `fit`. Then `tfmeta.evaluate` scores the model, its method
+`adapt` learns a task from plain arrays, and `tfmeta.export.save` writes a SavedModel.
+
 Public names load on first use, so that `import tfmeta` costs next to nothing and
 an unused part never loads.
 """

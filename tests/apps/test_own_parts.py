@@ -68,21 +68,29 @@ def learner(net, rule=None, *, steps: int = 1) -> MAML:
     return MAML(net, rule=rule, inner_steps=steps, first_order=True)
 
 
-def source(path: str, *, seed: int = 0):
+@keras.saving.register_keras_serializable("mine")
+class Doubled(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+def source(path: str, *, first: int | None = 3, seed: int = 0):
     """Arrays of a file.
 
     Args:
         path: The file.
+        first: How many numbers of each example are read; None for all.
     """
     with np.load(path) as file:
-        return tfmeta.data.from_arrays(file["x"], file["y"], seed=seed)
+        x, y = file["x"][:, :first], file["y"]
+    return tfmeta.data.from_arrays(x, y, seed=seed, prepare=Doubled())
 '''
 PARTS = [
     "--dataset=mine:source",
     "--learner=mine:learner",
     "--net=mine:net",
     "--rule=mine:Signs",
-    *("--path=d.npz", "--learner.steps=2", "--width=7", "--size=0.05"),
+    *("--path=d.npz", "--first=none", "--learner.steps=2", "--width=7", "--size=0.05"),
 ]
 
 
@@ -127,6 +135,9 @@ def test_the_run_remembers_them(trained, place) -> None:
     ]
     told = [flags[k] for k in ("path", "learner.steps", "steps", "width", "size")]
     assert told == ["d.npz", 2, 2, 7, 0.05]
+    # All six numbers of an example: None was said, and is not left out.
+    net = config["learner"]["config"]["net"]["config"]
+    assert net["layers"][0]["config"]["batch_shape"] == [None, 6]
     learner = config["learner"]["config"]
     assert (learner["inner_steps"], learner["rule"]["config"]["size"]) == (2, 0.05)
 
@@ -136,13 +147,31 @@ def test_it_is_scored_and_exported_and_says_whose_code_that_takes(trained, place
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(
         "The run in run imports code of its own: mine:source, mine:learner, mine:net, "
-        "mine:Signs, mine:Halved.\n"
+        "mine:Signs, mine:Halved, mine:Doubled.\n"
     )
     result = json.loads(done.stdout.splitlines()[-1])
     assert (result["learner"], result["way"], result["query"]) == ("MAML", 3, 11)
     done = run(place, "export", "--run_dir=run", "--out=served")
     assert (done.returncode, done.stderr) == (0, "")
     assert (place / "served" / "1" / "saved_model.pb").exists()
+
+
+def test_code_is_named_before_it_runs(trained, place) -> None:
+    (place / "mine.py").write_text(MINE + "\nraise ImportError('stop here')\n")
+    done = run(place, "evaluate", "--run_dir=run")
+    (place / "mine.py").write_text(MINE)
+    assert (done.returncode, done.stderr) == (2, "error: stop here\n")
+    assert done.stdout.startswith("The run in run imports code of its own: mine:source")
+
+
+def test_code_that_runs_tensorflow_when_imported_trains_all_the_same(place) -> None:
+    early = MINE.replace("import tfmeta\n", "import tfmeta\nONE = keras.ops.ones(1)\n")
+    (place / "early.py").write_text(early)
+    parts = [flag.replace("mine:", "early:") for flag in PARTS]
+    sizes = ["--way=3", "--tasks=2", "--steps=1", "--val_episodes=4"]
+    done = run(place, "train", *parts, *sizes, "--task_map=loop", "--run_dir=early")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ran TensorFlow while it was imported" in done.stdout
 
 
 @pytest.mark.parametrize("script", ["evaluate", "train"])

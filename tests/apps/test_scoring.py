@@ -171,12 +171,29 @@ def test_episodes_go_into_a_file_and_come_from_it(start, runs, tmp_path) -> None
         ("evaluate", ["--calibration", "--part=val"], "judged on others"),
         ("evaluate", ["--save_episodes=a", "--episodes_file=b"], "in a file already"),
         ("evaluate", ["--picture=a.png"], "functions of one number"),
+        ("evaluate", ["--eval_steps=3"], "inner steps. Received: ProtoNet, without"),
+        ("evaluate", ["--units=3"], "trained otherwise: leave out --units"),
+        ("compare", ["--against={b}", "--eval_steps=3"], "Leave out --eval_steps"),
     ],
 )
 def test_refusals(start, runs, script, flags, sentence) -> None:
     flags = [flag.format(**runs) for flag in flags]
     line = start(script, f"--run_dir={runs['a']}", *ASKED, *flags).wait().error()
     assert re.search(sentence, line), line
+
+
+@pytest.mark.parametrize(
+    ("flag", "sentence"),
+    [
+        ("--net=mlp", "takes no net. Leave out --net"),
+        ("--normalisation=task", "no such setting as normalisation. Leave out --norm"),
+        ("--eval_steps=3", "no such setting as eval_steps. Leave out --eval_steps"),
+    ],
+)
+def test_what_a_learner_does_not_have_is_refused(start, npz, flag, sentence) -> None:
+    flags = ["--learner=nearestneighbour", f"--dataset=npz:{npz}", *ASKED]
+    line = start("evaluate", *flags, flag).wait().error()
+    assert sentence in line
 
 
 def test_a_baseline_that_does_not_fit_is_refused(start, runs) -> None:

@@ -44,7 +44,7 @@ def test_a_net_is_pretrained_on_functions(start, tmp_path):
     ).wait()
     assert json.loads(scored.out.splitlines()[-1])["steps"] == 50
     probe = start(*SINUSOID, "--learner=linearprobe", f"--run_dir={tmp_path}/other")
-    assert "need a learner of values" in probe.wait().error()
+    assert "Received: LinearProbe, which learns classes." in probe.wait().error()
 
 
 def test_ranges_are_drawn_from_and_the_run_goes_on(start, tiny, tmp_path):
@@ -69,7 +69,7 @@ def test_a_head_has_as_many_outputs_as_the_highest_way(start, tiny, tmp_path):
     ("flags", "sentence"),
     [
         (["--way=5"], "no classes. Leave out"),
-        (["--learner=protonet"], "need a learner of values"),
+        (["--learner=protonet"], "Received: ProtoNet, which learns classes."),
         (["--rotations"], "Leave out --split, --rotations"),
         (["--shot=3:1"], "must be a number, or a range such as 5:20"),
         (["--shot=two"], "must be a number, or a range such as 5:20"),

@@ -120,7 +120,7 @@ def test_a_net_is_pretrained_without_labels_and_goes_on(squares, start, tmp_path
 
 
 REFUSED = {
-    "episodes": (["--way=3"], "so there are no episodes. Leave out --way"),
+    "episodes": (["--way=3"], "learns one task from all its examples. Leave out --way"),
     "classes apart": (["--disjoint=classes"], "Set --disjoint=examples"),
     "no such run": (["--init_from=nowhere"], "nowhere holds no trained run"),
     "no such layer": (["--freeze=block9"], "'block9'. The layers are: block1"),
@@ -153,7 +153,11 @@ def test_what_does_not_fit_is_one_line(case, squares, start, tmp_path):
 def test_objectives_are_for_nets_that_are_pretrained(start, tiny, tmp_path):
     flags = ["--learner=protonet", "--objective=contrast", f"--run_dir={tmp_path}/run"]
     ended = start("train", *tiny, *flags).wait()
-    assert ended.code == 2 and "--learner=protonet is meta-trained" in ended.err
+    assert (
+        ended.code == 2
+        and "--learner=protonet is meta-trained on episodes. Leave out --objective"
+        in ended.err
+    )
 
 
 def test_what_is_said_of_episodes_is_refused_where_there_are_none(trained, start):

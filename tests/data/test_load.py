@@ -39,9 +39,11 @@ def test_glyphs_are_shared_out_anew(glyphs):
     )
 
 
-@pytest.mark.parametrize("name", ["imagenet", "", "npz:", "tfds:", "folder:", "csv:x"])
+@pytest.mark.parametrize("name", ["imagenet", "", "npz:", "tfds:", "folder:", "xml:x"])
 def test_unknown_sources_are_refused(name):
-    with pytest.raises(ValueError, match="no source .* tfds:NAME, folder:PATH or npz"):
+    with pytest.raises(
+        ValueError, match="no source .* tfds:NAME, folder:PATH, npz:PATH, "
+    ):
         load(name)
 
 

@@ -78,7 +78,7 @@ found = {}
 for name, folder in json.loads(sys.argv[1]).items():
     with np.load(f"{folder}/asked.npz") as file:
         request = {key: tf.constant(file[key]) for key in file.files}
-    query = {"query_x": request.pop("query_x")}
+    query = {key: request.pop(key) for key in list(request) if key[:5] == "query"}
     ask = tf.saved_model.load(folder + "/all/1").signatures
     found[name] = ask["adapt_and_predict"](**request, **query)["probabilities"]
     state = ask["adapt"](**request)
@@ -103,7 +103,9 @@ def answers(tmp_path_factory) -> tuple[dict, dict]:
         task = tfmeta.MetaModel(learner, prepare=layer).adapt(raw[:4], Y)
         task.save(folder / "adapted")
         wanted[name] = task.predict(raw[4:])
-        np.savez(folder / "asked.npz", support_x=raw[:4], support_y=Y, query_x=raw[4:])
+        end = "text" if name == "tokens" else "x"
+        asked = {f"support_{end}": raw[:4], f"query_{end}": raw[4:], "support_y": Y}
+        np.savez(folder / "asked.npz", **asked)
         folders[name] = str(folder)
     answered = tmp_path_factory.mktemp("alone") / "answers.npz"
     done = subprocess.run(
@@ -140,7 +142,7 @@ def test_the_readme_names_the_preparation(tmp_path) -> None:
     folder = export.save(model, tmp_path)
     text = (folder / "README.md").read_text(encoding="utf-8")
     assert "the graph prepares them by TextVectorization." in text
-    assert "| input | `support_x` | string | (?) |" in text
+    assert "| input | `support_text` | string | (?) |" in text
 
 
 def test_raw_shapes_that_are_not_known_are_asked_for(tmp_path) -> None:

@@ -190,6 +190,7 @@ def test_few_channels_are_computed_as_one() -> None:
         ({}, {}, 4),
         ({"use_bias": True}, {}, 1),
         ({"activation": "tanh"}, {}, 1),
+        ({"activity_regularizer": "l2"}, {}, 1),
         ({"groups": 2}, {}, 2),
         ({"dilation_rate": 2}, {}, 1),
         ({}, {"axis": 1}, 1),
@@ -248,6 +249,27 @@ def test_half_precision_keeps_statistics_in_float32(dtype: str) -> None:
     half = tf.cast(outputs[dtype], tf.float32)
     atol = 0.01 if dtype == "mixed_float16" else 0.08
     np.testing.assert_allclose(half, outputs["float32"], atol=atol)
+
+
+def test_half_precision_keeps_gradients_that_nearly_cancel() -> None:
+    # A gradient that all outputs share moves no kernel: only what is left may count.
+    draws = np.random.default_rng(4)
+    x = draws.integers(0, 2, (8, 12, 12, 1)).astype("float64")
+    dy = 1 + 0.3 * draws.normal(size=(8, 12, 12, 4))
+    found = {}
+    for policy in ("mixed_bfloat16", "float64"):
+        conv = keras.layers.Conv2D(4, 3, use_bias=False, padding="same", dtype=policy)
+        layer = ConvBatchNorm(conv, BatchNorm(dtype=policy), dtype=policy)
+        layer.build(x.shape)
+        conv.kernel.assign(np.random.default_rng(1).normal(size=conv.kernel.shape))
+        with tf.GradientTape() as tape:
+            y = tf.cast(layer(x, training=True), tf.float64)
+            loss = tf.reduce_sum(y * dy)
+        wanted = [conv.kernel.value, layer.norm.gamma.value]
+        found[policy] = [tf.cast(g, tf.float64) for g in tape.gradient(loss, wanted)]
+    for half, exact in zip(*found.values(), strict=True):
+        largest = np.abs(exact).max()
+        np.testing.assert_allclose(half, exact, rtol=0, atol=0.03 * largest)
 
 
 def test_config_weights_and_copies(tmp_path) -> None:

@@ -165,5 +165,10 @@ def test_a_range_must_fit_the_head():
 
 
 def test_a_classifier_is_not_trained_on_functions():
-    with pytest.raises(ValueError, match="need a learner of values.*ProtoNet"):
-        Stream(None, 5, 3, 4).check(FUNCTIONS.train, ProtoNet(mlp()))
+    stream = Stream(None, 5, 3, 4)
+    with pytest.raises(
+        ValueError, match=r"Received: ProtoNet, which learns classes\.$"
+    ):
+        stream.check(FUNCTIONS.train, ProtoNet(mlp()))
+    with pytest.raises(ValueError, match="Received: MAML, which fails on them"):
+        stream.check(FUNCTIONS.train, MAML(mlp(outputs=3), targets="values"))

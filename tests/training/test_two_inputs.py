@@ -158,7 +158,7 @@ def test_a_saved_model_comes_back(trained, tmp_path) -> None:
     ("change", "sentence"),
     [
         (lambda x: {"tone": x["tone"]}, "support_x_shape, support_x_tone"),
-        (lambda x: x["tone"], "must be a nest as the net takes it"),
+        (lambda x: x["tone"], "must have the net's inputs: .* Give a dict"),
         (lambda x: {**x, "tone": x["tone"][:, :2]}, r"shape \(examples, 4\)"),
         (lambda x: {**x, "tone": x["tone"][:-1]}, "the same number of examples"),
     ],

@@ -1,1 +1,1 @@
-"""Floor 8: the command-line apps, their flags, and what they print."""
+"""The command-line apps, their flags, and what they print."""

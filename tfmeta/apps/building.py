@@ -15,6 +15,7 @@ from tfmeta.apps.flags.parts import Parts
 from tfmeta.core import Labels
 from tfmeta.data import Part
 from tfmeta.data.nested import array_shape
+from tfmeta.data.prepare.texts import is_text
 from tfmeta.inner import UpdateRule
 from tfmeta.learners import Learner
 from tfmeta.nets import freeze as freeze_layers
@@ -61,7 +62,10 @@ def make_learner(
                 f"--learner={name} takes no inner steps by a rule. Leave out --rule."
             )
         given["rule"] = _rule(parts)
-    if "net" in takes:
+    if "net" not in takes:
+        if parts.name("net") is not None:
+            raise ValueError(f"--learner={name} takes no net. Leave out --net.")
+    else:
         headed = _is_headed(name, parts, part)
         given["net"] = _net(parts, part, answers if headed else None, seed)
         if freeze:
@@ -126,9 +130,12 @@ def _net(parts: Parts, part: Part, answers: int | None, seed: int) -> keras.Mode
                 "of tfmeta takes these. Name a function of your own that builds one: "
                 "--net=package.module:name."
             )
-        parts.settle("net", "conv4" if len(single) == 3 else "mlp")
+        default = "conv4" if len(single) == 3 else "mlp"
+        text = is_text(shape, part.dtype)
+        parts.settle("net", "text_encoder" if text else default)
     takes = signature_of(NET.constructor(str(parts.name("net"))))
-    net = parts.make("net", input_shape=shape, way=answers, outputs=answers, seed=seed)
+    given = {**part.prepare.net_arguments, "input_shape": shape, "seed": seed}
+    net = parts.make("net", way=answers, outputs=answers, **given)
     if not net.built:
         net.build((None, *shape))
     return net if "seed" in takes else fresh(net, seed=seed)

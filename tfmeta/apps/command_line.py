@@ -89,7 +89,7 @@ def _parse(module: ModuleType, argv: list[str]) -> list[str]:
     except flags.Error as error:
         console.fail(_told(str(error)))
     except (ValueError, ImportError) as error:
-        console.fail(str(error))
+        console.fail(in_flags(str(error), module.PARTS))
     if len(rest) > 1:
         console.fail(f"Flags start with --. Received: {' '.join(rest[1:])}.")
     if not FLAGS["verbosity"].present:  # absl would make it INFO; TFDS talks.

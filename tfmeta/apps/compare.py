@@ -3,10 +3,13 @@
     tfmeta compare --run_dir=runs/a --against=runs/b --way=5 --shot=1
 
 The difference is taken episode by episode, so it is known better than two separate
-intervals tell. --against=nearestneighbour or fromscratch compares with a baseline.
+intervals tell. --against=nearestneighbour or fromscratch compares with a baseline, and
+for texts --against=tfidfmeans or tfidflogistic.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from absl import flags
 
@@ -16,12 +19,16 @@ from tfmeta.apps.flags.kinds import LEARNER
 from tfmeta.apps.flags.parts import Parts
 from tfmeta.data import Part
 from tfmeta.evaluation import Comparison, baselines, compare
-from tfmeta.learners import Learner
+from tfmeta.evaluation.texts.baselines import TEXT_BASELINES
+from tfmeta.learners import as_learner
 from tfmeta.training import MetaModel
 
 FLAGS = flags.FLAGS
 PARTS = Parts()
-_UNTRAINED = [name for name in sorted(LEARNER.known) if not needs_training(name)]
+_UNTRAINED = [
+    *(name for name in sorted(LEARNER.known) if not needs_training(name)),
+    *(each.__name__.lower() for each in TEXT_BASELINES),
+]
 
 
 def define_flags() -> None:
@@ -51,7 +58,8 @@ def main() -> dict:
             each.check_data(source)
     part = getattr(source, FLAGS.part)
     scoring.settle_episodes(part, values, model)
-    other = other or _baseline(model, part)
+    other = other or _baseline(model, part, source.train)
+    scoring.check_steps(model, other)
     comparison = compare(
         scoring.score(model, part, steps=scoring.steps_of(model)),
         scoring.score(
@@ -74,10 +82,10 @@ def _check_same_data(a: dict, b: dict) -> None:
         )
 
 
-def _baseline(model: MetaModel, part: Part) -> Learner:
+def _baseline(model: MetaModel, part: Part, train: Part) -> Any:
     known = {
-        type(each).__name__.lower(): each
-        for each in baselines(model, targets=part.targets)
+        type(as_learner(each)).__name__.lower(): each
+        for each in baselines(model, targets=part.targets, train=train)
     }
     if FLAGS.against not in known:
         raise ValueError(

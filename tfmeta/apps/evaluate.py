@@ -2,8 +2,9 @@
 
     tfmeta evaluate --run_dir=runs/first --way=5 --shot=1 --baselines
 
-Any way and shot the learner allows. Without --run_dir it scores a learner that needs
-no training: --learner=nearestneighbour --dataset=glyphs.
+Way and shot may differ from those of training. Data, method and net are the run's.
+Their flags are for scoring a learner that needs no training, without --run_dir:
+--learner=nearestneighbour --dataset=glyphs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from absl import flags
 
 from tfmeta.apps import console, runs, scoring
 from tfmeta.apps.building import make_learner, needs_training
+from tfmeta.apps.flags.arguments import signature_of
 from tfmeta.apps.flags.kinds import LEARNER
 from tfmeta.apps.flags.parts import Parts
 from tfmeta.core import Labels
@@ -62,7 +64,9 @@ def define_flags() -> None:
         "normalisation",
         None,
         ["support", "task", "running"],
-        "Where normalisation takes its statistics from. Left out: as in training.",
+        "Where batch normalisation takes its statistics from: the support set, each "
+        "set of examples itself (task), or moving averages of training (running). Left "
+        "out: as in training.",
     )
     flags.DEFINE_string("run_dir", None, "The run to score, as the app train left it.")
     flags.DEFINE_bool("baselines", False, "Score learners without meta-training too.")
@@ -106,13 +110,14 @@ def main() -> dict:
     part = getattr(source, FLAGS.part)
     scoring.settle_episodes(part, {} if run is None else values, trained)
     model = trained or _untrained(part)
+    scoring.check_steps(model)
     if FLAGS.calibration and not isinstance(part.targets, Labels):
         raise ValueError(
             "--calibration is of probabilities, but the tasks have values. Leave it "
             "out."
         )
     _write_extras(model, part)
-    summary, results = _scored(model, part, values["dataset"])
+    summary, results = _scored(model, part, source.train, values["dataset"])
     if run is not None:
         write_json(run.results_file, {**results[0].record(), **summary})
     if FLAGS.calibration:
@@ -128,6 +133,12 @@ def _untrained(part: Part) -> Any:
     """The learner without training that flags name."""
     own = {"normalisation": FLAGS.normalisation, "eval_steps": FLAGS.eval_steps}
     said = {name: value for name, value in own.items() if value is not None}
+    takes = signature_of(LEARNER.constructor(FLAGS.learner))
+    for name in said.keys() - takes.keys():
+        raise ValueError(
+            f"--learner={FLAGS.learner} has no such setting as {name}. Leave out "
+            f"--{name}."
+        )
     return make_learner(PARTS, part, way=scoring.way_of(part), seed=FLAGS.seed, **said)
 
 
@@ -143,12 +154,14 @@ def _write_extras(model: Any, part: Any) -> None:
         console.say(f"Wrote {FLAGS.save_episodes}")
 
 
-def _scored(model: Any, part: Part, source: str) -> tuple[dict, list[Result]]:
+def _scored(
+    model: Any, part: Part, train: Part, source: str
+) -> tuple[dict, list[Result]]:
     """Scores the model, and the baselines; returns what is told of them."""
     steps = scoring.steps_of(model)
     results = [scoring.score(model, part, steps=steps, curve=FLAGS.curve)]
     if FLAGS.baselines:
-        others = baselines(model, targets=part.targets)
+        others = baselines(model, targets=part.targets, train=train)
         results += [scoring.score(each, part) for each in others]
     _tell(results, source)
     summary = {
@@ -188,8 +201,10 @@ def _flags_of(run: RunFolder) -> dict:
     values = runs.flags_of(run)
     said = [
         name
-        for name in values.keys() - set(_FREE)
-        if name in FLAGS and FLAGS[name].present and FLAGS[name].value != values[name]
+        for name in (values.keys() | PARTS.given()) - set(_FREE)
+        if name in FLAGS
+        and FLAGS[name].present
+        and (name not in values or FLAGS[name].value != values[name])
     ]
     if said:
         raise ValueError(

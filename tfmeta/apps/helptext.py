@@ -83,6 +83,8 @@ def _in_flags(text: str, *, optional: bool) -> str:
         return f"--{match[1]}" if match[1] in FLAGS else match[1]
 
     text = re.sub(r"`([^`]+)`", name, text)
-    text = re.sub(r"\bNone for ", "left out: " if optional else "none for ", text)
+    left_out = "Left out: " if optional else "None for "
+    text = re.sub(r"(?<=[.] )None for ", left_out, text)
+    text = re.sub(r"\bNone for ", left_out[0].lower() + left_out[1:], text)
     text = re.sub(r"\bNone is\b", "Left out, it is", text)
     return text[:1].upper() + text[1:]

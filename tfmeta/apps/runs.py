@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ _HOME = "tfmeta."
 
 def define_place_flags() -> None:
     """Defines the flags that say where a run's data lie now."""
-    flags.DEFINE_string("data_dir", None, "Where the data lie; left out: the run's.")
+    flags.DEFINE_string(
+        "data_dir", None, "Where the data lie. Left out: where the run had them."
+    )
     flags.DEFINE_bool("download", False, "Let TFDS download what is missing.")
 
 
@@ -62,19 +65,22 @@ def flags_of(run: RunFolder) -> dict[str, Any]:
 
 
 def flags_named_in(argv: Sequence[str]) -> dict[str, Any]:
-    """The flags of the run that a command line names; {} if it names none."""
+    """The flags of the run that a command line names; {} if it names none.
+
+    Before anybody imports the code that these flags name, it is said which that is.
+    """
     path = values_in(argv, ["run_dir"]).get("run_dir")
     config = Path(path or "") / "config.json"
     if not path or not config.is_file():
         return {}
-    found = read_json(config)
-    return dict(found.get("flags", {})) if isinstance(found, Mapping) else {}
+    tell_own_code(path)
+    return dict(read_json(config)["flags"])
 
 
 def open_model(
     path: str, which: str, *, normalisation: str | None = None
 ) -> tuple[RunFolder, MetaModel]:
-    """Opens a run and rebuilds its model; says which code of others that needs.
+    """Opens a run and rebuilds its model, after it has said whose code that takes.
 
     Args:
         path: The run's folder.
@@ -89,22 +95,36 @@ def open_model(
     """
     run = RunFolder(path)
     if run.config_file.exists():
-        own = own_code(run)
-        if own:
-            console.say(f"The run in {path} imports code of its own: {', '.join(own)}.")
+        tell_own_code(path)
     return run, run.load_model(which, normalisation=normalisation)
+
+
+@functools.cache
+def tell_own_code(path: str) -> None:
+    """Says, once, which code outside of tfmeta a run imports, if it imports any.
+
+    Args:
+        path: The run's folder.
+
+    Raises:
+        ValueError: If there is no run in the folder, or a file of it is broken.
+    """
+    own = own_code(RunFolder(path))
+    if own:
+        console.say(f"The run in {path} imports code of its own: {', '.join(own)}.")
 
 
 def own_code(run: RunFolder) -> list[str]:
     """The code outside of tfmeta that a run names in its flags and its learner."""
-    written = read_json(run.config_file).get("flags", {})
+    needed = run.own_code()
+    written = read_json(run.config_file)["flags"]
     named = [written.get(flag) for flag in KINDS]
     said = [
         name
         for kind, name in zip(KINDS.values(), named, strict=True)
         if isinstance(name, str) and kind.is_own_code(name)
     ]
-    return list(dict.fromkeys([*said, *run.own_code()]))
+    return list(dict.fromkeys([*said, *needed]))
 
 
 def source_of(values: Mapping[str, Any]) -> Source:
@@ -120,9 +140,7 @@ def source_of(values: Mapping[str, Any]) -> Source:
         ValueError: If there is no such source, or it cannot be made so.
     """
     name = values[DATASET.flag]
-    arguments = recorded_arguments(DATASET, values)
-    said = {k: v for k, v in arguments.items() if v is not None}
-    return DATASET.make(name, {"name": name}, said)
+    return DATASET.make(name, {"name": name}, recorded_arguments(DATASET, values))
 
 
 def differing_data(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:

@@ -27,10 +27,12 @@ _WAY, _SHOT = 5, 1  # Where no run says others.
 def define_scoring_flags() -> None:
     """Defines which checkpoint is scored on which episodes."""
     define_scored_flags()
-    flags.DEFINE_enum("which", "best", ["best", "last"], "Which checkpoint of a run.")
-    flags.DEFINE_enum("part", "test", ["test", "val", "train"], "Whose classes.")
-    flags.DEFINE_integer("episodes", 600, "How many episodes.", lower_bound=2)
-    flags.DEFINE_integer("seed", 1, "Which episodes.", lower_bound=0)
+    flags.DEFINE_enum("which", "best", ["best", "last"], "The run's checkpoint.")
+    flags.DEFINE_enum(
+        "part", "test", ["test", "val", "train"], "The part of the data to score on."
+    )
+    flags.DEFINE_integer("episodes", 600, "The number of episodes.", lower_bound=2)
+    flags.DEFINE_integer("seed", 1, "The seed of the episodes.", lower_bound=0)
     define_step_flag()
     flags.DEFINE_string(
         "episodes_file",
@@ -43,7 +45,10 @@ def define_scoring_flags() -> None:
 def define_step_flag() -> None:
     """Defines the number of inner steps outside training."""
     flags.DEFINE_integer(
-        "eval_steps", None, "Inner steps; left out: the learner's own.", lower_bound=0
+        "eval_steps",
+        None,
+        "The number of inner steps. Left out: the learner's own.",
+        lower_bound=0,
     )
 
 
@@ -118,6 +123,17 @@ def way_of(part: Any) -> int | None:
         x, _ = next(iter(frozen_episodes(FLAGS.episodes_file, part)))
         return 1 + int(x["support_y"].numpy().max())
     return FLAGS.way
+
+
+def check_steps(*models: Any) -> None:
+    """Refuses `--eval_steps` where none of the models or learners takes inner steps."""
+    learners = [as_learner(model) for model in models]
+    if FLAGS.eval_steps is not None and all(e.default_steps is None for e in learners):
+        names = " and ".join(dict.fromkeys(type(each).__name__ for each in learners))
+        raise ValueError(
+            f"--eval_steps={FLAGS.eval_steps} is for learners that take inner steps. "
+            f"Received: {names}, without any. Leave out --eval_steps."
+        )
 
 
 def steps_of(model: Any) -> int | None:

@@ -46,15 +46,8 @@ FLAGS = flags.FLAGS
 PARTS = Parts("dataset", "learner", "net", "rule", "augment", "objective")
 _TEST_EPISODES = 600  # Of each run of several.
 _OF_EPISODES = (
-    "way",
-    "shot",
-    "query",
-    "unequal_shots",
-    "val_way",
-    "val_shot",
-    "val_query",
-    "val_episodes",
-    "tasks",
+    *("way", "shot", "query", "unequal_shots", "tasks", "task_map"),
+    *("val_way", "val_shot", "val_query", "val_episodes"),
 )
 
 
@@ -71,17 +64,23 @@ def main() -> dict:
     """Trains, and says what to do next."""
     if FLAGS.halve_every and FLAGS.decay_to_zero:
         raise ValueError("--halve_every and --decay_to_zero exclude each other.")
-    _check_without_episodes()
-    if FLAGS.objective and not _pretrains():
-        raise ValueError(
-            f"--objective is for learners whose net is pretrained, and "
-            f"--learner={FLAGS.learner} is meta-trained. Leave it out."
-        )
+    _check_unused()
     if FLAGS.tasks > 1 and not _pretrains():
-        one_thread_a_task()
+        _let_tasks_run_side_by_side()
     if FLAGS.seeds == 1:
         return _train(FLAGS.run_dir, FLAGS.seed)[0]
     return _train_several()
+
+
+def _let_tasks_run_side_by_side() -> None:
+    try:
+        one_thread_a_task()
+    except RuntimeError:
+        console.say(
+            "Code of your own ran TensorFlow while it was imported, so tasks cannot "
+            "run side by side, which may take twice the time. Let it run TensorFlow "
+            "in functions alone."
+        )
 
 
 def _pretrains() -> bool:
@@ -94,13 +93,19 @@ def _adapts() -> bool:
     return adapts(str(PARTS.name("learner")))
 
 
-def _check_without_episodes() -> None:
-    """Refuses what is said of episodes for a learner that has none."""
-    said = [f"--{name}" for name in _OF_EPISODES if FLAGS[name].present]
-    if said and not _adapts():
+def _check_unused() -> None:
+    """Refuses flags that the learner's training does not look at."""
+    unused: tuple[str, ...]
+    if not _adapts():
+        unused, why = _OF_EPISODES, "learns one task from all its examples"
+    elif not _pretrains():
+        unused, why = ("batch_size", "objective"), "is meta-trained on episodes"
+    else:
+        return
+    said = [f"--{name}" for name in unused if FLAGS[name].present]
+    if said:
         raise ValueError(
-            f"--learner={FLAGS.learner} learns one task from all its examples, so "
-            f"there are no episodes. Leave out {', '.join(said)}."
+            f"--learner={FLAGS.learner} {why}. Leave out {', '.join(said)}."
         )
 
 
@@ -123,7 +128,8 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     if not run.last.exists():
         _take_weights(learner)
     model = _model(learner, source)
-    learner.targets = part.targets
+    if learner.targets is None:
+        learner.targets = part.targets
     model.compile(_optimizer())
     trainer = Trainer(
         model,

@@ -1,7 +1,4 @@
-"""Floor 0: episodes, targets, options, keys, functional calls, the task map.
-
-A floor imports from lower floors only.
-"""
+"""What all else uses: episodes, targets, options, random keys and the task map."""
 
 from tfmeta.core.episode import Batch, Episode, Examples
 from tfmeta.core.options import Options

@@ -52,7 +52,7 @@ def listed(names: Iterable[str], most: int = 3) -> str:
 
     Args:
         names: What to name.
-        most: How many to name.
+        most: The largest number of names.
 
     Example:
         >>> listed(["a", "b", "c", "d", "e"])

@@ -10,6 +10,7 @@ from tfmeta.data.pipeline.augmentation import flips_and_shifts, small_moves
 from tfmeta.data.pipeline.episodes import episodes
 from tfmeta.data.pipeline.examples import examples
 from tfmeta.data.pipeline.saved_episodes import frozen_episodes, save_episodes
+from tfmeta.data.prepare.tokens import Tokens
 from tfmeta.data.sampling.episode_sampler import EpisodeSampler
 from tfmeta.data.source import Source
 from tfmeta.data.sources.arrays import from_arrays
@@ -30,6 +31,7 @@ __all__ = [
     "Source",
     "Split",
     "TaskSplit",
+    "Tokens",
     "class_lists",
     "episodes",
     "examples",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from tfmeta.data.glyphs.glyphs import glyph_pool
+from tfmeta.data.prepare.tokens import LENGTH, VOCABULARY
 from tfmeta.data.source import Source
 from tfmeta.data.sources.class_lists import ClassSplit
 from tfmeta.data.sources.families import FAMILIES
@@ -14,11 +17,21 @@ from tfmeta.data.sources.npz import naming, npz_pools
 from tfmeta.data.sources.pool import Pool, divide
 from tfmeta.data.sources.resizing import resized
 from tfmeta.data.sources.rotations import turned
+from tfmeta.data.sources.rows import FORMS
+from tfmeta.data.sources.text_files import text_pool
 from tfmeta.data.sources.tfds_source import tfds_pool
 from tfmeta.data.stores.choice import AUTO, DISK, check_store
 
+_TEXTS = tuple(FORMS)
 # What stands before a colon in the name of a source.
-PREFIXES = ("tfds", "folder", "npz")
+PREFIXES = ("tfds", "folder", "npz", *_TEXTS)
+# The arguments that only some kinds of sources have.
+_OWNERS = {
+    "download": ("tfds",),
+    "skip_broken": ("folder",),
+    **dict.fromkeys(("text_field", "label_field", "split_field", "strip"), _TEXTS),
+    **dict.fromkeys(("vocabulary", "length"), _TEXTS),
+}
 
 
 def load(
@@ -35,35 +48,55 @@ def load(
     disjoint: str | None = None,
     store: str = AUTO,
     per_class: int | None = None,
+    text_field: str = "text",
+    label_field: str = "label",
+    split_field: str | None = None,
+    strip: Sequence[str] = (),
+    vocabulary: int = VOCABULARY,
+    length: int = LENGTH,
 ) -> Source:
     """Loads a source by its name.
 
     Args:
         name: "glyphs" (characters drawn by a program, nothing to download),
             "tfds:NAME" (see `from_tfds`), "folder:PATH" (your own pictures, see
-            `from_folder`) or "npz:PATH" (see `from_npz`); for regression "sinusoid",
-            "harmonic" or "lines".
+            `from_folder`), "npz:PATH" (see `from_npz`), "jsonl:PATH" (texts, a JSON
+            object on each line) or "csv:PATH" (texts under a line of names); for
+            regression "sinusoid", "harmonic" or "lines". Files of texts may be
+            compressed, as PATH.gz.
         data_dir: Where TFDS keeps its data; None for its default. A relative path
-            after "npz:" or "folder:" is looked for here too.
+            after the colon of another source is looked for here too.
         download: Whether TFDS may download what is missing.
-        split: Which classes are for train, val and test: three fractions, lists of
-            names, the name of a shipped list or the path of a JSON file, see
-            `class_lists`. None for the source's own splits.
+        split: The classes of train, val and test: three fractions that sum to 1, lists
+            of names, the name of a shipped list ("vinyals", "cifar_fs", "fc100",
+            "newsgroups") or the
+            path of a JSON file. See `class_lists`. None for the source's own splits.
         rotations: Whether images turned by 90, 180 and 270 degrees are classes too.
         image_size: Height and width of images; None for the source's own.
         channels: 1 or 3; None for the source's own.
-        seed: Which classes fractions take, and which glyphs are drawn. Training and
-            evaluation must use the same one, or test classes would have been trained.
+        seed: The seed by which fractions choose classes and glyphs are drawn. Training
+            and evaluation must use the same one; else test classes may be classes that
+            were trained on.
         skip_broken: Whether pictures of a folder that cannot be read are left out.
-        disjoint: What no two parts share: None for classes, or tasks if the targets
-            are values; or "examples", so that every part has all classes and `split` is
-            fractions of the examples of each. With a fraction of 0 for test, a data set
-            that has a test part of its own keeps it.
+        disjoint: What no two parts share. With "examples" every part has all classes,
+            and `split` is fractions of the examples of each; with a fraction of 0 for
+            test, a data set that has a test part of its own keeps it. None for classes,
+            or tasks if the targets are values.
         store: "memory"; or "disk" for pictures of a folder that are read as they are
             drawn, and for an .npz file that is mapped into memory. "auto" draws what is
             larger than 2 GB from the disk, if that is possible.
         per_class: How many examples of each class or task the train part keeps, drawn
             by `seed`; None for all.
+        text_field: The field of a file of texts that holds a text.
+        label_field: The field that holds the label of a text, a text or a number.
+        split_field: The field that says whether a text is for train, val or test; None
+            to divide the classes by `split`.
+        strip: What is taken off newsgroup posts: some of headers, footers and quotes,
+            as scikit-learn's fetch_20newsgroups does it. A text of which nothing is
+            left is left out.
+        vocabulary: The number of different words that are told apart, see
+            `tfmeta.data.Tokens`; they are the most frequent ones of meta-train.
+        length: The number of words of a text that are read, from its beginning.
 
     Returns:
         The source; its parts say where their examples lie.
@@ -75,50 +108,59 @@ def load(
         >>> load("sinusoid").train.example_shape
         (1,)
     """
+    own = {option: said for option, said in locals().items() if option in _OWNERS}
     check_store(store)
-    _refuse_others(name, download=download, skip_broken=skip_broken)
+    _refuse_others(name, own)
     images: dict[str, Any] = {"image_size": image_size, "channels": channels}
     if name in FAMILIES:
         _refuse(name, any((split, rotations, disjoint, per_class, *images.values())))
         _refuse_disk(name, store)
         return FAMILIES[name]()
-    kind, _, rest = name.partition(":")
-    if kind == "folder" and rest:
-        folder = _found(rest, data_dir)
-        pools = folder_pools(
-            folder, skip_broken=skip_broken, store=store, disjoint=disjoint, **images
-        )
-    elif kind == "npz" and rest:
-        path = _found(rest, data_dir)
-        with naming(path):
-            pools = npz_pools(path, store=store)
-        pools = resized(pools, size=image_size, channels=channels)
-    else:
-        _refuse_disk(name, store)
-        pools = _in_memory(name, data_dir, download, seed, images)
+    pools = _pools(name, data_dir, store, disjoint, seed, images, own)
     source = divide(pools, split, seed=seed, disjoint=disjoint, per_class=per_class)
     return turned(source) if rotations else source
 
 
-def _in_memory(
+def _pools(
     name: str,
     data_dir: str | pathlib.Path | None,
-    download: bool,
+    store: str,
+    disjoint: str | None,
     seed: int,
     images: dict[str, Any],
+    own: dict[str, Any],
 ) -> Pool | dict[str, Pool]:
-    """The examples of a source that has no files to draw from."""
+    """The examples of a source, in the size that `images` says."""
     kind, _, rest = name.partition(":")
-    if kind == "tfds" and rest:
-        return tfds_pool(rest, data_dir=data_dir, download=download, **images)
-    if name != "glyphs":
-        raise ValueError(
-            f"There is no source {name!r}. Use glyphs, tfds:NAME, folder:PATH or "
-            f"npz:PATH; for regression {', '.join(FAMILIES)}."
+    path = _found(rest, data_dir) if rest else pathlib.Path()
+    if kind == "folder" and rest:
+        broken = own["skip_broken"]
+        return folder_pools(
+            path, skip_broken=broken, store=store, disjoint=disjoint, **images
         )
-    return resized(
-        glyph_pool(seed), size=images["image_size"], channels=images["channels"]
+    if kind == "npz" and rest:
+        with naming(path):
+            pools = npz_pools(path, store=store)
+        return _resized(pools, images)
+    _refuse_disk(name, store)
+    if kind == "tfds" and rest:
+        download = own["download"]
+        return tfds_pool(rest, data_dir=data_dir, download=download, **images)
+    if kind in FORMS and rest:
+        texts = {option: own[option] for option in own if _OWNERS[option] is _TEXTS}
+        return _resized(text_pool(path, form=kind, disjoint=disjoint, **texts), images)
+    if name == "glyphs":
+        return _resized(glyph_pool(seed), images)
+    raise ValueError(
+        f"There is no source {name!r}. Use glyphs, tfds:NAME, folder:PATH, npz:PATH, "
+        f"jsonl:PATH or csv:PATH; for regression {', '.join(FAMILIES)}."
     )
+
+
+def _resized(
+    pools: Pool | dict[str, Pool], images: dict[str, Any]
+) -> Pool | dict[str, Pool]:
+    return resized(pools, size=images["image_size"], channels=images["channels"])
 
 
 def _refuse(name: str, options: object) -> None:
@@ -130,17 +172,16 @@ def _refuse(name: str, options: object) -> None:
         )
 
 
-def _refuse_others(name: str, *, download: bool, skip_broken: bool) -> None:
-    """Refuses what only one kind of source can do."""
+def _refuse_others(name: str, own: dict[str, Any]) -> None:
+    """Refuses what only sources of other kinds can do."""
     kind = name.partition(":")[0]
-    for option, said, owner in (
-        ("download", download, "tfds"),
-        ("skip_broken", skip_broken, "folder"),
-    ):
-        if said and kind != owner:
+    defaults = inspect.signature(load).parameters
+    for option, said in own.items():
+        owners = _OWNERS[option]
+        if said and said != defaults[option].default and kind not in owners:
             raise ValueError(
-                f"{option}=True is for {owner}: sources. Received: {name!r}. Leave out "
-                f"{option}."
+                f"{option} is for {', '.join(f'{each}:' for each in owners)} sources. "
+                f"Received: {option}={said!r} for {name!r}. Leave out {option}."
             )
 
 

@@ -17,7 +17,8 @@ def as_arrays(x: Any) -> Any:
             one array, and so does an array of objects, such as of equal arrays.
 
     Returns:
-        The same structure with NumPy arrays as its leaves.
+        The same structure with NumPy arrays as its leaves. Texts are in arrays of
+        Python objects: NumPy's own texts would all take the room of the longest.
 
     Raises:
         ValueError: By NumPy, if the elements of a list differ in shape.
@@ -30,7 +31,21 @@ def as_arrays(x: Any) -> Any:
         return {name: as_arrays(value) for name, value in x.items()}
     if isinstance(x, tuple):
         return _tuple_like(x, map(as_arrays, x))
-    return as_array(x)
+    if isinstance(x, list) and any(isinstance(each, str | bytes) for each in x):
+        texts = np.empty(len(x), object)
+        texts[:] = x
+        return texts
+    array = np.asarray(x)
+    if array.dtype.kind in "US":
+        return array.astype(object)
+    return array if holds_texts(array) else as_array(array)
+
+
+def holds_texts(array: np.ndarray) -> bool:
+    """Whether an array that `as_arrays` made holds a text."""
+    return array.dtype.kind == "O" and any(
+        isinstance(each, str | bytes) for each in array.flat
+    )
 
 
 def as_array(x: Any) -> np.ndarray:

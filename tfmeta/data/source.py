@@ -29,7 +29,9 @@ class Source(Generic[PartT]):
     no class or task is in two parts. The parts of a plain supervised data set share
     their classes, and only the examples are different; then `disjoint` is "examples". A
     part may have no class or task at all (in a source that is only for testing). If
-    tasks are functions, the three parts draw different functions of one family.
+    tasks are functions, the three parts draw different functions of one family. If the
+    preparation of the train part learns, such as the words of texts, it learns from
+    the train part alone, when the source is made.
 
     Args:
         name: The source's name, such as "glyphs" or "tfds:omniglot".
@@ -60,7 +62,6 @@ class Source(Generic[PartT]):
     test: PartT
 
     def __post_init__(self) -> None:
-        owner: dict[str, str] = {}
         for field in _PARTS:
             split = getattr(self, field)
             if split.name != field:
@@ -90,6 +91,14 @@ class Source(Generic[PartT]):
                     f"not share. Received: {self.disjoint!r} in 'train', "
                     f"{split.disjoint!r} in {field!r}."
                 )
+        self._check_names()
+        self.train.prepare.learn(self.train.chunks())
+
+    def _check_names(self) -> None:
+        """Raises if a class or a task is in two parts."""
+        owner: dict[str, str] = {}
+        for field in _PARTS:
+            split = getattr(self, field)
             kind = "class" if split.class_names else "task"
             for name in () if self.disjoint == "examples" else split.group_names:
                 if name in owner:

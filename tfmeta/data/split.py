@@ -38,6 +38,9 @@ class Split(GroupedPart):
             divides pictures by 255, and leaves all else as it is.
         disjoint: What no two splits of the source share: "classes", or "examples".
 
+    Attributes:
+        y: `(examples,)` int32, the class of each example: its place in `class_names`.
+
     Raises:
         ValueError: Where the arrays do not fit together.
 

@@ -1,4 +1,4 @@
-"""Floor 5: how good a learner is, with its uncertainty."""
+"""Scores of learners on episodes, with their uncertainty; comparisons, calibration."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def compare(a: Any, b: Any, split: Part | None = None, **options: Any) -> Compar
         a: A `Result`; the folder of a run that the app evaluate has scored; or a
             `MetaModel` or `Learner` to evaluate.
         b: The same.
-        split: Which classes, where there is a model to evaluate.
+        split: The part to draw episodes from; None if both are results or folders.
         **options: For `evaluate`, such as `way`, `shot` and `episodes`.
 
     Returns:

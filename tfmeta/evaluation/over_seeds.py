@@ -21,7 +21,7 @@ class SeedSummary:
     well the recipe is.
 
     Attributes:
-        metric: As the results'.
+        metric: The primary metric, that of the results.
         means: `(runs,)`, each run's mean over its episodes.
     """
 
@@ -30,7 +30,7 @@ class SeedSummary:
 
     @property
     def runs(self) -> int:
-        """How many runs."""
+        """The number of runs."""
         return len(self.means)
 
     @property

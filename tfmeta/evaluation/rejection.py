@@ -13,7 +13,7 @@ class Rejection(NamedTuple):
     """What rejecting unsure answers does, on the answers it was chosen by.
 
     Attributes:
-        threshold: LabelledLogits of a lower confidence are rejected; 0 rejects none.
+        threshold: Answers of a lower confidence are rejected; 0 rejects none.
         accuracy: The share of right answers among those that are kept.
         coverage: The share of answers that are kept.
     """

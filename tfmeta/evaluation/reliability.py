@@ -51,7 +51,7 @@ class Calibration:
         ece: Expected calibration error: how far confidence is from accuracy, the mean
             over bins weighted by their counts, in 0..1.
         nll: Negative log-likelihood of the true classes, nats a query.
-        temperature: What logits were divided by.
+        temperature: The number that logits were divided by.
         queries: The number of queries.
         table: The `ReliabilityBin`s, of equal width, from 0 to 1.
     """
@@ -82,8 +82,8 @@ def reliability(
 
     Args:
         labelled: Logits and true classes.
-        temperature: What logits are divided by before the softmax.
-        bins: Bins of equal width in 0..1.
+        temperature: The number that logits are divided by before the softmax.
+        bins: The number of bins, which are of equal width in 0..1.
 
     Returns:
         The `Calibration`.
@@ -95,7 +95,7 @@ def reliability(
         M. Naeini, G. Cooper, M. Hauskrecht, "Obtaining Well Calibrated Probabilities
         Using Bayesian Binning", AAAI 2015; C. Guo, G. Pleiss, Y. Sun, K. Weinberger,
         "On Calibration of Modern Neural Networks", ICML 2017.
-        Differs from the paper: does not.
+        Does not differ from the paper.
 
     Example:
         >>> logits = np.log([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]])
@@ -132,7 +132,7 @@ def confidences(
 
     Args:
         labelled: Logits and true classes.
-        temperature: What logits are divided by before the softmax.
+        temperature: The number that logits are divided by before the softmax.
 
     Returns:
         The probability of the likeliest class, `(queries,)` float64, and whether that
@@ -165,7 +165,7 @@ def best_temperature(labelled: LabelledLogits) -> float:
     Reference:
         C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural
         Networks", ICML 2017.
-        Differs from the paper: does not.
+        Does not differ from the paper.
     """
     logits = _below_top(labelled.logits)
     finite = np.where(np.isfinite(logits), logits, 0.0)

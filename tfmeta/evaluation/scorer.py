@@ -26,7 +26,8 @@ class Scorer:
             all steps.
 
     Raises:
-        ValueError: If `steps` is below 0, or a number in `curve` is not in 0..steps.
+        ValueError: If `steps` is below 0 or the learner takes none, or if a number in
+            `curve` is not in 0..steps.
 
     Attributes:
         curve_steps: The numbers of inner steps that are scored, in rising order; empty
@@ -43,10 +44,15 @@ class Scorer:
     ):
         if steps is not None and steps < 0:
             raise ValueError(f"steps must be at least 0, or None. Received: {steps}.")
+        if steps is not None and learner.default_steps is None:
+            raise ValueError(
+                f"{type(learner).__name__} takes no inner steps. Received: "
+                f"steps={steps}. Leave out steps."
+            )
         self.learner = learner
         self.prepare = as_preparation(prepare, learner.inputs)
         self.steps: Any = learner.default_steps
-        if self.steps is not None and steps is not None:
+        if steps is not None:
             self.steps = steps
         self.curve_steps = _curve_steps(curve, self.steps)
         # They are traced by `get_concrete_function`: TensorFlow counts the traces of

@@ -1,4 +1,4 @@
-"""Floor 5: SavedModels that adapt where they are served."""
+"""SavedModels that adapt where they are served."""
 
 from __future__ import annotations
 

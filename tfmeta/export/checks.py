@@ -169,6 +169,26 @@ def name_checks(name: str, names: Tensor) -> list[Check]:
     ]
 
 
+def text_check(name: str, texts: Tensor) -> Check:
+    """Checks that texts are not empty.
+
+    Args:
+        name: The name of the tensor in the sentence.
+        texts: Strings, `(examples,)`.
+
+    Returns:
+        The check.
+    """
+    lengths = tf.strings.length(tf.strings.strip(texts))
+    place = tf.argmin(tf.concat([lengths, [0]], 0))
+    return Check(
+        tf.reduce_all(lengths > 0),
+        said(
+            f"{name} has an empty text, number {{}}. Give a text in its place.", place
+        ),
+    )
+
+
 def way_check(classes: Tensor, max_way: int | None) -> list[Check]:
     """Checks that there are not more classes than a net's head has outputs.
 

@@ -12,11 +12,12 @@ from tfmeta.core.nests import named
 from tfmeta.data.pictures.checked import decode_checked
 from tfmeta.data.pictures.format import PictureFormat
 from tfmeta.data.pictures.is_picture import is_picture
-from tfmeta.export.checks import Check
+from tfmeta.data.prepare.texts import is_text
+from tfmeta.export.checks import Check, text_check
 from tfmeta.export.example import sent_dtype
 from tfmeta.export.guards import Guard
 
-_X, _IMAGES = "_x", "_images"
+_X, _IMAGES, _TEXT = "_x", "_images", "_text"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class Field:
             `(examples, ...)`.
         """
         return sent
+
+
+@dataclass(frozen=True)
+class TextField(Field):
+    """An input of texts, strings `(examples,)`, none of which may be empty."""
+
+    def read(self, sent: Tensor, guard: Guard) -> Tensor:
+        """The texts, which are not empty; see `Field.read`."""
+        return guard.passed({"": sent}, [text_check(self.spec.name, sent)])[""]
 
 
 @dataclass(frozen=True)
@@ -71,12 +81,14 @@ def plain_fields(inputs: Nest, part: str) -> Nest:
 
     Returns:
         A nest of `Field` of the same structure. Floats and pixels are sent as float32,
-        whole numbers as int32, texts as strings.
+        whole numbers as int32, texts as strings. Where an example is one text, the
+        field is a `TextField`, whose name begins with "support_text" or "query_text".
     """
-    specs = named(inputs, part + _X)
+    text = not tf.nest.is_nested(inputs) and is_text(inputs.shape[1:], inputs.dtype)
+    kind, end = (TextField, _TEXT) if text else (Field, _X)
     fields = [
-        Field(tf.TensorSpec(s.shape, sent_dtype(s.shape[1:], s.dtype), n))
-        for n, s in specs.items()
+        kind(tf.TensorSpec(s.shape, sent_dtype(s.shape[1:], s.dtype), name))
+        for name, s in named(inputs, part + end).items()
     ]
     return tf.nest.pack_sequence_as(inputs, fields)
 

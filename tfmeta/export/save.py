@@ -62,13 +62,15 @@ def save(
     state and returns answers; `extend` takes that state and further support examples
     and returns a state. The numbers of examples and queries are free in each request,
     and so is the way unless the net has a head. If an example is a nest, its keys name
-    the inputs, such as `support_x_NAME` and `query_x_NAME`. The answers are
-    `probabilities` and `labels`; a learner of values answers with `values`.
+    the inputs, such as `support_x_NAME` and `query_x_NAME`; if an example is one text,
+    they are `support_text` and `query_text`. The answers are `probabilities` and
+    `labels`; a learner of values answers with `values`.
 
     Inputs are raw examples, which the graph prepares as the model does. Floats are sent
     as float32; pictures too, scaled as in training to 0..1. Whole numbers are sent as
-    int32, texts as strings. The graph refuses impossible inputs with a sentence. A
-    README.md in the folder shows a request, and the answer that the saved model gave.
+    int32, texts as strings in UTF-8. The graph refuses impossible inputs with a
+    sentence. A README.md in the folder shows a request, and the answer that the saved
+    model gave.
 
     Of a learner that does not adapt, such as `Supervised`, the SavedModel only
     predicts; see `save_classifier`.

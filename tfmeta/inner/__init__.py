@@ -1,4 +1,4 @@
-"""Floor 3: bodies (nets) and heads (last layers), and the rules that adapt them."""
+"""What learners are made of: nets under normalisation, heads, rules of inner steps."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ class PrototypeHead(Head):
     Reference:
         E. Triantafillou et al., "Meta-Dataset: A Dataset of Datasets for Learning to
         Learn from Few Examples", ICLR 2020.
-        Differs from the paper: does not.
+        Does not differ from the paper.
     """
 
     name = "prototypes"

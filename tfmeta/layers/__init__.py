@@ -10,6 +10,7 @@ from tfmeta.layers.exact import InexactPart, check_exact, inexact_parts
 from tfmeta.layers.group_norm import GroupNorm
 from tfmeta.layers.layer_norm import LayerNorm
 from tfmeta.layers.max_pool import MaxPool
+from tfmeta.layers.positions import Positions
 
 __all__ = [
     "BatchNorm",
@@ -19,6 +20,7 @@ __all__ = [
     "InexactPart",
     "LayerNorm",
     "MaxPool",
+    "Positions",
     "adaptable",
     "check_exact",
     "inexact_parts",

@@ -25,8 +25,9 @@ class ConvBatchNorm(Configured, keras.layers.Layer):
     kernel W they are m W and diag(W' S W). Normalisation then is a factor on the kernel
     and an offset, and no pass over the outputs is left, in any derivative. This pays
     where patches are small, so inputs of more than three channels, and convolutions
-    with groups, dilation, a bias or an activation, run through the two layers. Values,
-    derivatives and moving averages are the same either way, but for rounding.
+    with groups, dilation, a bias, an activation or a penalty on their outputs, run
+    through the two layers. Values, derivatives and moving averages are the same either
+    way, but for rounding; in half precision the matrix product is done in float32.
 
     Args:
         conv: A `keras.layers.Conv2D`. It needs no bias, which `norm` would cancel.
@@ -77,22 +78,25 @@ class ConvBatchNorm(Configured, keras.layers.Layer):
         if not self._is_one(inputs.shape):
             return self.norm(self.conv(inputs), training=training)
         kernel = tf.convert_to_tensor(self.conv.kernel)
+        dtype = statistics_dtype(inputs.dtype)
         seen, positions = patches(
             inputs, self.conv.kernel_size, self.conv.strides, self.conv.padding
         )
-        weights = tf.reshape(kernel, (-1, kernel.shape[-1]))
-        weights = tf.cast(weights, statistics_dtype(weights.dtype))
+        # The gradients of the factor and the offset nearly cancel in the kernel's.
+        seen = tf.cast(seen, dtype)
+        weights = tf.cast(tf.reshape(kernel, (-1, kernel.shape[-1])), dtype)
         if self.norm.uses_batch(training):
-            mean, variance = _moments(tf.cast(seen, weights.dtype), weights)
+            mean, variance = _moments(seen, weights)
             self.norm.average_in(mean, variance)
         else:
-            mean, variance = self.norm.averages(weights.dtype)
+            mean, variance = self.norm.averages(dtype)
         factor, offset = self.norm.factor_and_offset(mean, variance)
         weights = tf.concat([weights * factor, offset[tf.newaxis]], 0)
         # A row of ones carries the offset, so that its gradient needs no pass either.
         seen = tf.concat([seen, tf.ones_like(seen[:1])], 0)
-        outputs = tf.matmul(seen, tf.cast(weights, seen.dtype), transpose_a=True)
-        return tf.reshape(outputs, (-1, *positions, kernel.shape[-1]))
+        outputs = tf.matmul(seen, weights, transpose_a=True)
+        outputs = tf.reshape(outputs, (-1, *positions, kernel.shape[-1]))
+        return tf.cast(outputs, self.compute_dtype)
 
     def compute_output_shape(
         self, input_shape: tuple[int | None, ...]
@@ -109,6 +113,7 @@ class ConvBatchNorm(Configured, keras.layers.Layer):
             and set(conv.dilation_rate) == {1}
             and not conv.use_bias
             and conv.activation is keras.activations.linear
+            and conv.activity_regularizer is None
             and self.norm.axis in (-1, 3)
         )
         return plain and None not in shape[1:] and shape[-1] <= _MOST_CHANNELS

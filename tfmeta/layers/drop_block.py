@@ -22,7 +22,7 @@ class DropBlock(Configured, keras.layers.Layer):
     Args:
         rate: The share of a map that is dropped, about, from 0 to below 1.
         block_size: Height and width of a patch.
-        seed: Of the patches; None draws one.
+        seed: The seed of the patches; None draws one.
         **kwargs: `name`, `dtype` and the like, as for any Keras layer.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Floor 4: the methods, one file each."""
+"""The methods, which learn from a support set and answer queries; one file each."""
 
 from __future__ import annotations
 

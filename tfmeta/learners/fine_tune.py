@@ -29,7 +29,9 @@ class FineTune(GradientLearner):
             whose first steps are equally large for all weights, spoils a pretrained
             net.
         rule: Another rule for the steps, or its class.
-        normalisation: "running" (as the net was pretrained), "support" or "task".
+        normalisation: Where batch normalisation takes its statistics from: "running"
+            (the moving averages of pretraining), "support" (the support set) or "task"
+            (each set of examples itself); see `tfmeta.inner.Body`.
         **kwargs: For `Learner`, such as `targets`.
 
     Raises:

@@ -31,7 +31,9 @@ class FromScratch(GradientLearner):
             `inner_lr` is the rate of that rule; None for the rule's default.
         rule: Another rule for the steps, or its class.
         seed: The seed of the initial weights.
-        normalisation: As in `MAML`.
+        normalisation: Where batch normalisation takes its statistics from: "support"
+            (the support set), "task" (each set of examples itself) or "running"; see
+            `tfmeta.inner.Body`.
         **kwargs: For `Learner`, such as `targets`.
 
     Raises:

@@ -27,7 +27,9 @@ class LinearProbe(GradientLearner):
         inner_lr: The rate of Adam; None for 0.01. If `rule` is a class, `inner_lr` is
             the rate of that rule; None for the rule's default.
         rule: Another rule for the steps, or its class.
-        normalisation: "running" (as the net was pretrained), "support" or "task".
+        normalisation: Where batch normalisation takes its statistics from: "running"
+            (the moving averages of pretraining), "support" (the support set) or "task"
+            (each set of examples itself); see `tfmeta.inner.Body`.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:

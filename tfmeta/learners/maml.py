@@ -41,10 +41,15 @@ class MAML(GradientLearner):
         first_order: Whether to drop the second derivatives (FOMAML).
         adapt_only: The weights that adapt: whole parts of their paths inside the net,
             such as "head" (ANIL), or a function of a path; None for all.
-        head: "net", "prototypes" or "zeros". None is "net" if the net's last operation
-            with weights is linear, else "prototypes".
-        normalisation: "support" (a query's answer depends on no other query), "task"
-            (transductive, as in the paper's code) or "running".
+        head: The last layer: "net" (the net's own), or a linear layer that is made for
+            each task, from the class means of the net's outputs ("prototypes") or from
+            zeros ("zeros"). None is "net" if the net's last operation with weights is
+            linear, else "prototypes".
+        normalisation: Where batch normalisation takes its statistics from: "support"
+            (the support set, so that a query's answer depends on no other query),
+            "task" (each set of examples itself, so that an answer depends on the other
+            queries: transductive, as in the paper's code) or "running" (in training as
+            "task", afterwards moving averages).
         targets: "labels" or "values"; None to find out from the data.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 

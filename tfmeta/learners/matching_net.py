@@ -41,7 +41,9 @@ class MatchingNet(Learner):
         reads: The number of times that a query reads the support set, with
             `full_context`.
         seed: The seed of the recurrent nets' initial weights.
-        normalisation: "running", "support" or "task".
+        normalisation: Where batch normalisation takes its statistics from outside
+            training: "running" (moving averages), "support" (the support set) or
+            "task" (each set of examples itself); see `tfmeta.inner.Body`.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:

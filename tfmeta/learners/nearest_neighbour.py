@@ -31,7 +31,7 @@ class NearestNeighbour(Learner):
     Reference:
         T. Cover, P. Hart, "Nearest Neighbor Pattern Classification", IEEE
         Transactions on Information Theory, 1967.
-        Differs from the paper: does not.
+        Does not differ from the paper.
     """
 
     def __init__(self, **kwargs):

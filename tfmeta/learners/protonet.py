@@ -37,7 +37,10 @@ class ProtoNet(Learner):
         net: A built Keras net that embeds: `(examples, ...)` to `(examples, features)`.
         distance: "euclidean" (squared) or "cosine".
         scale: The factor of the cosine; without effect on "euclidean".
-        normalisation: "running" as in the paper's code, "support" or "task".
+        normalisation: Where batch normalisation takes its statistics from outside
+            training: "running" (moving averages, as in the paper's code), "support"
+            (the support set) or "task" (each set of examples itself); see
+            `tfmeta.inner.Body`.
         **kwargs: For `Learner`, such as `name`.
 
     Raises:

@@ -34,9 +34,11 @@ class Reptile(GradientLearner):
             `inner_steps`.
         inner_batch: The number of support examples in a minibatch; None for all. The
             examples come in a fixed order, in which the classes take turns.
-        normalisation: "support", "task" (transductive) or "running". In the inner steps
-            each minibatch is normalised by its own statistics; with "running" only in
-            training, and by moving averages afterwards.
+        normalisation: Where batch normalisation takes the statistics for queries from:
+            "support" (the support set), "task" (the queries themselves) or "running"
+            (moving averages). In the inner steps each minibatch is normalised by its
+            own statistics; with "running" only in training, and by moving averages
+            afterwards.
         **kwargs: For `Learner`, such as `targets`.
 
     Raises:

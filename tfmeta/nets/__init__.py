@@ -10,6 +10,7 @@ from tfmeta.nets.fresh import fresh
 from tfmeta.nets.mlp import mlp
 from tfmeta.nets.rebuild_problem import rebuild_problem
 from tfmeta.nets.resnet12 import resnet12
+from tfmeta.nets.text_encoder import text_encoder
 
 __all__ = [
     "cnn",
@@ -20,6 +21,7 @@ __all__ = [
     "mlp",
     "rebuild_problem",
     "resnet12",
+    "text_encoder",
 ]
 
 

@@ -29,7 +29,7 @@ class FullContext(Configured, keras.layers.Layer):
     Reference:
         O. Vinyals et al., "Matching Networks for One Shot Learning", NeurIPS 2016,
         appendix A.
-        Differs from the paper: does not.
+        Does not differ from the paper.
     """
 
     def __init__(self, features: int, *, reads: int = 5, seed: int = 0, **kwargs: Any):

@@ -1,4 +1,4 @@
-"""Floor 1: distances and class statistics; pure functions."""
+"""Distances and class statistics, for methods of classes; pure functions."""
 
 from tfmeta.ops.classes import (
     class_counts,

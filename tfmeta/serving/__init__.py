@@ -1,4 +1,4 @@
-"""Floor 6: adapted tasks, checkpoints, and learners that are rebuilt from them."""
+"""Adapted tasks, checkpoints, and learners that are rebuilt from them."""
 
 from __future__ import annotations
 

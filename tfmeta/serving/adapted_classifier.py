@@ -26,8 +26,8 @@ class AdaptedClassifier(AdaptedTask):
 
     Args:
         learner: The learner that adapts.
-        support_x: Raw inputs, `(examples, ...)`, or a nest of them; None for a learner
-            that does not adapt.
+        support_x: Raw inputs, `(examples, ...)`, or a dict or tuple of such arrays;
+            None for a learner that does not adapt.
         support_y: `(examples,)` class names or numbers; None as `support_x`.
         **options: `prepare` and `far_outside`, see `AdaptedTask`.
 
@@ -165,8 +165,13 @@ class AdaptedClassifier(AdaptedTask):
             given.
 
         Raises:
-            ValueError: As for `predict`.
+            ValueError: As for `predict`, or if `reject_below` is not in 0..1.
         """
+        if reject_below is not None and not 0 <= reject_below <= 1:
+            raise ValueError(
+                "reject_below must be a probability, in 0..1, or None. Received: "
+                f"{reject_below}."
+            )
         probabilities = self.predict(x)
         likeliest = self.classes[probabilities.argmax(-1)]
         if reject_below is None:
@@ -329,5 +334,6 @@ def _names(support_y: Any) -> np.ndarray:
             return np.asarray(list(each)) if names.dtype.kind == "O" else names
     raise ValueError(
         "support_y must hold the names of classes: all of them texts, or all of them "
-        f"whole numbers. Received: {list(each)[:5]}."
+        f"whole numbers. Received: {list(each)[:5]}. Whole numbers that are held as "
+        "floats become integers by y.astype(int)."
     )

@@ -25,7 +25,7 @@ class AdaptedRegressor(AdaptedTask):
 
     Args:
         learner: The learner that adapts.
-        support_x: Raw inputs, `(examples, ...)`, or a nest of them.
+        support_x: Raw inputs, `(examples, ...)`, or a dict or tuple of such arrays.
         support_y: `(examples, ...)` numbers; `(examples,)` where the net has one
             output.
         **options: `prepare` and `far_outside`, see `AdaptedTask`.

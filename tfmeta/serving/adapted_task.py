@@ -22,7 +22,7 @@ def adapted_task(
 
     Args:
         learner: The learner.
-        support_x: Raw inputs, `(examples, ...)`, or a nest of them.
+        support_x: Raw inputs, `(examples, ...)`, or a dict or tuple of such arrays.
         support_y: `(examples,)` names or whole numbers of classes; or values
             `(examples, ...)`.
         **options: `prepare` and `far_outside`, see `AdaptedTask`.

@@ -14,6 +14,7 @@ from tfmeta.data.prepare.castable import check_castable
 from tfmeta.data.prepare.fits import check_fits, ready
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.data.prepare.scale_pictures import ScalePictures
+from tfmeta.data.prepare.texts import check_texts
 from tfmeta.export.verbs import bound, predictions_of, variables_of
 from tfmeta.learners import Learner
 from tfmeta.serving.far_outside import FarOutside
@@ -83,7 +84,8 @@ class AdaptedTask:
 
         Raises:
             ValueError: If the examples do not become finite numbers, do not have the
-                shape that the net takes, or are not exact in the net's dtype.
+                shape that the net takes, or are not exact in the net's dtype; or if a
+                text is empty.
 
         Warns:
             UserWarning: If a value is far outside the range of meta-training.
@@ -95,12 +97,13 @@ class AdaptedTask:
         bare = [array for array in tf.nest.flatten(raw) if not array.ndim]
         if bare and bare[0].dtype.kind == "O":
             raise ValueError(
-                f"{name} must be an array of numbers, with examples of one shape. "
+                f"{name} must be an array or a list, with an entry for each example. "
                 f"Received: {type(bare[0].item()).__name__}. Read datasets and "
                 "generators into arrays first, such as by np.stack(list(generator))."
             )
         if bare:
             raise _not_finite(name, "a single number")
+        check_texts(name, raw)
         prepared = self._prepared(name, raw)
         read = self._as_taken(name, prepared)
         if len({len(leaf) for leaf in tf.nest.flatten(read)}) > 1:
@@ -136,8 +139,9 @@ class AdaptedTask:
         specs, given = (nests.named(nest, name) for nest in (self._inputs, arrays))
         if list(specs) != list(given):
             raise ValueError(
-                f"{name} must be a nest as the net takes it: {', '.join(specs)}. "
-                f"Received: {', '.join(given)}."
+                f"{name} must have the net's inputs: {', '.join(specs)}. Received: "
+                f"{', '.join(given)}. Give a dict or a tuple of arrays as the net "
+                "takes it."
             )
         read = [_numbers(name, a, specs[part]) for part, a in given.items()]
         return tf.nest.pack_sequence_as(self._inputs, read)
@@ -234,9 +238,13 @@ def _numbers(name: str, values: np.ndarray, spec: tf.TensorSpec | None) -> np.nd
     if numbers.ndim == 1 and spec.shape[1:] == (1,):
         return numbers[..., np.newaxis]  # A column of a table, as Keras takes it too.
     wanted = ", ".join(str(n) for n in ("examples", *spec.shape[1:]))
+    remedy = "Give examples of the shape that the net takes."
+    if spec.shape[1:].is_compatible_with(numbers.shape):
+        remedy = "A single example becomes an array of one example by x[None]."
+    elif spec.shape[1:].is_compatible_with((*numbers.shape[1:], 1)):
+        remedy = "Examples without an axis of channels get one by x[..., None]."
     raise ValueError(
-        f"{name} must have the shape ({wanted}). Received: {numbers.shape}. Give "
-        "examples as the net takes them, the leading axis counting them."
+        f"{name} must have the shape ({wanted}). Received: {numbers.shape}. {remedy}"
     )
 
 

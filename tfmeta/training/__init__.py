@@ -1,4 +1,4 @@
-"""Floor 7: the Keras model that meta-trains a learner, the trainer, run folders."""
+"""The Keras model that meta-trains a learner, the trainer, and run folders."""
 
 from __future__ import annotations
 

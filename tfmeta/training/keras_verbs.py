@@ -111,6 +111,9 @@ class KerasVerbs(keras.Model):
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Writes a `.keras` file; see `keras.Model.save`.
 
+        `keras.models.load_model` reads the file again. In a new process
+        `import tfmeta.training` comes before, so that Keras knows the classes.
+
         Args:
             filepath: The file.
             *args: For `keras.Model.save`.

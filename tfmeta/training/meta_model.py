@@ -291,8 +291,8 @@ class MetaModel(Configured, KerasVerbs):
         are values, all others are labels.
 
         Args:
-            support_x: Raw inputs, `(examples, ...)`, or a nest of them. None for a
-                learner that does not adapt, such as `Supervised`.
+            support_x: Raw inputs, `(examples, ...)`, or a dict or tuple of such arrays.
+                None for a learner that does not adapt, such as `Supervised`.
             support_y: `(examples,)` names or whole numbers of classes; or values
                 `(examples, ...)`. None where `support_x` is None.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfmeta.core import Episode, Options, Values
+from tfmeta.core import Episode, Labels, Options, Values
 from tfmeta.core.renamed import renamed_arguments
 from tfmeta.data import Part, episodes
 from tfmeta.data.part import Range
@@ -124,6 +124,12 @@ class Stream:
 
     def _check_values(self, part: Part, learner: Learner, prepare: Any) -> None:
         """Tries one episode to find out whether the learner takes float targets."""
+        refused = (
+            "Tasks that have values need a learner of values, such as maml around a "
+            f"net with one output. Received: {type(learner).__name__}, which"
+        )
+        if isinstance(learner.targets, Labels):
+            raise ValueError(f"{refused} learns classes.")
         zero = tf.zeros((1,), tf.int64)
         x, y = self._sampler(part, 0).batch(zero, zero[0])
         x = as_preparation(prepare, learner.inputs).batch(x)
@@ -131,8 +137,4 @@ class Stream:
         try:
             learner.loss(task, Options(training=True))
         except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
-            raise ValueError(
-                "Tasks that have values need a learner of values, such as "
-                "maml around a net with one output. Received: "
-                f"{type(learner).__name__}, which fails on them ({error})."
-            ) from error
+            raise ValueError(f"{refused} fails on them ({error}).") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
@@ -48,6 +49,7 @@ class Sample:
         function: Callable[..., int] | None = None,
         anything: Any = None,
         bare=0.5,
+        bare_sizes=(3, 4),
         **kwargs: Any,
     ):
         pass
@@ -71,6 +73,7 @@ READ = {
     ("split", "0.6,0.4"): "0.6,0.4",
     ("folder", "a/b"): "a/b",
     ("bare", "0.25"): 0.25,
+    ("bare_sizes", "5,6"): [5, 6],
 }
 
 
@@ -108,6 +111,29 @@ def test_an_annotation_that_is_not_there_costs_its_own_flag_alone() -> None:
         """Has a name that only type checkers import."""
 
     assert [each.name for each in arguments_of(function)] == ["one"]
+
+
+def test_a_partial_has_the_arguments_of_what_it_calls() -> None:
+    whole = {each.name: each for each in arguments_of(Sample)}
+    partial = functools.partial(Sample, count=5)
+    arguments = {each.name: each for each in arguments_of(partial)}
+    assert arguments.keys() == whole.keys() and arguments["count"].default == 5
+    assert arguments["rate"].meaning == whole["rate"].meaning
+    assert arguments["size"].parser.parse("8") == 8
+
+
+def test_an_argument_of_a_path_alone_gets_a_path() -> None:
+    def function(
+        place: pathlib.Path = pathlib.Path("a/b"),
+        other: pathlib.Path | None = None,
+        text: str | pathlib.Path = "c",
+    ):
+        """Takes paths."""
+
+    place, other, text = arguments_of(function)
+    assert (place.default, other.default, text.default) == ("a/b", None, "c")
+    assert place.taken("d") == other.taken("d") == pathlib.Path("d")
+    assert (text.taken("d"), other.taken(None)) == ("d", None)
 
 
 def test_mamls_arguments() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import sys
 import types
 
@@ -58,8 +59,12 @@ def mine(monkeypatch) -> None:
     def unsaid(net, function, number: int):
         return ProtoNet(net)
 
+    def rooted(net, root: pathlib.Path):
+        return Own(net, root)
+
     found = types.ModuleType("mine_for_a_test")
     found.Own, found.not_a_net, found.unsaid, found.three = Own, not_a_net, unsaid, 3
+    found.rooted = rooted
     monkeypatch.setitem(sys.modules, "mine_for_a_test", found)
 
 
@@ -79,6 +84,7 @@ def test_the_named_parts_have_flags(values) -> None:
     parts = parsed(values, "--learner=maml", "--net", "mlp", "--inner_lr=0.5")
     assert "units" in values and "filters" not in values and "distance" not in values
     assert parts.said("learner") == {"inner_lr": 0.5} and parts.said("net") == {}
+    assert parts.given() == {"inner_lr"}
     net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     learner = parts.make("learner", net=net, way=3, outputs=3)
     assert isinstance(learner, MAML) and learner.inner_lr == 0.5
@@ -98,6 +104,11 @@ def test_a_seed_of_the_data_has_a_flag_of_its_own(values) -> None:
     }
 
 
+def test_a_recorded_none_is_an_argument_unless_it_stands_for_nothing(mine) -> None:
+    written = {"learner": "mine_for_a_test:Own", "steps": None, "sharpness": None}
+    assert recorded_arguments(LEARNER, written) == {"sharpness": None}
+
+
 def test_a_name_that_is_taken_gets_the_kind_before_it(values, mine) -> None:
     parts = parsed(
         values,
@@ -110,6 +121,12 @@ def test_a_name_that_is_taken_gets_the_kind_before_it(values, mine) -> None:
     assert parts.make("learner", net=embedding()).told == (3, 1, 2.0)
     written = {"learner": "mine_for_a_test:Own", "steps": 9, "learner.steps": 3}
     assert recorded_arguments(LEARNER, written) == {"steps": 3}
+
+
+def test_a_path_is_given_as_a_path(values, mine) -> None:
+    parts = parsed(values, "--learner=mine_for_a_test:rooted", "--root=a/b")
+    made = parts.make("learner", net=embedding())
+    assert made.told[0] == pathlib.Path("a/b")
 
 
 def test_the_data_choose_one_of_several_nets(values) -> None:

@@ -137,8 +137,8 @@ def test_rotations_quadruple_the_classes_of_each_split():
         (np.zeros((4, 2)), [[0], [1, 2], [0], [0]], {}, "y must .*one shape"),
         ([np.zeros(2), np.zeros(3)], np.arange(2), {}, "x must .*of one shape.* pad"),
         (np.array([np.zeros(2), np.zeros(3)], object), [0, 1], {}, "x must .* pad"),
-        (np.array(["two words"] * 4, object), [0, 0, 1, 1], {}, "TextVectorization"),
-        (np.array(["a"] * 4), np.zeros(4, int), {}, "must hold numbers"),
+        (np.array(["a", "b", "", "d"]), [0, 0, 1, 1], {}, "no empty text.*number 2"),
+        (np.array([None] * 4), np.zeros(4, int), {}, "must hold numbers"),
         (
             np.array([[0, 1], [np.nan, 2], [3, 4], [5, np.inf]]),
             np.zeros(4, int),

@@ -69,7 +69,7 @@ def test_cifar_lists_name_the_classes_of_tfds(cifar_names, real_data):
         assert found == dict.fromkeys(expected, 5)
 
 
-@pytest.mark.parametrize("name", ["cifar_fs", "fc100", "vinyals"])
+@pytest.mark.parametrize("name", ["cifar_fs", "fc100", "newsgroups", "vinyals"])
 def test_shipped_lists_are_disjoint(name):
     lists = class_lists(name)
     entries = [entry for part in PARTS for entry in lists[part]]
@@ -116,7 +116,7 @@ def test_fractions_are_rounded(split, classes, expected):
         ((0.5, 0.5, 0.5), "three fractions"),
         ((1.2, -0.2, 0), "three fractions"),
         ("0.5,0.5", "three fractions"),
-        ("no_such_list", "cifar_fs, fc100, vinyals, or the path"),
+        ("no_such_list", "cifar_fs, fc100, newsgroups, vinyals, or the path"),
         ({"train": ["a"], "dev": ["b"]}, "'train', 'val' and 'test', and no other"),
         ({}, "keys"),
         ({"train": "ab"}, "must be a list of names"),

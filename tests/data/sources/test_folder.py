@@ -254,7 +254,10 @@ def test_nothing_is_warned_of_where_all_is_well(three, tmp_path):
         ([], "must hold folders, one for each class.*Received: none"),
         (["a.png"], "Received: pictures such as 'a.png' beside them"),
         (["a.png", "owl/1.png"], "pictures such as 'a.png' beside"),
-        (["owl/1.png"], "A division into 3 parts needs as many classes.*there are 1"),
+        (
+            ["owl/1.png"],
+            'A division into 3 parts needs as many classes.*are 1.*disjoint="examples"',
+        ),
         (["owl/1.png", "tit/"], "tit' holds no picture"),
         (["owl/1.png", "tit/deep/"], "tit/deep' holds no picture"),
         (["train/owl/1.png", "test/owl/2.png"], "'owl' is in 'test' and 'train'"),

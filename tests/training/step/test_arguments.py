@@ -215,7 +215,7 @@ def test_a_run_without_a_graph_names_the_step_too() -> None:
     [
         ({**X, "support_y": X["support_y"] + 7}, Y, "below 5, the net's outputs"),
         ({**X, "support_y": tf.cast(X["support_y"], "float32")}, Y, "whole numbers"),
-        (X, tf.one_hot(Y, 3), "Give numbers in place of one-hot rows"),
+        (X, tf.one_hot(Y, 3), "in place of one-hot rows or floats; values need"),
     ],
 )
 def test_fit_refuses_labels_of_arrays_before_it_trains(x, y, sentence) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
+import pathlib
 import re
 import types
 import typing
@@ -24,14 +26,20 @@ class Argument:
     Attributes:
         name: The argument's name.
         parser: What reads the flag's text.
-        default: The argument's default; REQUIRED if it has none.
+        default: The argument's default, a path as text; REQUIRED if it has none.
         meaning: The entry of the docstring's `Args`; "" if there is none.
+        is_path: Whether the constructor takes paths as objects, and not as text.
     """
 
     name: str
     parser: flags.ArgumentParser
     default: Any
     meaning: str
+    is_path: bool = False
+
+    def taken(self, value: Any) -> Any:
+        """The value that the constructor takes, of a flag's."""
+        return pathlib.Path(value) if self.is_path and value is not None else value
 
 
 class SeveralParser(flags.ArgumentParser):
@@ -111,8 +119,11 @@ def arguments_of(
                 and parameter.default is not None
             ):
                 parser = OrNoneParser(parser)
+            default = parameter.default
+            if isinstance(default, pathlib.PurePath):
+                default = str(default)
             meaning = meanings.get(name, "")
-            found.append(Argument(name, parser, parameter.default, meaning))
+            found.append(Argument(name, parser, default, meaning, _takes_paths(hint)))
     return found
 
 
@@ -123,10 +134,17 @@ def signature_of(constructor: Callable[..., Any]) -> dict[str, inspect.Parameter
     return {name: p for name, p in parameters.items() if p.kind not in several}
 
 
+def _written(constructor: Callable[..., Any]) -> Callable[..., Any]:
+    """The class or function that has the annotations and the docstring."""
+    while isinstance(constructor, functools.partial):
+        constructor = constructor.func
+    return constructor
+
+
 def _hints(constructor: Callable[..., Any]) -> dict[str, Any]:
-    function: Any = constructor
-    if isinstance(constructor, type):
-        function = constructor.__init__  # type: ignore[misc]
+    function: Any = _written(constructor)
+    if isinstance(function, type):
+        function = function.__init__  # type: ignore[misc]
     function = inspect.unwrap(function)
     try:
         return typing.get_type_hints(function)
@@ -148,6 +166,8 @@ def _each_hint(function: Any) -> dict[str, Any]:
 
 
 def _type_of(default: Any) -> Any:
+    if isinstance(default, list | tuple) and default:
+        return Sequence[type(default[0])]  # type: ignore[misc]
     return None if default is REQUIRED else type(default)
 
 
@@ -177,6 +197,12 @@ def _of_type(hint: Any) -> flags.ArgumentParser | None:
     return flags.ArgumentParser() if issubclass(hint, str) or _is_path(hint) else None
 
 
+def _takes_paths(hint: Any) -> bool:
+    """Whether an annotation names paths and no text."""
+    each = typing.get_args(hint) or (hint,)
+    return str not in each and any(isinstance(t, type) and _is_path(t) for t in each)
+
+
 def _is_path(hint: type) -> bool:
     return hasattr(hint, "__fspath__")
 
@@ -199,6 +225,7 @@ def _of_union(
 
 def _meanings(constructor: Callable[..., Any]) -> dict[str, str]:
     """The entries of the section `Args` of a docstring, by the argument's name."""
+    constructor = _written(constructor)
     texts = [inspect.getdoc(constructor) or ""]
     if isinstance(constructor, type):
         texts.append(inspect.getdoc(constructor.__init__) or "")  # type: ignore[misc]

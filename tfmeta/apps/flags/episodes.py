@@ -12,7 +12,7 @@ from tfmeta.data.grouped_part import GroupedPart
 
 FLAGS = flags.FLAGS
 _QUERY = 15  # As in most papers.
-_QUERY_HELP = f"queries per class. Left out: {_QUERY}, or what every class has left."
+_QUERY_HELP = f"per class. Left out: {_QUERY}, or what every class has left."
 
 
 class RangeParser(flags.ArgumentParser):
@@ -37,11 +37,11 @@ def ends_of(value: int | list[int] | None) -> tuple[Any, Any]:
 
 def define_training_flags() -> None:
     """Defines the episodes of training and of validation."""
-    drawn = "; a range such as {} is drawn from for every step."
+    drawn = ". Of a range such as {} each step draws one number."
     parser = RangeParser()
     flags.DEFINE(parser, "way", 5, "Classes in an episode" + drawn.format("5:20"))
     flags.DEFINE(parser, "shot", 1, "Support examples per class" + drawn.format("1:10"))
-    flags.DEFINE_integer("query", None, f"Training {_QUERY_HELP}", 1)
+    flags.DEFINE_integer("query", None, f"Training queries {_QUERY_HELP}", 1)
     flags.DEFINE_bool(
         "unequal_shots",
         False,
@@ -50,17 +50,20 @@ def define_training_flags() -> None:
     flags.DEFINE_integer(
         "val_way",
         None,
-        "Classes in a validation episode; left out: --way, of a range the lower end.",
+        "Classes in a validation episode. Left out: --way, or its lower end.",
         1,
     )
     flags.DEFINE_integer(
         "val_shot",
         None,
-        "Its support examples per class; left out: --shot, of a range the lower end.",
+        "Support examples per class in a validation episode. Left out: --shot, or its "
+        "lower end.",
         1,
     )
-    flags.DEFINE_integer("val_query", None, f"Its {_QUERY_HELP}", 1)
-    flags.DEFINE_integer("val_episodes", 200, "Episodes of a validation.", 2)
+    flags.DEFINE_integer(
+        "val_query", None, f"Queries of a validation episode {_QUERY_HELP}", 1
+    )
+    flags.DEFINE_integer("val_episodes", 200, "The number of validation episodes.", 2)
 
 
 def define_scored_flags() -> None:
@@ -70,7 +73,7 @@ def define_scored_flags() -> None:
     flags.DEFINE_integer(
         "shot", None, f"Support examples per class. {left_out}, or 1.", 1
     )
-    flags.DEFINE_integer("query", None, _QUERY_HELP.capitalize(), 1)
+    flags.DEFINE_integer("query", None, f"Queries {_QUERY_HELP}", 1)
 
 
 def query_for(part: Part, shot: int | None, asked: int | None) -> int:

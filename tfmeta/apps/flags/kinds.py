@@ -103,6 +103,8 @@ class Kind:
         parameters = signature_of(constructor)
         taken = {k: v for k, v in given.items() if k in parameters}
         self._check_complete(name, taken.keys() | said.keys())
+        flags = {argument.name: argument for argument in self.arguments(name)}
+        said = {k: flags[k].taken(v) if k in flags else v for k, v in said.items()}
         made = constructor(**taken, **said)
         if not isinstance(made, self.makes):
             raise ValueError(
@@ -148,9 +150,9 @@ def _public(module: Any, base: type, *others: type) -> dict[str, Constructor]:
 
 
 def _nets() -> dict[str, Constructor]:
-    """The functions of `tfmeta.nets` that build a net for inputs of a shape."""
+    """The functions of `tfmeta.nets` that build a net, and take none."""
     found = {name: getattr(nets, name) for name in nets.__all__}
-    return {n: each for n, each in found.items() if "input_shape" in signature_of(each)}
+    return {n: each for n, each in found.items() if "net" not in signature_of(each)}
 
 
 LEARNER = Kind(
@@ -165,11 +167,14 @@ LEARNER = Kind(
 )
 NET = Kind(
     "net",
-    "The net that it trains. Left out: conv4 for pictures, mlp for vectors",
+    "The net that it trains. Left out: conv4 for pictures, text_encoder for texts, mlp "
+    "for vectors",
     _nets(),
-    ("conv4", "mlp"),
+    ("conv4", "mlp", "text_encoder"),
     keras.Model,
-    frozenset({"input_shape", "way", "outputs", "name", "seed"}),
+    frozenset(
+        {"input_shape", "way", "outputs", "name", "seed", "vocabulary", "length", "idf"}
+    ),
 )
 RULE = Kind(
     "rule",
@@ -203,8 +208,9 @@ AUGMENT = Kind(
 DATASET = Kind(
     "dataset",
     "Where tasks come from: glyphs (drawn by a program, nothing to download), "
-    "tfds:NAME (such as tfds:omniglot), folder:PATH (your pictures, a folder a class) "
-    "or npz:PATH; for regression sinusoid, harmonic or lines, without --way",
+    "tfds:NAME (such as tfds:omniglot), folder:PATH (your pictures, a folder a class), "
+    "npz:PATH, jsonl:PATH or csv:PATH (texts); for regression sinusoid, harmonic or "
+    "lines, without --way",
     {},
     ("glyphs",),
     Source,

@@ -158,6 +158,10 @@ class Parts:
             if (each.kind.flag, each.part) == (kind, part) and FLAGS[flag].present
         }
 
+    def given(self) -> set[str]:
+        """The flags of parts that the command line gives."""
+        return {flag for flag in self._flags if FLAGS[flag].present}
+
     def make(self, kind: str, **given: Any) -> Any:
         """Makes the named part of a kind.
 
@@ -273,14 +277,17 @@ def recorded_arguments(kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
         values: The flags by name.
 
     Returns:
-        The arguments by name; those that are not written down are left out.
+        The arguments by name. Left out are those that are not written down, and those
+        without a default that no flag has given.
     """
     part = values[kind.flag]
     found = {}
     for owned in (Owned(kind, part, argument) for argument in kind.arguments(part)):
         written = [name for name in (owned.dotted, owned.plain) if name in values]
-        if written:
-            found[owned.argument.name] = values[written[0]]
+        value = values[written[0]] if written else REQUIRED
+        missing = value is None and owned.argument.default is REQUIRED
+        if value is not REQUIRED and not missing:
+            found[owned.argument.name] = value
     return found
 
 

@@ -16,22 +16,22 @@ def define_run_flags() -> None:
     flags.DEFINE_integer(
         "seed",
         0,
-        "Of the net's first weights and the training episodes.",
+        "The seed of the net's first weights and of the training episodes.",
         lower_bound=0,
     )
     flags.DEFINE_integer("tasks", 16, "Tasks in one outer step.", lower_bound=1)
     flags.DEFINE_integer(
         "steps",
         2000,
-        "Outer steps in all; a finished run goes on if more.",
+        "Outer steps in all. A larger number continues a finished run.",
         lower_bound=1,
     )
     flags.DEFINE_integer(
         "seeds",
         1,
-        "Train so many runs, of --seed and the seeds after it, in folders of their own "
-        "below --run_dir; score each on 600 test episodes of the validation's shape, "
-        "and report the mean and its interval over runs.",
+        "Train this many runs, of --seed and the seeds after it, in folders of their "
+        "own below --run_dir. Score each on 600 test episodes of the size of the "
+        "validation's, and report the mean and its interval over runs.",
         1,
     )
     flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
@@ -46,7 +46,7 @@ def define_outer_flags() -> None:
         ["adam", "sgd"],
         "What moves the weights; sgd of rate 1 with reptile goes to the tasks' mean.",
     )
-    flags.DEFINE_float("outer_lr", 1e-3, "The outer optimizer's rate.", 0)
+    flags.DEFINE_float("outer_lr", 1e-3, "The learning rate of the outer optimizer.", 0)
     flags.DEFINE_integer(
         "halve_every", 0, "Halve the outer rate every so many steps; 0: never.", 0
     )
@@ -56,15 +56,21 @@ def define_outer_flags() -> None:
     flags.DEFINE_integer(
         "batch_size",
         64,
-        "finetune, linearprobe, supervised: training examples in a step.",
+        "Training examples in a step; for finetune, linearprobe and supervised alone.",
         1,
     )
-    flags.DEFINE_float("clip_norm", None, "Clip the meta-gradient to this norm.", 0)
+    flags.DEFINE_float(
+        "clip_norm",
+        None,
+        "Clip the meta-gradient to this norm. Left out: no clipping.",
+        0,
+    )
     flags.DEFINE_enum(
         "task_map",
         "auto",
         ["auto", "loop", "compiled"],
-        "How a step goes through its tasks; auto times the ways when a run begins.",
+        "How the tasks of a step run: as TensorFlow operations (loop), or compiled by "
+        "XLA (compiled). auto times both when a run begins, and keeps the faster.",
     )
     flags.register_validator(
         "clip_norm", lambda norm: norm is None or norm > 0, "must be above 0"
@@ -106,5 +112,8 @@ def define_periods() -> None:
     )
     flags.DEFINE_integer("log_every", 50, "Steps between reports.", 1)
     flags.DEFINE_integer(
-        "patience", None, "Stop after so many validations without a better one.", 1
+        "patience",
+        None,
+        "Stop after this many validations without a better one. Left out: never.",
+        1,
     )

@@ -23,8 +23,8 @@ Range = tuple[float, float] | None
 def measured(preparation: Preparation, chunks: Iterable[Any]) -> Preparation:
     """A preparation that knows the smallest and the largest value that it has made.
 
-    Examples that are nothing but scaled pictures are in 0..1; of these only the first
-    chunk is looked at.
+    Examples that are nothing but scaled pictures are in 0..1, and what is made of texts
+    has no range; of these only the first chunk is looked at.
 
     Args:
         preparation: The preparation; it stays as it is.
@@ -46,6 +46,9 @@ def measured(preparation: Preparation, chunks: Iterable[Any]) -> Preparation:
         raw = tf.nest.map_structure(tf.convert_to_tensor, chunk)
         if _only_pictures(preparation, raw):
             ranges = [(0.0, 1.0)] * len(tf.nest.flatten(raw))
+            break
+        if all(leaf.dtype == tf.string for leaf in tf.nest.flatten(raw)):
+            ranges = [None] * len(tf.nest.flatten(preparation(raw)))
             break
         found = [_range_of(leaf) for leaf in tf.nest.flatten(preparation(raw))]
         ranges = found if ranges is None else list(map(_joined, ranges, found))

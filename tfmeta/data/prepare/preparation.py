@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -89,6 +89,27 @@ class Preparation(keras.layers.Layer):
             What the net takes, `(examples, ...)` or a nest.
         """
         return self.layer(x, training=False)
+
+    def learn(self, chunks: Iterable[Any]) -> None:
+        """Lets the layer learn from meta-train, if it learns and has not done so.
+
+        A layer learns if it has a method `learn`, which takes what `chunks` is here,
+        and a property `learned`; see `Tokens`. A `Source` calls this method.
+
+        Args:
+            chunks: Sets of raw examples of meta-train, `(some, ...)` or nests.
+        """
+        learn = getattr(self.layer, "learn", None)
+        if learn is not None and not self.layer.learned:
+            learn(chunks)
+
+    @property
+    def net_arguments(self) -> dict[str, Any]:
+        """What a net must know of prepared examples: arguments by name; {} if nothing.
+
+        It is the layer's own `net_arguments`; see `Tokens`.
+        """
+        return dict(getattr(self.layer, "net_arguments", {}))
 
     def tasks(self, x: Any) -> Any:
         """Prepares the examples of a batch of tasks.

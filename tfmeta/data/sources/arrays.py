@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core.nests import named
-from tfmeta.data.nested import as_array, as_arrays
+from tfmeta.data.nested import as_array, as_arrays, holds_texts
+from tfmeta.data.prepare.texts import check_texts
 from tfmeta.data.source import Source
 from tfmeta.data.sources.class_lists import PARTS, ClassSplit
 from tfmeta.data.sources.pool import Pool, divide
@@ -19,15 +20,7 @@ from tfmeta.data.stores.store import Store
 from tfmeta.data.task_split import finite_targets
 
 _CHUNK = 4096  # Examples that are checked at once.
-_TEXTS = (
-    "Texts become numbers by a layer such as keras.layers.TextVectorization, and "
-    "columns of categories by np.unique(column, return_inverse=True)."
-)
-_REMEDY = {
-    "U": _TEXTS,
-    "S": _TEXTS,
-    "O": "Fill in what is missing, and leave out columns that hold no numbers.",
-}
+_REMEDY = {"O": "Fill in what is missing, and leave out columns of objects."}
 _OTHER = "Convert them to numbers."  # Such as dates.
 
 Arrays: TypeAlias = np.ndarray | dict[str, Any] | Sequence[Any]
@@ -58,7 +51,7 @@ def from_arrays(
     Args:
         x: `(examples, *example_shape)`, an array or a list of examples; or a dict of
             these if an example has several inputs; or a list of three of these, for
-            train, val and test. uint8
+            train, val and test. Numbers or texts. uint8
             `(examples, height, width)` are grey images, which get a channel axis.
             A `MetaModel` divides uint8 images of 1 or 3 channels by 255, nothing else.
         y: `(examples,)` labels (integers, bools or strings) in any order; or with
@@ -79,7 +72,8 @@ def from_arrays(
             every part has all classes, as in a plain supervised data set.
         prepare: A Keras layer by which an example becomes what a net takes, such as
             `keras.layers.Normalization()`. It may still be adapted to `train.x`, before
-            `source.prepare` is asked for. None for the default, see `MetaModel`.
+            `source.prepare` is asked for. None for the default: `Tokens` for texts,
+            which learns the words of meta-train; else see `MetaModel`.
         per_class: How many examples of each class or task the train part keeps, drawn
             by `seed`; None for all.
 
@@ -173,7 +167,7 @@ def _pool(
     tasks = None if tasks is None else _column(tasks, f"{prefix}tasks")
     _check_shapes(x, y, tasks, prefix)
     _check_kinds(y, tasks, prefix)
-    store = stored(_numbers(x, prefix))
+    store = stored(_checked(x, prefix))
     if tasks is None:
         return Pool(name, store, *classes_of(y, class_names), prepare=prepare)
     values = finite_targets(y, f"{prefix}y")
@@ -310,12 +304,13 @@ def _check_names(column: np.ndarray, name: str) -> None:
         )
 
 
-def _numbers(x: Any, prefix: str) -> Any:
-    """Checks that examples are finite numbers; gives images a channel axis."""
+def _checked(x: Any, prefix: str) -> Any:
+    """Checks that examples are numbers or texts; gives images a channel axis."""
+    check_texts(f"{prefix}x", x)
     for name, leaf in _leaves(x, prefix).items():
-        if leaf.dtype.kind not in "biuf":
+        if leaf.dtype.kind not in "biuf" and not holds_texts(leaf):
             raise ValueError(
-                f"{name} must hold numbers. Received: dtype {leaf.dtype}. "
+                f"{name} must hold numbers or texts. Received: dtype {leaf.dtype}. "
                 f"{_REMEDY.get(leaf.dtype.kind, _OTHER)}"
             )
         if leaf.dtype.kind == "f":

@@ -14,7 +14,7 @@ from tfmeta.data.sampling.groups import PLURALS
 
 PARTS = ("train", "val", "test")
 FRACTIONS = (0.64, 0.16, 0.2)
-NAMED_LISTS = ("cifar_fs", "fc100", "vinyals")
+NAMED_LISTS = ("cifar_fs", "fc100", "newsgroups", "vinyals")
 
 ClassSplit: TypeAlias = str | Sequence[float] | Mapping[str, Sequence[str | int]]
 
@@ -28,8 +28,9 @@ def class_lists(name: str) -> dict[str, tuple[str, ...]]:
 
     Args:
         name: "vinyals" (Omniglot, 1028/172/423 characters), "cifar_fs" (CIFAR-100,
-            64/16/20 classes), "fc100" (CIFAR-100, 60/20/20 classes by superclass), or
-            the path of a JSON file.
+            64/16/20 classes), "fc100" (CIFAR-100, 60/20/20 classes by superclass),
+            "newsgroups" (20 Newsgroups, 8/5/7 classes by topic), or the path of a JSON
+            file.
 
     Returns:
         The lists under "train", "val" and "test".
@@ -45,6 +46,8 @@ def class_lists(name: str) -> dict[str, tuple[str, ...]]:
         Omniglot: Vinyals et al., "Matching Networks for One Shot Learning", NIPS
         2016. CIFAR-FS: Bertinetto et al., "Meta-learning with differentiable
         closed-form solvers", ICLR 2019. FC100: Oreshkin et al., "TADAM", NeurIPS 2018.
+        20 Newsgroups: Bao et al., "Few-shot Text Classification with Distributional
+        Signatures", ICLR 2020.
     """
     if name in NAMED_LISTS:
         folder = importlib.resources.files("tfmeta.data.sources") / "class_lists"
@@ -104,7 +107,8 @@ def class_parts(
         split = {part: _texts(names) for part, names in split.items()}
         return _listed(_checked_lists(split), list(class_names), kind)
     what = PLURALS[kind]
-    sizes = shares(_checked_fractions(split), len(class_names), what)
+    shared = f'Or set disjoint="examples", so that every part has all {what}.'
+    sizes = shares(_checked_fractions(split), len(class_names), what, instead=shared)
     order = np.random.default_rng(seed).permutation(len(class_names))
     pieces = np.split(order, np.cumsum(sizes)[:-1])
     return {part: np.sort(ids) for part, ids in zip(PARTS, pieces, strict=True)}
@@ -200,13 +204,16 @@ def fractions_of(split: ClassSplit) -> np.ndarray | None:
     return _checked_fractions(fractions)
 
 
-def shares(fractions: np.ndarray, total: int, what: str) -> np.ndarray:
+def shares(
+    fractions: np.ndarray, total: int, what: str, *, instead: str = ""
+) -> np.ndarray:
     """Shares a number of things out by largest remainder.
 
     Args:
         fractions: `(3,)` fractions that sum to 1.
         total: The number of things.
         what: The error calls the things by these words, such as "classes".
+        instead: A sentence that the error ends with; "" for none.
 
     Returns:
         `(3,)` integers that sum to `total`, at least 1 where the fraction is above 0.
@@ -216,9 +223,12 @@ def shares(fractions: np.ndarray, total: int, what: str) -> np.ndarray:
     """
     least = (fractions > 0).astype(np.int64)
     if least.sum() > total:
+        advice = (
+            f"Set split to fewer fractions above 0, or bring more {what}. {instead}"
+        )
         raise ValueError(
             f"A division into {least.sum()} parts needs as many {what}, but there are "
-            f"{total}. Set split to fewer fractions above 0, or bring more {what}."
+            f"{total}. {advice.strip()}"
         )
     ideal = fractions * total
     sizes = np.maximum(np.floor(ideal + 1e-9).astype(np.int64), least)

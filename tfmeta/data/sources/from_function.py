@@ -17,7 +17,7 @@ def from_function(
     """Makes a source of regression tasks from a family of functions.
 
     Args:
-        function: Of a key and x, see `FunctionSplit`.
+        function: A function of a key and x, see `FunctionSplit`.
         low: The lowest x; x is drawn evenly.
         high: The highest x.
         name: The source's name.

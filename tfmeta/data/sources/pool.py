@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from tfmeta.data.grouped_part import GroupedPart
+from tfmeta.data.prepare.texts import is_text
+from tfmeta.data.prepare.tokens import Tokens
 from tfmeta.data.sampling.groups import PLURALS
 from tfmeta.data.source import Source
 from tfmeta.data.sources.class_lists import (
@@ -42,7 +44,8 @@ class Pool:
             example's group is its class.
         parts: `(examples,)` integers, the place in `PARTS` of the part in which the
             data set itself has each example; None if it is undivided.
-        prepare: How an example becomes what a net takes, for `Split` and `TaskSplit`.
+        prepare: How an example becomes what a net takes, for `Split` and `TaskSplit`;
+            None for the default, which is `Tokens` for texts.
     """
 
     name: str
@@ -140,7 +143,8 @@ def _divided(
 ) -> Source:
     """The source of all examples; the arguments are those of `divide`."""
     if isinstance(pool, dict):
-        return _as_given(pool, split, disjoint)
+        return _as_given(_with_defaults(pool), split, disjoint)
+    (pool,) = _with_defaults({"": pool}).values()
     _check_disjoint(pool, disjoint)
     if disjoint == EXAMPLES:
         chosen = _examples_of(pool, split, seed)
@@ -158,6 +162,15 @@ def _divided(
     return Source(
         pool.name, **{p: pool.part(p, groups=ids) for p, ids in taken.items()}
     )
+
+
+def _with_defaults(pools: dict[str, Pool]) -> dict[str, Pool]:
+    """The same pools, whose texts all become numbers of words by one layer."""
+    first = next(iter(pools.values()))
+    if first.prepare is not None or not is_text(first.store.shape, first.store.dtype):
+        return pools
+    tokens = Tokens()
+    return {n: dataclasses.replace(p, prepare=tokens) for n, p in pools.items()}
 
 
 def _check_disjoint(pool: Pool, disjoint: str | None) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfmeta.data.nested import example_dtype, example_shape
@@ -32,3 +34,13 @@ class ArrayStore(Store):
     def __len__(self) -> int:
         """The number of examples."""
         return len(tf.nest.flatten(self.x)[0])
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that all examples take in memory; see `Store.nbytes`."""
+        return sum(map(_size, tf.nest.flatten(self.x)))
+
+
+def _size(array: np.ndarray) -> int:
+    texts = array.dtype.kind == "O"
+    return array.nbytes + (sum(map(sys.getsizeof, array.flat)) if texts else 0)

@@ -20,7 +20,7 @@ def curve_picture(result: Result, path: str | os.PathLike[str] | IO[bytes]) -> N
     the tasks and nine tenths of them.
 
     Args:
-        result: Of `evaluate(..., curve=True)`.
+        result: The result of `evaluate(..., curve=True)`.
         path: Where to write the PNG: a path or an open file.
 
     Raises:

@@ -40,13 +40,13 @@ def episode_picture(
 
     Args:
         model: A `MetaModel` or a `Learner` of labels.
-        split: Whose classes; its examples are images.
+        split: The part to draw the episode from; its examples are images.
         path: Where to write the PNG: a path or an open file.
         way: Classes in the episode; the first ten are drawn.
         shot: Support examples per class; the first five are drawn.
         query: Queries per class; the first six are drawn.
-        index: Which episode of the seed.
-        seed: Of the episodes; that of `evaluate` gives the ones it scores.
+        index: The number of the episode.
+        seed: The seed of the episodes; that of `evaluate` gives the ones it scores.
 
     Raises:
         ValueError: If the examples are no images, or there is no such episode.

@@ -36,13 +36,13 @@ def regression_picture(
 
     Args:
         model: A `MetaModel` or a `Learner` of float targets.
-        split: Whose functions; their inputs and targets are single numbers.
+        split: The part to draw tasks from; inputs and targets must be single numbers.
         path: Where to write the PNG: a path or an open file.
-        shot: Support points a task.
-        seed: Another seed, other tasks.
+        shot: The number of support points of a task.
+        seed: Another seed draws other tasks.
         tasks: The number of tasks, at least 1.
-        steps: After which inner steps to draw the learner's answers; without effect
-            on one that takes none.
+        steps: The numbers of inner steps after which the learner's answers are drawn;
+            without effect on a learner that takes none.
 
     Raises:
         ValueError: If inputs or targets are not single numbers.

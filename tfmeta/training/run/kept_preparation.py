@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +82,18 @@ def load_preparation(path: Path) -> Preparation:
     Raises:
         ValueError: If the file is broken, or has a layer whose class is not known.
     """
-    try:
-        import_own_code_in(saved_config(path))
+    config = saved_config(path)
+    with _readable(path):
+        import_own_code_in(config)
         with working_directory_hidden():
             return keras.saving.load_model(path, compile=False).prepare
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Tells in one sentence that a file cannot be read, and what to do."""
+    try:
+        yield
     except Exception as error:  # Keras names no kinds of errors.
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
@@ -93,8 +103,15 @@ def load_preparation(path: Path) -> Preparation:
 
 
 def saved_config(path: Path) -> Any:
-    """The Keras config in a file that `save_preparation` wrote."""
-    with zipfile.ZipFile(path) as archive:
+    """The Keras config in a file that `save_preparation` wrote.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If the file is broken.
+    """
+    with _readable(path), zipfile.ZipFile(path) as archive:
         return json.loads(archive.read("config.json"))
 
 

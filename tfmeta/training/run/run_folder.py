@@ -19,7 +19,11 @@ from tfmeta.own_code import own_code_in
 from tfmeta.serving import stored_learner
 from tfmeta.training.meta_model import MetaModel
 from tfmeta.training.run.folder_lock import folder_lock
-from tfmeta.training.run.kept_preparation import load_preparation, save_preparation
+from tfmeta.training.run.kept_preparation import (
+    load_preparation,
+    save_preparation,
+    saved_config,
+)
 
 # The flags that may differ between a run and its continuation.
 MAY_CHANGE = (
@@ -301,9 +305,12 @@ class RunFolder:
             Names such as `package.module:name`.
 
         Raises:
-            ValueError: If there is no run in the folder.
+            ValueError: If there is no run in the folder, or `prepare.keras` is broken.
         """
-        return own_code_in(self._config()["learner"])
+        needed = [self._config()["learner"]]
+        if self.prepare_file.exists():
+            needed.append(saved_config(self.prepare_file))
+        return own_code_in(needed)
 
     def load_model(
         self, which: str = "best", *, normalisation: str | None = None

@@ -78,7 +78,8 @@ def check_batch(
                 f"{name} must hold the number of each example's class, whole numbers "
                 f"(tasks, examples). Received: {tf.as_dtype(labels.dtype).name} "
                 f"{tuple(labels.shape)}. Give numbers in place of one-hot rows or "
-                'floats; for values give the learner targets="values".'
+                "floats; values need a learner of values, such as "
+                'MAML(net, targets="values").'
             )
     batch = Batch.read(x, y)
     support, query = (np.asarray(part.y) for part in batch.episode)

@@ -1,0 +1,180 @@
+"""Transfer from CIFAR-10 to CIFAR-100, at few and at many examples a class.
+
+    python benchmarks/transfer.py --data_dir=DIR --cifar10=cifar10_10k.npz --runs=RUNS
+
+Three nets are pretrained: a classifier of CIFAR-10, an autoencoder of its pictures, and
+by contrast of two views of CIFAR-100's training pictures without their labels. Each is
+the start of classifiers of CIFAR-100's 100 classes with 5, 20 and 100 training examples
+of each class: all weights trained (full), the first two blocks frozen (partial), all
+but the head frozen (frozen), or beginning half the way between the pretrained weights
+and fresh ones (half). The same net from scratch is beside them.
+
+Every run is one of `scripts/train.py`, chosen by its validation examples; finished runs
+are not done again, so the program goes on where it was stopped. It prints a table in
+Markdown of the accuracy on CIFAR-100's 10,000 test pictures, the mean and the 95 %
+interval over seeds, and with --picture draws it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+from absl import app, flags
+
+from tfmeta.evaluation.student_t import half_width
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", None, "Where TFDS keeps CIFAR-100.", required=True)
+flags.DEFINE_string("cifar10", None, "An .npz file of CIFAR-10.", required=True)
+flags.DEFINE_string("runs", None, "The folder that keeps the runs.", required=True)
+flags.DEFINE_list("sizes", ["5", "20", "100"], "Training examples of each class.")
+flags.DEFINE_list("variants", None, "Which rows; left out: all.")
+flags.DEFINE_integer("seeds", 3, "Runs of each.", lower_bound=2)
+flags.DEFINE_string("picture", None, "Draw the table into this PNG.")
+
+SCRIPTS = pathlib.Path(__file__).resolve().parents[1] / "scripts"
+NET = ["--net=conv4", "--filters=32"]
+BLOCKS = ["block1", "block2_conv", "block2_norm"]
+LATER = ["block3_conv", "block3_norm", "block4_conv", "block4_norm"]
+STEPS = {"5": 1000, "20": 2000, "100": 5000}
+# The learner, the objective, and the steps by which each source is pretrained.
+SOURCES = {
+    "classifier": ["--learner=supervised", "--steps=4000"],
+    "autoencoder": [
+        *("--learner=linearprobe", "--objective=reconstruct", "--steps=6000"),
+    ],
+    "contrast": [
+        *("--learner=linearprobe", "--objective=contrast", "--steps=6000"),
+        "--batch_size=128",
+    ],
+}
+WAYS = {
+    "full": [],
+    "partial": [f"--freeze={','.join(BLOCKS)}"],
+    "frozen": [f"--freeze={','.join([*BLOCKS, *LATER])}"],
+    "half": ["--init_share=0.5"],
+}
+
+
+def main(_) -> None:
+    """Trains what is not trained yet, and prints the table."""
+    variants = FLAGS.variants or [
+        "scratch",
+        *(f"{source} {way}" for source, way in itertools.product(SOURCES, WAYS)),
+    ]
+    found = {
+        (variant, size): [score(variant, size, seed) for seed in range(FLAGS.seeds)]
+        for variant, size in itertools.product(variants, FLAGS.sizes)
+    }
+    print(table(variants, found))
+    if FLAGS.picture:
+        draw(variants, found)
+
+
+def score(variant: str, size: str, seed: int) -> float:
+    """The test accuracy of one run."""
+    source, _, way = variant.partition(" ")
+    start = []
+    if source != "scratch":
+        start = [f"--init_from={pretrained(source)}", *WAYS[way]]
+    flags_ = [
+        *("--learner=supervised", "--dataset=tfds:cifar100", "--disjoint=examples"),
+        *(f"--data_dir={FLAGS.data_dir}", f"--per_class={size}", *NET, *start),
+        *("--augment=flips_and_shifts", f"--steps={STEPS[size]}", "--decay_to_zero"),
+        *(f"--validate_every={STEPS[size] // 4}", f"--seed={seed}"),
+    ]
+    run = f"{FLAGS.runs}/{variant.replace(' ', '_')}_{size}_seed{seed}"
+    results = pathlib.Path(run, "results.json")
+    if not results.exists():
+        script("train", *flags_, f"--run_dir={run}")
+        script("evaluate", f"--run_dir={run}")
+    return float(json.loads(results.read_text())["mean"])
+
+
+def pretrained(source: str) -> str:
+    """The run that a source was pretrained in."""
+    run = f"{FLAGS.runs}/source_{source}"
+    data = [f"--dataset=npz:{FLAGS.cifar10}", "--split=0.8,0.1,0.1"]
+    if source == "contrast":
+        data = ["--dataset=tfds:cifar100", f"--data_dir={FLAGS.data_dir}"]
+    steps = ["--validate_every=1000", "--decay_to_zero", "--augment=flips_and_shifts"]
+    script(
+        "train",
+        *SOURCES[source],
+        *data,
+        "--disjoint=examples",
+        *NET,
+        *steps,
+        f"--run_dir={run}",
+    )
+    return run
+
+
+def script(name: str, *arguments: str) -> None:
+    """Runs a script, which does nothing if its run is finished."""
+    command = [sys.executable, str(SCRIPTS / f"{name}.py"), *arguments]
+    log = pathlib.Path(FLAGS.runs, "log.txt")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as file:
+        subprocess.run(command, check=True, stdout=file, stderr=file)
+
+
+def table(variants: list[str], found: dict[tuple[str, str], list[float]]) -> str:
+    """The accuracies, a row a variant, in Markdown."""
+    rows = [
+        f"| begins with | {' | '.join(f'{n} a class' for n in FLAGS.sizes)} |",
+        "|---" * (1 + len(FLAGS.sizes)) + "|",
+    ]
+    for variant in variants:
+        cells = [
+            f"{100 * np.mean(scores):.2f} ± {100 * half_width(np.array(scores)):.2f} %"
+            for scores in (found[variant, size] for size in FLAGS.sizes)
+        ]
+        rows.append(f"| {variant} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def draw(variants: list[str], found: dict[tuple[str, str], list[float]]) -> None:
+    """Draws the accuracy of the fully trained nets over the examples a class."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6.4, 4), layout="constrained")
+    sizes = [int(size) for size in FLAGS.sizes]
+    for variant in variants:
+        source, _, way = variant.partition(" ")
+        if way not in ("", "full"):
+            continue
+        scores = np.array([found[variant, size] for size in FLAGS.sizes])
+        halves = [100 * half_width(each) for each in scores]
+        style = {"linestyle": "--", "color": "black"} if source == "scratch" else {}
+        axes.errorbar(
+            sizes,
+            100 * scores.mean(1),
+            halves,
+            marker="o",
+            capsize=3,
+            label=source,
+            **style,
+        )
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("training examples of each of 100 classes")
+    axes.set_ylabel("test accuracy, %")
+    axes.set_title("CIFAR-100 from weights that were pretrained")
+    axes.legend(title="begins with", frameon=False)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.savefig(FLAGS.picture, dpi=144)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,1 @@
+"""What learners of texts are compared with."""
