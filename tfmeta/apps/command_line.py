@@ -15,8 +15,8 @@ from absl import app as absl_app
 from absl import flags, logging
 
 from tfmeta.apps import console, helptext, runs
+from tfmeta.apps.flags.in_flags import in_flags
 from tfmeta.apps.flags.parts import Parts
-from tfmeta.apps.in_flags import in_flags
 from tfmeta.json_files import to_json
 
 FLAGS = flags.FLAGS

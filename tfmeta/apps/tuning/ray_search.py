@@ -7,7 +7,6 @@ import dataclasses
 import logging
 import os
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -239,25 +238,24 @@ def _local_ray(plan: Plan) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(plan.parallel))
     import ray
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray's own, of its future defaults.
-        ray.init(
-            address="local",
-            num_cpus=plan.parallel,
-            include_dashboard=False,
-            _node_ip_address="127.0.0.1",
-            object_store_memory=_STORE,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}},
-        )
-        try:
-            yield
-        finally:
-            ray.shutdown()
+    ray.init(
+        address="local",
+        num_cpus=plan.parallel,
+        include_dashboard=False,
+        _node_ip_address="127.0.0.1",
+        object_store_memory=_STORE,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}},
+    )
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def _outcome(plan: Plan, result: Any) -> Outcome:

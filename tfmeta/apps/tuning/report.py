@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tfmeta.apps import console
 from tfmeta.apps.flags.search import Searched
@@ -113,28 +114,35 @@ def draw(plan: Plan, outcomes: Sequence[Outcome], path: Path) -> None:
     name = plan.metric.removeprefix("val_")
     factor = 100 if name == "accuracy" else 1
     for axes, each in zip(all_axes[0], plan.searched, strict=True):
-        for early in (False, True):
-            some = [o for o in scored if o.stopped == early]
-            axes.scatter(
-                [_position(each, outcome) for outcome in some],
-                [factor * (outcome.best or 0.0) for outcome in some],
-                label="stopped early" if early else "to the end",
-                facecolors="none" if early else "C0",
-                edgecolors="C0",
-            )
-        if each.values:
-            axes.set_xticks(range(len(each.values)), each.values)
-            axes.set_xlim(-0.5, len(each.values) - 0.5)
-        elif each.scale == "log":
-            axes.set_xscale("log")
-        axes.set_xlabel(each.flag)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        _draw_values(axes, each, scored, factor)
     percent = ", %" if factor == 100 else ""
     all_axes[0][0].set_ylabel(f"best validation {name}{percent}")
     all_axes[0][-1].legend(frameon=False, fontsize="small")
     figure.savefig(path, dpi=144)
     pyplot.close(figure)
+
+
+def _draw_values(
+    axes: Any, each: Searched, outcomes: Sequence[Outcome], factor: int
+) -> None:
+    """Draws the trials over the values of one flag."""
+    for early in (False, True):
+        some = [outcome for outcome in outcomes if outcome.stopped == early]
+        axes.scatter(
+            [_position(each, outcome) for outcome in some],
+            [factor * (outcome.best or 0.0) for outcome in some],
+            label="stopped early" if early else "to the end",
+            facecolors="none" if early else "C0",
+            edgecolors="C0",
+        )
+    if each.values:
+        axes.set_xticks(range(len(each.values)), each.values)
+        axes.set_xlim(-0.5, len(each.values) - 0.5)
+    elif each.scale == "log":
+        axes.set_xscale("log")
+    axes.set_xlabel(each.flag)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
 
 
 def _position(each: Searched, outcome: Outcome) -> float:

@@ -128,23 +128,20 @@ def divide(
         ValueError: If `split` or `disjoint` does not fit the pool, or if a class has
             fewer than `per_class` examples in the train part.
     """
-    source = _divided(pool, split, seed=seed, disjoint=disjoint)
-    if per_class is None:
-        return source
-    return dataclasses.replace(source, train=few(source.train, per_class, seed))
+    pools = _with_defaults(pool if isinstance(pool, dict) else {"": pool})
+    if isinstance(pool, dict):
+        parts = _as_given(pools, split, disjoint)
+    else:
+        parts = _divided(pools[""], split, seed=seed, disjoint=disjoint)
+    if per_class is not None:
+        parts["train"] = few(parts["train"], per_class, seed)
+    return Source(next(iter(pools.values())).name, **parts)
 
 
 def _divided(
-    pool: Pool | dict[str, Pool],
-    split: ClassSplit | None,
-    *,
-    seed: int,
-    disjoint: str | None,
-) -> Source:
-    """The source of all examples; the arguments are those of `divide`."""
-    if isinstance(pool, dict):
-        return _as_given(_with_defaults(pool), split, disjoint)
-    (pool,) = _with_defaults({"": pool}).values()
+    pool: Pool, split: ClassSplit | None, *, seed: int, disjoint: str | None
+) -> dict[str, Any]:
+    """The parts of an undivided pool; the arguments are those of `divide`."""
     _check_disjoint(pool, disjoint)
     if disjoint == EXAMPLES:
         chosen = _examples_of(pool, split, seed)
@@ -156,12 +153,10 @@ def _divided(
             parts[part] = pool.part(
                 part, groups=none, examples=examples, disjoint=EXAMPLES
             )
-        return Source(pool.name, **parts)
+        return parts
     lists = _own_lists(pool, seed) if split is None else split
     taken = class_parts(lists, list(pool.names), seed=seed, kind=pool.kind)
-    return Source(
-        pool.name, **{p: pool.part(p, groups=ids) for p, ids in taken.items()}
-    )
+    return {part: pool.part(part, groups=ids) for part, ids in taken.items()}
 
 
 def _with_defaults(pools: dict[str, Pool]) -> dict[str, Pool]:
@@ -184,8 +179,8 @@ def _check_disjoint(pool: Pool, disjoint: str | None) -> None:
 
 def _as_given(
     pools: dict[str, Pool], split: ClassSplit | None, disjoint: str | None
-) -> Source:
-    """A source of three parts as they were given."""
+) -> dict[str, Any]:
+    """Three parts as they were given."""
     first = pools[PARTS[0]]
     if split is not None:
         raise ValueError(
@@ -200,8 +195,7 @@ def _as_given(
             f"Received: {sizes}, which are not the same ones. Give examples of all "
             "to each part; or bring undivided examples, and set split to fractions."
         )
-    parts: dict[str, Any] = {n: p.part(n, disjoint=disjoint) for n, p in pools.items()}
-    return Source(first.name, **parts)
+    return {name: pool.part(name, disjoint=disjoint) for name, pool in pools.items()}
 
 
 def _own_lists(pool: Pool, seed: int) -> dict[str, list[str]] | None:

@@ -35,7 +35,8 @@ class TfIdfLogistic(Learner):
         super().__init__(targets="labels", **kwargs)
         if not is_there():
             raise ImportError(
-                "Logistic regression needs scikit-learn: pip install scikit-learn."
+                "Logistic regression needs scikit-learn. Install the extra 'text': "
+                'pip install "tfmeta[text]".'
             )
         self.vocabulary = vocabulary
 

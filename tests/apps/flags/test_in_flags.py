@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from absl import flags
 
-from tfmeta.apps import in_flags as module
+from tfmeta.apps.flags import in_flags as module
 
 
 @pytest.fixture(autouse=True)
