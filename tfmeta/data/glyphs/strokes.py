@@ -151,16 +151,19 @@ def _put(
 def _compose(rng: np.random.Generator, style: Style, layout: str) -> list[np.ndarray]:
     """Arranges sub-strokes in the unit square."""
     a, b = _shape(rng, style), _shape(rng, style)
-    cut = rng.choice([0.4, 0.5, 0.6])
+    cut = float(rng.choice([0.4, 0.5, 0.6]))
     if layout == "chain":
         joined = np.concatenate([_put(a, 0, 0, cut, 1), _put(b, cut, 0, 1, 1)[1:]])
         if len(joined) <= WIDTH:
             return [joined]
         layout = "pair"
     if layout == "pair":
-        return [_put(a, 0, 0, cut, 1), _put(b, cut, rng.choice([0, 0, 0.4]), 1, 1)]
+        return [
+            _put(a, 0, 0, cut, 1),
+            _put(b, cut, float(rng.choice([0, 0, 0.4])), 1, 1),
+        ]
     if layout == "stack":
-        edge = rng.choice([0, 0, 0.25])
+        edge = float(rng.choice([0, 0, 0.25]))
         return [_put(a, 0, 0, 1, cut), _put(b, edge, cut, 1 - edge, 1)]
     if layout == "stem":
         return _stem(rng, a, b)
@@ -179,7 +182,7 @@ def _compose(rng: np.random.Generator, style: Style, layout: str) -> list[np.nda
 
 def _stem(rng: np.random.Generator, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
     """A stem with one or two sub-strokes at its sides."""
-    x = rng.choice([0.0, 0.5, 1.0])
+    x = float(rng.choice([0.0, 0.5, 1.0]))
     spans = [(0, 0.5), (0.5, 1), (0.2, 0.8), (0, 1)]
     strokes = [np.array([(x, 0.0), (x, 1.0)])]
     for part in (a, b)[: rng.integers(1, 3)]:

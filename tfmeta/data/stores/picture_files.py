@@ -108,7 +108,7 @@ class PictureFiles(Store):
             One sentence or more; None if all files are well.
         """
         for path, length in zip(self.paths, self.lengths, strict=True):
-            sentence = _change(path, length)
+            sentence = _change(path, int(length))
             if sentence:
                 return sentence
         for number, why in broken(self).items():
