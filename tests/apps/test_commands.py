@@ -88,7 +88,8 @@ def test_help_shows_every_flag(start):
         "--[no]json",
     ):
         assert f"  {flag}\n" in helped.out
-    assert "outer optimizer's" in helped.out and "TensorFlow" not in helped.out
+    assert "outer optimizer" in helped.out and "--init_from" in helped.out
+    assert "The training:" in helped.out and "TensorFlow" not in helped.out
     lines = [line for line in helped.out.splitlines() if "train.py" not in line]
     assert max(map(len, lines)) <= 88
 

@@ -13,6 +13,7 @@ from tfmeta.apps import console
 
 FLAGS = flags.FLAGS
 _HOME = "tfmeta.apps"
+_REPEATED = ";\n    repeat this option"  # What absl adds to help.
 
 
 def of(module: ModuleType, program: str, *, every: bool = False) -> str:
@@ -35,7 +36,9 @@ def of(module: ModuleType, program: str, *, every: bool = False) -> str:
         (module.__name__, "This app's flags"),
         (f"{_HOME}.flags.parts", "Data, method and net"),
         (f"{_HOME}.flags.episodes", "Episodes"),
+        (f"{_HOME}.flags.training", "The training"),
         (f"{_HOME}.scoring", "What is scored"),
+        (f"{_HOME}.runs", "Where the data lie"),
         (f"{_HOME}.command_line", "Output"),
     ):
         own = by_module.get(home, [])
@@ -57,11 +60,12 @@ def _section(title: str, own: Iterable[flags.Flag]) -> list[str]:
 
 def _describe(flag: flags.Flag) -> str:
     name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
-    text = _in_flags((flag.help or "").strip(), optional=flag.default is None)
+    told = (flag.help or "").partition(_REPEATED)[0].strip()
+    text = _in_flags(told, optional=flag.default is None)
     if isinstance(flag, flags.EnumFlag):
         choices = "|".join(flag.parser.enum_values)
         name, text = f"{name}={choices}", text.removeprefix(f"<{choices}>: ")
-    if flag.default is not None:
+    if flag.default not in (None, []):
         text += f" Default: {_written(flag)}."
     text = textwrap.fill(
         text, width=80, initial_indent=" " * 6, subsequent_indent=" " * 6

@@ -69,7 +69,7 @@ def define_outer_flags() -> None:
         "task_map",
         "auto",
         ["auto", "loop", "compiled"],
-        "How the tasks of a step run: as TensorFlow operations (loop), or compiled by "
+        "How the tasks of a step run: operation by operation (loop), or compiled by "
         "XLA (compiled). auto times both when a run begins, and keeps the faster.",
     )
     flags.register_validator(
