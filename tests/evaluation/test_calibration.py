@@ -141,7 +141,8 @@ def test_answers_are_those_that_evaluate_scores(learner) -> None:
     temperature = fit_temperature(learner, split(seed=1), **SIZE)
     assert temperature == best_temperature(query_logits(learner, split(seed=1), **SIZE))
     measured = calibration(learner, split(), temperature=temperature, bins=5, **SIZE)
-    assert measured == reliability(found, temperature=temperature, bins=5)
+    # Empty bins hold NaN, which equals nothing.
+    assert repr(measured) == repr(reliability(found, temperature=temperature, bins=5))
     assert measured.queries == 84 and len(measured.table) == 5
 
 
