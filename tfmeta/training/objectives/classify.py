@@ -19,7 +19,8 @@ class Classify(Objective):
     """Learns to tell all classes apart; with values, to predict them.
 
     A net that embeds gets a linear layer with an output for each class. A net that ends
-    in a head, as the learner's `headed` tells, learns with its own outputs.
+    in a head, as the learner's `headed` tells, learns with its own outputs, and so does
+    every net that learns values.
     """
 
     labelled = True
@@ -32,7 +33,7 @@ class Classify(Objective):
     def prepare_for(self, learner: Learner, classes: int | None, seed: int) -> None:
         """Makes the linear layer, if the net needs one; see `Objective`."""
         self.targets = Values() if classes is None else Labels()
-        if not isinstance(self.targets, learner.headed):
+        if classes is not None and Labels not in learner.headed:
             self.layer = keras.layers.Dense(
                 classes,
                 kernel_initializer=keras.initializers.GlorotUniform(
