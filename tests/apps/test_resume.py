@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-TIMES = ("seconds", "tasks_per_s")
+TIMES = ("seconds", "tasks_per_s", "examples_per_s")
 LEARNERS = {
     "maml": ["--learner=maml", "--inner_steps=2", "--eval_steps=3"],
     "protonet": ["--learner=protonet", "--normalisation=running", "--halve_every=7"],

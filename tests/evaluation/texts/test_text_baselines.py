@@ -83,7 +83,7 @@ def test_logistic_regression_is_scikit_learns(labels) -> None:
 
 def test_without_scikit_learn(monkeypatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="pip install scikit-learn"):
+    with pytest.raises(ImportError, match="Install the extra .text."):
         TfIdfLogistic(vocabulary=6)
     (only,) = text_baselines(source().train)
     assert type(only.learner) is TfIdfMeans
