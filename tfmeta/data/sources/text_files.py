@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmeta.data.prepare.tokens import LENGTH, VOCABULARY, Tokens
+from tfmeta.data.prepare.tokens import Tokens
 from tfmeta.data.sources.arrays import classes_of
 from tfmeta.data.sources.class_lists import PARTS
 from tfmeta.data.sources.pool import EXAMPLES, Pool
@@ -22,13 +22,13 @@ def text_pool(
     path: pathlib.Path,
     *,
     form: str,
-    text_field: str = "text",
-    label_field: str = "label",
-    split_field: str | None = None,
-    strip: Sequence[str] = (),
-    vocabulary: int = VOCABULARY,
-    length: int = LENGTH,
-    disjoint: str | None = None,
+    text_field: str,
+    label_field: str,
+    split_field: str | None,
+    strip: Sequence[str],
+    vocabulary: int,
+    length: int,
+    disjoint: str | None,
 ) -> Pool:
     """Reads the texts of a file, with the label of each.
 
