@@ -132,6 +132,7 @@ REFUSED = {
         "freezes all of them",
     ),
     "a share of none": (["--init_from=x", "--init_share=0"], "--init_share must be"),
+    "a share without a run": (["--init_share=0.5"], "is of --init_from"),
     "too many": (["--per_class=90"], "--per_class must be from 1"),
     "an objective of nets that embed": (
         ["--objective=contrast", "--augment=small_moves"],
@@ -158,6 +159,19 @@ def test_objectives_are_for_nets_that_are_pretrained(start, tiny, tmp_path):
         and "--learner=protonet is meta-trained on episodes. Leave out --objective"
         in ended.err
     )
+
+
+def test_what_adapts_is_not_compared_with_what_does_not(trained, start):
+    against = "--against=nearestneighbour"
+    ended = start("compare", f"--run_dir={trained}", against).wait()
+    assert ended.code == 2 and "A is Supervised, B is NearestNeighbour" in ended.err
+
+
+def test_two_classifiers_are_compared_on_every_example(trained, start):
+    flags = [f"--run_dir={trained}", f"--against={trained}", "--json"]
+    ended = start("compare", *flags).wait()
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    assert json.loads(ended.out.splitlines()[-1])["difference"] == 0
 
 
 def test_what_is_said_of_episodes_is_refused_where_there_are_none(trained, start):

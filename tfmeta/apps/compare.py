@@ -59,6 +59,7 @@ def main() -> dict:
     part = getattr(source, FLAGS.part)
     scoring.settle_episodes(part, values, model)
     other = other or _baseline(model, part, source.train)
+    _check_both_adapt(model, other)
     scoring.check_steps(model, other)
     comparison = compare(
         scoring.score(model, part, steps=scoring.steps_of(model)),
@@ -79,6 +80,16 @@ def _check_same_data(a: dict, b: dict) -> None:
             f"The runs were trained on other data or classes: {'; '.join(differ)}. "
             "Test classes of the one may be training classes of the other: train both "
             "with the same data flags."
+        )
+
+
+def _check_both_adapt(a: Any, b: Any) -> None:
+    names = [type(as_learner(each)).__name__ for each in (a, b)]
+    if as_learner(a).adapts != as_learner(b).adapts:
+        raise ValueError(
+            "Only learners that both adapt, or both do not, can be compared: the "
+            "others are scored on episodes, or on single examples. Received: A is "
+            f"{names[0]}, B is {names[1]}."
         )
 
 

@@ -155,6 +155,8 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
 def _take_weights(learner: Learner) -> None:
     """Copies the weights of other runs into the learner's net, and says which."""
     if not FLAGS.init_from:
+        if FLAGS["init_share"].present:
+            raise ValueError("--init_share is of --init_from. Give that one too.")
         return
     if FLAGS.init_share == 0:
         raise ValueError("--init_share must be above 0. Received: 0.")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import pathlib
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -73,6 +76,31 @@ def test_stopping_ends_the_process(tmp_path) -> None:
     trial.stop()
     with pytest.raises(RuntimeError, match="ended with code -15"):
         trial.next_validation()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as Linux ends children")
+def test_a_training_ends_with_a_searcher_that_is_killed(tmp_path) -> None:
+    """Else it would hold the run's folder when the search goes on."""
+    (tmp_path / "trains.py").write_text(TRAINS)
+    searcher = (
+        "import pathlib, sys, time\n"
+        "from tfmeta.apps.tuning.trial import Trial\n"
+        f"command = [sys.executable, {str(tmp_path / 'trains.py')!r}, '-1', '1']\n"
+        f"trial = Trial(command, pathlib.Path({str(tmp_path / 'run')!r}), 'loss')\n"
+        "trial.next_validation()\n"
+        "print(trial._process.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", searcher], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        training = pathlib.Path("/proc") / parent.stdout.readline().strip()
+        assert "trains.py" in (training / "cmdline").read_text()
+        parent.kill()
+    end = time.monotonic() + 60
+    while training.exists() and "Z" not in (training / "stat").read_text().split()[2]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_row_that_is_half_written_waits(tmp_path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 _WAIT = 0.2  # Seconds between two looks at what a training has written.
+_PARENT_DEATH = 1  # Linux' PR_SET_PDEATHSIG.
 _PATIENCE = 60.0  # Seconds that a training has to save and end when it is stopped.
 
 
@@ -36,6 +40,7 @@ class Trial:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
 
     def next_validation(self) -> dict[str, Any] | None:
@@ -100,6 +105,11 @@ def validations(folder: Path, metric: str) -> list[dict[str, Any]]:
     lines = path.read_text().split("\n")[:-1]  # The last one may be cut.
     rows = [json.loads(line) for line in lines if line]
     return [row for row in rows if metric in row]
+
+
+def _end_with_parent() -> None:
+    """Lets Linux stop this process, which is about to train, when its parent dies."""
+    ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGTERM)
 
 
 def _memory_gb(process: int) -> float:
