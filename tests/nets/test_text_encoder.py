@@ -12,7 +12,7 @@ from tfmeta.layers import check_exact
 from tfmeta.learners import MAML, FromScratch
 from tfmeta.nets import fresh, text_encoder
 
-KINDS = ("mean", "conv", "transformer")
+KINDS = ("mean", "bag", "conv", "transformer")
 TEXTS = np.int32([[3, 1, 4, 1, 0, 0], [5, 2, 0, 0, 0, 0], [6, 5, 4, 3, 2, 1]])
 
 
@@ -38,6 +38,23 @@ def test_the_mean_is_weighted_by_idf() -> None:
     wanted = (vectors[5] + vectors[2]) / 2
     np.testing.assert_allclose(plain(TEXTS)[1], wanted, rtol=1e-5)
     np.testing.assert_allclose(net("mean")(TEXTS)[1], wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_a_bag_by_hand(weighted: bool) -> None:
+    """Counts and weights of tokens 3, 1 and 4, and what they share, times 100."""
+    idf = np.array([0.0, 2.0, 1.0, 1.5, 3.0, 1.0, 1.0])
+    made = net("bag", idf=idf, weighted=weighted)
+    shared = made.get_layer("shared").kernel
+    shared.assign(100 * shared.value)
+    bag = np.zeros(7)
+    first = (idf - 1) ** 2 if weighted else np.ones(7)
+    bag[[3, 1, 4]] = first[[3, 1, 4]] * [1, 1 + np.log(2), 1]
+    bag /= np.linalg.norm(bag)
+    wanted = np.concatenate([bag, bag @ shared.numpy()])
+    np.testing.assert_allclose(made(TEXTS)[0], wanted, rtol=1e-4, atol=1e-6)
+    assert made.get_layer("weights").trainable == weighted
+    assert made.output_shape == (None, 11)
 
 
 def test_convolutions_by_hand() -> None:
@@ -84,7 +101,9 @@ def test_more_padding_changes_nothing(kind: str) -> None:
     short, long = net(kind, way=3), net(kind, length=11, way=3)
     long.set_weights(short.get_weights())
     for v in (short, long):  # So that padding would show.
-        table = v.get_layer("embedding").embeddings
+        bag = kind == "bag"
+        named = v.get_layer("shared" if bag else "embedding")
+        table = named.kernel if bag else named.embeddings
         table.assign(tf.tensor_scatter_nd_update(table.value, [[0]], [[9.0] * 4]))
     padded = np.pad(TEXTS, [(0, 0), (0, 5)])
     np.testing.assert_allclose(long(padded), short(TEXTS), rtol=1e-4, atol=1e-5)
@@ -159,6 +178,15 @@ def test_dropout_leaves_out_whole_tokens() -> None:
     assert set(place) == {0, 1, 2, 3}
 
 
+def test_dropout_leaves_out_words_of_a_bag() -> None:
+    made = net("bag", dropout=0.5)
+    drawn = np.array([made(TEXTS[1:2], training=True)[0, :7] for _ in range(60)])
+    held = {tuple(np.flatnonzero(row)) for row in drawn}
+    assert held == {(), (2,), (5,), (2, 5)}
+    lengths = np.linalg.norm(drawn, axis=1)
+    np.testing.assert_allclose(lengths[lengths > 0], 1, rtol=1e-5)
+
+
 def test_it_adapts_by_gradient() -> None:
     learner = MAML(net("transformer", way=3), inner_steps=5, inner_lr=0.5)
     support = Examples(tf.constant(TEXTS), tf.constant([0, 1, 2]))
@@ -171,8 +199,8 @@ def test_it_adapts_by_gradient() -> None:
     ("options", "message"),
     [
         (
-            {"kind": "bag"},
-            "kind must be one of mean, conv, transformer. Received: 'bag'",
+            {"kind": "sum"},
+            "kind must be one of mean, bag, conv, transformer. Received: 'sum'",
         ),
         ({"width": 0}, "width must be at least 1. Received: 0"),
         ({"windows": ()}, "windows must be at least 1"),

@@ -156,7 +156,7 @@ def differing_data(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
 def _of_data(values: Mapping[str, Any]) -> dict[str, Any]:
     arguments = recorded_arguments(DATASET, values)
     # Which words are known, and how many are read, does not change the tasks.
-    apart = {*PLACES, "skip_broken", "vocabulary", "length"}
+    apart = {*PLACES, "skip_broken", "vocabulary", "length", "buckets", "prefixes"}
     told = {
         DATASET.renamed.get(k, k): v for k, v in arguments.items() if k not in apart
     }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfmeta.data.glyphs.glyphs import glyph_pool
-from tfmeta.data.prepare.tokens import LENGTH, VOCABULARY
+from tfmeta.data.prepare.tokens import LENGTH, VOCABULARY, Tokens
 from tfmeta.data.source import Source
 from tfmeta.data.sources.class_lists import ClassSplit
 from tfmeta.data.sources.families import FAMILIES
@@ -23,14 +23,15 @@ from tfmeta.data.sources.tfds_source import tfds_pool
 from tfmeta.data.stores.choice import AUTO, DISK, check_store
 
 _TEXTS = tuple(FORMS)
+_OF_TOKENS = ("vocabulary", "length", "buckets", "prefixes")
+_OF_ROWS = ("text_field", "label_field", "split_field", "strip")
 # What stands before a colon in the name of a source.
 PREFIXES = ("tfds", "folder", "npz", *_TEXTS)
 # The arguments that only some kinds of sources have.
 _OWNERS = {
     "download": ("tfds",),
     "skip_broken": ("folder",),
-    **dict.fromkeys(("text_field", "label_field", "split_field", "strip"), _TEXTS),
-    **dict.fromkeys(("vocabulary", "length"), _TEXTS),
+    **dict.fromkeys((*_OF_ROWS, *_OF_TOKENS), _TEXTS),
 }
 
 
@@ -54,6 +55,8 @@ def load(
     strip: Sequence[str] = (),
     vocabulary: int = VOCABULARY,
     length: int = LENGTH,
+    buckets: int = 0,
+    prefixes: Sequence[int] = (),
 ) -> Source:
     """Loads a source by its name.
 
@@ -97,6 +100,10 @@ def load(
         vocabulary: The number of different words that are told apart, see
             `tfmeta.data.Tokens`; they are the most frequent ones of meta-train.
         length: The number of words of a text that are read, from its beginning.
+        buckets: How many of the `vocabulary` numbers are shared by the words that
+            meta-train does not have; with 0 these all have the same number.
+        prefixes: Numbers of letters: the first so many letters of each word are read as
+            a word too.
 
     Returns:
         The source; its parts say where their examples lie.
@@ -147,8 +154,9 @@ def _pools(
         download = own["download"]
         return tfds_pool(rest, data_dir=data_dir, download=download, **images)
     if kind in FORMS and rest:
-        texts = {option: own[option] for option in own if _OWNERS[option] is _TEXTS}
-        return _resized(text_pool(path, form=kind, disjoint=disjoint, **texts), images)
+        rows = {option: own[option] for option in _OF_ROWS}
+        rows["prepare"] = Tokens(**{option: own[option] for option in _OF_TOKENS})
+        return _resized(text_pool(path, form=kind, disjoint=disjoint, **rows), images)
     if name == "glyphs":
         return _resized(glyph_pool(seed), images)
     raise ValueError(

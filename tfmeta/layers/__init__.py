@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfmeta.layers.adaptable import adaptable, swap_inexact
+from tfmeta.layers.bag import Bag
 from tfmeta.layers.batch_norm import BatchNorm
 from tfmeta.layers.conv_batch_norm import ConvBatchNorm
 from tfmeta.layers.drop_block import DropBlock
@@ -13,6 +14,7 @@ from tfmeta.layers.max_pool import MaxPool
 from tfmeta.layers.positions import Positions
 
 __all__ = [
+    "Bag",
     "BatchNorm",
     "ConvBatchNorm",
     "DropBlock",

@@ -9,11 +9,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfmeta.layers import LayerNorm, Positions
+from tfmeta.layers import Bag, LayerNorm, Positions
 
 Tensor = Any
 _SPREAD = 0.1  # Of the first numbers of a token's vector.
 _LEAST = 1e-6  # What the sum of weights counts as in a text without tokens.
+_SLIGHT = 0.01  # The spread of the first numbers of what a bag's tokens have in common.
+KINDS = ("mean", "bag", "conv", "transformer")
 
 
 def text_encoder(
@@ -21,7 +23,7 @@ def text_encoder(
     way: int | None = None,
     vocabulary: int,
     length: int,
-    kind: Literal["mean", "conv", "transformer"] = "mean",
+    kind: Literal["mean", "bag", "conv", "transformer"] = "mean",
     width: int = 128,
     weighted: bool = True,
     windows: Sequence[int] = (3, 4, 5),
@@ -40,13 +42,14 @@ def text_encoder(
         way: The size of a linear layer "head" on top; None gives the embedding.
         vocabulary: The number of token numbers.
         length: The number of tokens of a text, padding included.
-        kind: "mean" averages the vectors; "conv" takes the maximum over a text of
-            convolutions over neighbouring tokens; "transformer" lets tokens attend to
-            each other, and averages them.
+        kind: "mean" averages the vectors; "bag" gives each token a dimension of its
+            own, and adds `width` dimensions that tokens share; "conv" takes the maximum
+            over a text of convolutions over neighbouring tokens; "transformer" lets
+            tokens attend to each other, and averages them.
         width: The size of a token's vector, and of the embedding (for "conv" of the
             convolutions of one window).
-        weighted: For "mean": whether each token has a learned weight above 0, which
-            starts at its `idf`.
+        weighted: For "mean" and "bag": whether each token has a learned weight above
+            0. It starts at its `idf`, for "bag" at the square of `idf` - 1.
         windows: For "conv": the numbers of tokens that convolutions see.
         blocks: For "transformer": the number of its blocks.
         heads: For "transformer": the number of heads of an attention.
@@ -55,7 +58,8 @@ def text_encoder(
 
     Returns:
         A functional model from `(examples, length)` int32 to `(examples, way)` or to
-        the embedding, `(examples, width)` or `(examples, len(windows) * width)`.
+        the embedding, whose size is `width`, for "conv" `len(windows) * width`, and
+        for "bag" `vocabulary + width`.
 
     Raises:
         ValueError: If a size is not positive, `heads` does not divide `width`, or
@@ -79,22 +83,16 @@ def text_encoder(
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be in 0..1, below 1. Received: {dropout}.")
     ids = keras.Input((length,), dtype="int32", name="inputs")
-    vectors = keras.layers.Embedding(
-        vocabulary,
-        width,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=_SPREAD),
-        name="embedding",
-    )(ids)
-    if dropout:
-        whole = (None, length, 1)
-        vectors = keras.layers.Dropout(dropout, noise_shape=whole)(vectors)
     real = ops.not_equal(ids, 0)
-    if kind == "mean":
+    if kind == "bag":
+        z = _bag(ids, vocabulary, width, dropout, idf, weighted)
+    elif kind == "mean":
         weights = _weights(ids, vocabulary, idf) if weighted else None
-        z = _mean(vectors, real, weights)
+        z = _mean(_vectors(ids, vocabulary, width, dropout), real, weights)
     elif kind == "conv":
-        z = _convolved(vectors, real, windows)
+        z = _convolved(_vectors(ids, vocabulary, width, dropout), real, windows)
     else:
+        vectors = _vectors(ids, vocabulary, width, dropout)
         z = _attended(vectors, real, blocks, heads)
     if way is not None:
         z = keras.layers.Dense(way, name="head")(z)
@@ -102,9 +100,8 @@ def text_encoder(
 
 
 def _check(sizes: dict[str, int], kind: str) -> None:
-    kinds = ("mean", "conv", "transformer")
-    if kind not in kinds:
-        raise ValueError(f"kind must be one of {', '.join(kinds)}. Received: {kind!r}.")
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}. Received: {kind!r}.")
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"{name} must be at least 1. Received: {size}.")
@@ -113,6 +110,44 @@ def _check(sizes: dict[str, int], kind: str) -> None:
             f"heads must divide width={sizes['width']}. Received: "
             f"heads={sizes['heads']}."
         )
+
+
+def _vectors(ids: Tensor, vocabulary: int, width: int, dropout: float) -> Tensor:
+    """A vector for each token, `(examples, length, width)`."""
+    vectors = keras.layers.Embedding(
+        vocabulary,
+        width,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=_SPREAD),
+        name="embedding",
+    )(ids)
+    whole = (None, ids.shape[1], 1)
+    return (
+        keras.layers.Dropout(dropout, noise_shape=whole)(vectors)
+        if dropout
+        else vectors
+    )
+
+
+def _bag(
+    ids: Tensor, vocabulary: int, width: int, dropout: float, idf: Any, weighted: bool
+) -> Tensor:
+    """The tokens' weights, of length 1 together, and sums of what tokens share."""
+    first: Any = "zeros"
+    if weighted and idf is not None:
+        first = LogWeights(np.maximum(np.array(idf) - 1, _LEAST) ** 2)
+    bag = Bag(vocabulary, initializer=first, name="weights")
+    bag.trainable = weighted
+    weights = bag(ids)
+    if dropout:
+        weights = keras.layers.Dropout(dropout)(weights)
+    weights = keras.layers.UnitNormalization(name="unit")(weights)
+    shared = keras.layers.Dense(
+        width,
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=_SLIGHT),
+        name="shared",
+    )(weights)
+    return ops.concatenate([weights, shared], axis=-1)
 
 
 def _weights(ids: Tensor, vocabulary: int, idf: Any) -> Tensor:

@@ -63,6 +63,19 @@ def test_it_is_scikit_learns() -> None:
     np.testing.assert_allclose(found, sklearn.transform(ASKED).toarray(), atol=1e-6)
 
 
+def test_unknown_words_in_buckets_are_in_no_text() -> None:
+    """scikit-learn's weights, where it is told all words and learns from TRAIN."""
+    text = pytest.importorskip("sklearn.feature_extraction.text")
+    options = {"token_pattern": r"(?u)\w+", "sublinear_tf": True}
+    words = text.TfidfVectorizer(**options).fit([*TRAIN, *ASKED]).vocabulary_
+    sklearn = text.TfidfVectorizer(vocabulary=words, **options).fit(TRAIN)
+    layer = learned(vocabulary=2000, buckets=1900)
+    places = layer.tokens(tf.constant(sorted(words, key=words.get))).numpy()[:, 0]
+    assert len(set(places)) == len(words)
+    found = dense(layer(tf.constant(ASKED)), 2000)[:, places]
+    np.testing.assert_allclose(found, sklearn.transform(ASKED).toarray(), atol=1e-6)
+
+
 def test_it_learns_as_tokens_do() -> None:
     layer, tokens = learned(), Tokens(vocabulary=20)
     assert layer.learned and not TfIdf(vocabulary=9, length=2).learned

@@ -53,6 +53,39 @@ def test_document_frequencies_are_of_whole_texts():
     assert learned().idf[10] == pytest.approx(np.log(4) + 1)  # No word has it.
 
 
+def test_unknown_words_share_the_last_numbers():
+    """The same word has the same number always; known words keep theirs."""
+    layer = learned(vocabulary=1000, length=4, buckets=900)
+    assert layer.words == ("owl", "the", "an", "hoots", "tit")
+    ids = layer(tf.constant(["the EMU emu kiwi", "kiwi owl"])).numpy()
+    (the, emu, again, kiwi), (other, owl, *rest) = ids
+    assert (the, owl, rest) == (3, 2, [0, 0])
+    assert emu == again != kiwi == other and min(emu, kiwi) >= 100
+    assert layer.idf[emu] == pytest.approx(np.log(4) + 1)  # No text has it.
+
+
+def test_words_beyond_the_vocabulary_count_in_their_bucket():
+    layer = learned(vocabulary=5, length=4, buckets=1)
+    assert layer.words == ("owl", "the")
+    assert layer(tf.constant([TEXTS[0]])).numpy().tolist() == [[3, 2, 4, 3]]
+    assert np.asarray(layer.counts.value).tolist() == [0, 0, 2, 2, 3]
+
+
+def test_first_letters_are_read_as_words_too():
+    """After each word; not those of a word that has no more letters."""
+    layer = Tokens(length=2, prefixes=[2, 3])
+    layer.learn([["owls owl ox", "ÉTÉS"]])
+    assert layer.words == ("ow*", "owl", "owl*", "owls", "ox", "ét*", "été*", "étés")
+    known = dict(zip(layer.words, range(2, 10), strict=True))
+    assert layer.net_arguments["length"] == layer.width == 6
+    ids = layer(tf.constant(["owlet ox owl", "", "étés"])).numpy()
+    assert ids[0].tolist() == [1, known["ow*"], known["owl*"], known["ox"], 0, 0]
+    assert ids[1].tolist() == [0] * 6
+    assert ids[2, :3].tolist() == [known["étés"], known["ét*"], known["été*"]]
+    again = Tokens.from_config(layer.get_config())
+    assert (again.width, again.prefixes) == (6, (2, 3))
+
+
 def test_letters_of_all_languages_and_broken_bytes():
     layer = Tokens(length=3)
     layer.learn([["Größe été", "ÉTÉ मीठा"]])
@@ -90,6 +123,9 @@ def test_config_and_weights_make_it_again(tmp_path):
     [
         ({"vocabulary": 2}, "vocabulary must be at least 3. Received: 2"),
         ({"length": 0}, "length must be at least 1. Received: 0"),
+        ({"buckets": -1}, "buckets must be at least 0. Received: -1"),
+        ({"buckets": 9, "vocabulary": 11}, "vocabulary must be at least 12. Rec"),
+        ({"prefixes": [3, 0]}, "each of prefixes must be at least 1. Received: 0"),
     ],
 )
 def test_sizes_that_are_too_small(options, message):

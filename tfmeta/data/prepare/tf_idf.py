@@ -17,12 +17,15 @@ class TfIdf(keras.layers.Layer):
 
     A word that is used n times weighs 1 + log(n), times its inverse document frequency
     in the texts of meta-train; the weights of a text are then divided by their
-    Euclidean length. Words that meta-train does not have weigh nothing. It is
-    scikit-learn's `TfidfVectorizer(sublinear_tf=True)`.
+    Euclidean length. It is scikit-learn's `TfidfVectorizer(sublinear_tf=True)`.
+
+    Words that meta-train does not have weigh nothing; or, with buckets, as a word that
+    is in no text of meta-train.
 
     Args:
         vocabulary: The number of words that are told apart, see `Tokens`.
         length: The number of words of a text that are read.
+        buckets: How many numbers the words share that meta-train does not have.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Example:
@@ -33,10 +36,12 @@ class TfIdf(keras.layers.Layer):
         ([[0, 1, 2, 3, 0]], array([[0.   , 0.   , 0.509, 0.861, 0.   ]], dtype=float32))
     """
 
-    def __init__(self, *, vocabulary: int, length: int, **kwargs: Any):
+    def __init__(
+        self, *, vocabulary: int, length: int, buckets: int = 0, **kwargs: Any
+    ):
         super().__init__(**{"trainable": False, "autocast": False, **kwargs})
-        self.vocabulary, self.length = vocabulary, length
-        self.tokens = Tokens(vocabulary=vocabulary, length=length)
+        self.vocabulary, self.length, self.buckets = vocabulary, length, buckets
+        self.tokens = Tokens(vocabulary=vocabulary, length=length, buckets=buckets)
         self.built = True
 
     @property
@@ -86,4 +91,5 @@ class TfIdf(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again; its words are saved beside."""
         arguments = {"vocabulary": self.vocabulary, "length": self.length}
+        arguments["buckets"] = self.buckets
         return {**super().get_config(), **arguments}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -27,13 +27,22 @@ class Tokens(keras.layers.Layer):
     words, see `learn`; a `Source` lets it learn from its train part alone.
 
     Args:
-        vocabulary: The number of numbers: of the words that are known, and of 0 and 1.
+        vocabulary: The number of numbers: of the words that are known, of 0 and 1, and
+            of the buckets.
         length: The number of words of a text that are read; those after them are cut
             off.
+        buckets: How many numbers words share that are not known, in place of number
+            1: the last ones of `vocabulary`. The letters of a word decide which of them
+            it has, so that two uses of it have the same.
+        prefixes: Numbers of letters. The first so many letters of each word are counted
+            as a word too, written "owl*", unless the word has no more than these.
+            Related words, as owl and owls, so have something in common. The order of
+            the words is then lost.
         **kwargs: For `keras.layers.Layer`, such as `name`.
 
     Raises:
-        ValueError: If `vocabulary` is below 3 or `length` below 1.
+        ValueError: If `length` or a prefix is below 1, `buckets` is below 0, or
+            `vocabulary` leaves no number for a word.
 
     Example:
         >>> layer = Tokens(vocabulary=5, length=4)
@@ -45,18 +54,27 @@ class Tokens(keras.layers.Layer):
     """
 
     def __init__(
-        self, *, vocabulary: int = VOCABULARY, length: int = LENGTH, **kwargs: Any
+        self,
+        *,
+        vocabulary: int = VOCABULARY,
+        length: int = LENGTH,
+        buckets: int = 0,
+        prefixes: Sequence[int] = (),
+        **kwargs: Any,
     ):
         super().__init__(**{"trainable": False, "autocast": False, **kwargs})
         for name, value, least in (
-            ("vocabulary", vocabulary, 3),
+            ("buckets", buckets, 0),
+            ("vocabulary", vocabulary, _FIRST + 1 + buckets),
             ("length", length, 1),
+            ("each of prefixes", min(prefixes, default=1), 1),
         ):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}. Received: {value}.")
         self.vocabulary, self.length = vocabulary, length
+        self.buckets, self.prefixes = buckets, tuple(prefixes)
         self.lookup = keras.layers.TextVectorization(
-            max_tokens=vocabulary, standardize=None, split="whitespace"
+            max_tokens=vocabulary - buckets, standardize=None, split=None
         )
         options: dict[str, Any] = {
             "initializer": "zeros",
@@ -97,7 +115,12 @@ class Tokens(keras.layers.Layer):
     @property
     def net_arguments(self) -> dict[str, Any]:
         """What a net must know of the numbers: its arguments by name."""
-        return {"vocabulary": self.vocabulary, "length": self.length, "idf": self.idf}
+        return {"vocabulary": self.vocabulary, "length": self.width, "idf": self.idf}
+
+    @property
+    def width(self) -> int:
+        """The number of numbers that a text becomes, padding included."""
+        return self.length * (1 + len(self.prefixes))
 
     def learn(self, chunks: Iterable[Any]) -> None:
         """Learns the words of texts, and in how many texts each is.
@@ -111,7 +134,7 @@ class Tokens(keras.layers.Layer):
         uses: collections.Counter[bytes] = collections.Counter()
         holders: list[set[bytes]] = []
         for chunk in chunks:
-            words = tf.strings.split(_spaced(tf.convert_to_tensor(chunk)))
+            words = self._read(_words(tf.convert_to_tensor(chunk)))
             every = words.values.numpy().tolist()
             ends = np.cumsum(words.row_lengths().numpy()).tolist()
             uses.update(every)
@@ -125,12 +148,13 @@ class Tokens(keras.layers.Layer):
                 "and digits. Received: none. Give another layer as prepare."
             )
         ranked = sorted(uses, key=lambda word: (-uses[word], word))
-        known = ranked[: self.vocabulary - _FIRST]
+        known = ranked[: self.vocabulary - self.buckets - _FIRST]
         self.lookup.set_vocabulary([word.decode("utf-8") for word in known])
-        number = {word: i for i, word in enumerate(known, start=_FIRST)}
+        ids = self._numbers(tf.constant(ranked)).numpy().tolist()
+        number = dict(zip(ranked, ids, strict=True))
         counts = np.zeros(self.vocabulary, np.int32)
         for held in holders:
-            counts[list({number.get(word, UNKNOWN) for word in held})] += 1
+            counts[list({number[word] for word in held})] += 1
         self.counts.assign(counts)
         self.texts.assign(len(holders))
 
@@ -141,7 +165,7 @@ class Tokens(keras.layers.Layer):
             x: Texts, `(examples,)` strings.
 
         Returns:
-            `(examples, length)` int32.
+            `(examples, width)` int32; `width` is `length` without prefixes.
 
         Raises:
             ValueError: If the layer has learned no words.
@@ -151,22 +175,45 @@ class Tokens(keras.layers.Layer):
                 "Tokens knows no words yet. Let it learn those of the training texts, "
                 "by learn([texts]), or give it to a source."
             )
-        ids = tf.cast(self.lookup(_spaced(x)), tf.int32)[:, : self.length]
-        missing = self.length - tf.shape(ids)[1]
-        ids = tf.pad(ids, [[0, 0], [0, missing]], constant_values=PADDING)
-        return tf.ensure_shape(ids, (None, self.length))
+        tokens = self._read(_words(x)[:, : self.length])
+        ids = tokens.with_values(self._numbers(tokens.values))
+        return ids.to_tensor(PADDING, shape=(None, self.width))
+
+    def _read(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
+        """The words of texts, and after each the prefixes of it."""
+        if not self.prefixes:
+            return words
+        each, letters = words.values, {"unit": "UTF8_CHAR"}
+        size = tf.strings.length(each, **letters)
+        columns, there = [each], [tf.ones_like(each, tf.bool)]
+        for prefix in self.prefixes:
+            columns.append(tf.strings.substr(each, 0, prefix, **letters) + "*")
+            there.append(size > prefix)
+        kept = tf.ragged.boolean_mask(tf.stack(columns, 1), tf.stack(there, 1))
+        return words.with_values(kept).merge_dims(1, 2)
+
+    def _numbers(self, words: tf.Tensor) -> tf.Tensor:
+        """The numbers of words, `(some,)`."""
+        ids = tf.cast(self.lookup(words), tf.int32)
+        if not self.buckets:
+            return ids
+        shared = tf.strings.to_hash_bucket_fast(words, self.buckets)
+        first = self.vocabulary - self.buckets
+        return tf.where(ids == UNKNOWN, first + tf.cast(shared, tf.int32), ids)
 
     def compute_output_spec(self, x: Any) -> keras.KerasTensor:
         """The shape and dtype of what `call` returns."""
-        return keras.KerasTensor((x.shape[0], self.length), "int32")
+        return keras.KerasTensor((x.shape[0], self.width), "int32")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again; its words are saved beside."""
-        arguments = {"vocabulary": self.vocabulary, "length": self.length}
-        return {**super().get_config(), **arguments}
+        sizes = {"vocabulary": self.vocabulary, "length": self.length}
+        unknown = {"buckets": self.buckets, "prefixes": self.prefixes}
+        return {**super().get_config(), **sizes, **unknown}
 
 
-def _spaced(texts: tf.Tensor) -> tf.Tensor:
-    """Texts in lower case, with a space between words and nothing else."""
+def _words(texts: tf.Tensor) -> tf.RaggedTensor:
+    """The words of texts in lower case, `(texts, None)`."""
     lower = tf.strings.lower(texts, encoding="utf-8")
-    return tf.strings.strip(tf.strings.regex_replace(lower, _BETWEEN, " "))
+    spaced = tf.strings.regex_replace(lower, _BETWEEN, " ")
+    return tf.strings.split(spaced)

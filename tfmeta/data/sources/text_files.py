@@ -26,8 +26,7 @@ def text_pool(
     label_field: str,
     split_field: str | None,
     strip: Sequence[str],
-    vocabulary: int,
-    length: int,
+    prepare: Tokens,
     disjoint: str | None,
 ) -> Pool:
     """Reads the texts of a file, with the label of each.
@@ -43,12 +42,11 @@ def text_pool(
             "test"; None if the file is undivided.
         strip: What is taken off each text, see `stripped`. A text that is empty
             afterwards is left out.
-        vocabulary: The number of words that are told apart, see `Tokens`.
-        length: The number of words of a text that are read.
+        prepare: What numbers the words.
         disjoint: What no two parts share, see `divide`.
 
     Returns:
-        The texts, in memory, which `Tokens` prepares.
+        The texts, in memory.
 
     Raises:
         ValueError: If a row of the file cannot be read, has no text or no label, or if
@@ -58,7 +56,6 @@ def text_pool(
         UserWarning: If texts are left out.
     """
     check_strip(strip)
-    tokens = Tokens(vocabulary=vocabulary, length=length)
     lines, texts, labels, parts = [], [], [], []
     for line, row in rows_of(path, form):
         lines.append(line)
@@ -82,7 +79,7 @@ def text_pool(
     places = None if split_field is None else np.array(parts, np.int8)[kept]
     groups, names = classes_of(np.array(labels)[kept], None)
     name = f"{form}:{path}"
-    return Pool(name, MemoryStore(x), groups, names, parts=places, prepare=tokens)
+    return Pool(name, MemoryStore(x), groups, names, parts=places, prepare=prepare)
 
 
 def _field(path: pathlib.Path, line: int, row: dict[str, Any], name: str) -> Any:

@@ -11,7 +11,7 @@ from tfmeta.evaluation.texts.tf_idf_logistic import TfIdfLogistic, is_there
 from tfmeta.evaluation.texts.tf_idf_means import TfIdfMeans
 from tfmeta.learners import Learner
 
-VOCABULARY, LENGTH = 200_000, 1_000
+VOCABULARY, BUCKETS, LENGTH = 300_000, 100_000, 1_000
 TEXT_BASELINES = (TfIdfMeans, TfIdfLogistic)
 
 
@@ -31,8 +31,9 @@ class PreparedLearner:
 def text_baselines(train: Part) -> list[PreparedLearner]:
     """The baselines of texts: they weigh words, and are not meta-trained.
 
-    They read the first 1,000 words of a text, and tell 200,000 words apart. The words
-    and their document frequencies are those of meta-train alone.
+    They read the first 1,000 words of a text. The document frequencies are those of
+    meta-train alone; words that are not in meta-train count as words of no text, in
+    100,000 buckets.
 
     Args:
         train: The part for meta-training, whose examples are texts.
@@ -40,7 +41,7 @@ def text_baselines(train: Part) -> list[PreparedLearner]:
     Returns:
         `TfIdfMeans`; and `TfIdfLogistic`, if scikit-learn is installed.
     """
-    prepare = Preparation(TfIdf(vocabulary=VOCABULARY, length=LENGTH))
+    prepare = Preparation(TfIdf(vocabulary=VOCABULARY, length=LENGTH, buckets=BUCKETS))
     prepare.learn(train.chunks())
     return [
         PreparedLearner(kind(vocabulary=VOCABULARY), prepare)
