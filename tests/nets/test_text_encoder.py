@@ -155,6 +155,20 @@ def test_second_derivatives_are_those_of_central_differences(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_second_derivatives_of_a_text_without_tokens(kind: str) -> None:
+    made = net(kind, way=3, blocks=1)
+    texts = np.concatenate([TEXTS[:2], 0 * TEXTS[:1]])
+    variables = [v.value for v in made.trainable_variables]
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(made(texts) ** 2)
+        found = [g for g in tape.gradient(loss, variables) if g is not None]
+        total = tf.add_n([tf.reduce_sum(tf.convert_to_tensor(g) ** 2) for g in found])
+    for gradient in outer.gradient(total, variables):
+        assert gradient is None or np.isfinite(tf.convert_to_tensor(gradient)).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_it_is_made_again_from_its_config(kind: str, tmp_path) -> None:
     idf = np.linspace(0, 3, 7)
     made = net(kind, way=2, idf=idf)

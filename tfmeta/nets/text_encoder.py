@@ -140,7 +140,9 @@ def _bag(
     weights = bag(ids)
     if dropout:
         weights = keras.layers.Dropout(dropout)(weights)
-    weights = keras.layers.UnitNormalization(name="unit")(weights)
+    # UnitNormalization's second derivative is NaN where a text has no token.
+    squares = ops.sum(ops.square(weights), axis=-1, keepdims=True)
+    weights = weights * ops.rsqrt(ops.maximum(squares, _LEAST))
     shared = keras.layers.Dense(
         width,
         use_bias=False,

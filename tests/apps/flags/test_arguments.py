@@ -65,6 +65,7 @@ READ = {
     ("kind", "b"): "b",
     ("names", "x, y"): ["x", "y"],
     ("names", "x"): ["x"],
+    ("names", ""): [],
     ("only", "head"): "head",
     ("only", "head,block1"): ["head", "block1"],
     ("sizes", "1,2,3"): [1, 2, 3],

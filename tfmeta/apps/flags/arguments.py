@@ -45,6 +45,8 @@ class Argument:
 class SeveralParser(flags.ArgumentParser):
     """Reads `a,b` as a list; text without a comma as one value, if one may stand alone.
 
+    Otherwise a text of no letter is the list without a value.
+
     Args:
         each: The parser of a value.
         alone: Whether one value may stand in place of a list.
@@ -58,7 +60,8 @@ class SeveralParser(flags.ArgumentParser):
         """Returns the list, or the one value."""
         if not isinstance(argument, str):
             return argument
-        values = [self.each.parse(text.strip()) for text in argument.split(",")]
+        texts = argument.split(",") if argument or self.alone else []
+        values = [self.each.parse(text.strip()) for text in texts]
         return values[0] if self.alone and len(values) == 1 else values
 
     def flag_type(self) -> str:
