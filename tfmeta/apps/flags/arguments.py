@@ -45,7 +45,7 @@ class Argument:
 class SeveralParser(flags.ArgumentParser):
     """Reads `a,b` as a list; text without a comma as one value, if one may stand alone.
 
-    Otherwise a text of no letter is the list without a value.
+    If none may stand alone, an empty text is the empty list.
 
     Args:
         each: The parser of a value.

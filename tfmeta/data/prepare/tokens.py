@@ -208,8 +208,8 @@ class Tokens(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again; its words are saved beside."""
         sizes = {"vocabulary": self.vocabulary, "length": self.length}
-        unknown = {"buckets": self.buckets, "prefixes": self.prefixes}
-        return {**super().get_config(), **sizes, **unknown}
+        others = {"buckets": self.buckets, "prefixes": self.prefixes}
+        return {**super().get_config(), **sizes, **others}
 
 
 def _words(texts: tf.Tensor) -> tf.RaggedTensor:
