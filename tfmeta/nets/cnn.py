@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import keras
 
-from tfmeta.layers import MaxPool
+from tfmeta.layers import BatchNorm, MaxPool
 
 
 def cnn(
     *,
     way: int | None = None,
     filters: int = 32,
+    kernel: int = 3,
+    strided: bool = False,
+    batch_norm: bool = False,
     units: int = 128,
     dropout: float = 0.25,
     input_shape: tuple[int, int, int] = (28, 28, 1),
 ) -> keras.Model:
-    """Builds two convolutions, a pool and a dense layer, without normalisation.
+    """Builds two convolutions, a pool and a dense layer.
 
-    The convolutions are 3x3 with ReLU, of `filters` and twice as many channels; the
-    pool halves the picture; the dense layer has ReLU too. This is the net with which
-    introductions classify MNIST. It has no statistics, so it works in every
-    normalisation mode.
+    The convolutions have no padding and ReLU, and `filters` and twice as many channels;
+    the pool halves the picture; the dense layer has ReLU too. This is the net with
+    which introductions classify MNIST. Without `batch_norm` it has no statistics, so it
+    works in every normalisation mode.
 
     Args:
         way: The outputs of a linear layer "head" on top; None gives the embedding.
         filters: The channels of the first convolution; the second one has twice as
             many.
-        units: The size of the dense layer "embedding".
+        kernel: The height and width of both kernels.
+        strided: Whether the first convolution has stride 2, which leaves about a
+            quarter of the work.
+        batch_norm: Whether batches are normalised before each ReLU.
+        units: The size of the dense layer, whose outputs are the embedding.
         dropout: The share of numbers that are dropped in training after the pool, and
             twice that share after the dense layer; 0 for no dropout. Below 0.5.
-        input_shape: (height, width, channels), at least 6x6.
+        input_shape: (height, width, channels), large enough that a position is left
+            after the pool.
 
     Returns:
         A functional model from `(examples, *input_shape)` to logits
@@ -47,27 +55,61 @@ def cnn(
         >>> cnn(way=10).output_shape
         (None, 10)
     """
-    if min(filters, units, 1 if way is None else way) < 1 or not 0 <= dropout < 0.5:
-        raise ValueError(
-            "filters, units and way must be at least 1, and dropout in 0..0.5, without "
-            f"0.5. Received: filters={filters}, units={units}, way={way}, "
-            f"dropout={dropout}."
-        )
-    if len(input_shape) != 3 or min(input_shape[:2]) < 6:
-        raise ValueError(
-            "input_shape must be (height, width, channels), at least 6x6. Received: "
-            f"input_shape={tuple(input_shape)}. Resize the images."
-        )
+    _check(way, filters, kernel, strided, units, dropout, input_shape)
     inputs = keras.Input(input_shape, name="images")
-    x = keras.layers.Conv2D(filters, 3, activation="relu", name="conv1")(inputs)
-    x = keras.layers.Conv2D(2 * filters, 3, activation="relu", name="conv2")(x)
-    x = MaxPool(2, name="pool")(x)
-    if dropout:
-        x = keras.layers.Dropout(dropout, name="drop1")(x)
+
+    def activated(layer: keras.layers.Layer, x: keras.KerasTensor, place: int):
+        x = layer(x)
+        if batch_norm:
+            x = BatchNorm(name=f"norm{place}")(x)
+        return keras.layers.ReLU(name="embedding" if place == 3 else f"relu{place}")(x)
+
+    def dropped(x: keras.KerasTensor, share: float, name: str) -> keras.KerasTensor:
+        return keras.layers.Dropout(share, name=name)(x) if share else x
+
+    def conv(place: int) -> keras.layers.Layer:
+        return keras.layers.Conv2D(
+            place * filters,
+            kernel,
+            strides=2 if strided and place == 1 else 1,
+            use_bias=not batch_norm,
+            name=f"conv{place}",
+        )
+
+    x = activated(conv(1), inputs, 1)
+    x = activated(conv(2), x, 2)
+    x = dropped(MaxPool(2, name="pool")(x), dropout, "drop1")
     x = keras.layers.Flatten(name="flat")(x)
-    x = keras.layers.Dense(units, activation="relu", name="embedding")(x)
-    if dropout:
-        x = keras.layers.Dropout(2 * dropout, name="drop2")(x)
+    x = activated(
+        keras.layers.Dense(units, use_bias=not batch_norm, name="dense"), x, 3
+    )
+    x = dropped(x, 2 * dropout, "drop2")
     if way is not None:
         x = keras.layers.Dense(way, name="head")(x)
     return keras.Model(inputs, x, name="cnn")
+
+
+def _check(
+    way: int | None,
+    filters: int,
+    kernel: int,
+    strided: bool,
+    units: int,
+    dropout: float,
+    input_shape: tuple[int, int, int],
+) -> None:
+    numbers = (filters, kernel, units, 1 if way is None else way)
+    if min(numbers) < 1 or not 0 <= dropout < 0.5:
+        raise ValueError(
+            "filters, kernel, units and way must be at least 1, and dropout in 0..0.5, "
+            f"without 0.5. Received: filters={filters}, kernel={kernel}, "
+            f"units={units}, way={way}, dropout={dropout}."
+        )
+    # The pool needs 2 positions of the second convolution, and that one kernel + 1.
+    least = 2 * kernel + (kernel if strided else 0)
+    if len(input_shape) != 3 or min(input_shape[:2]) < least:
+        raise ValueError(
+            f"input_shape must be (height, width, channels), at least {least}x{least} "
+            f"for kernel={kernel} and strided={strided}. Received: "
+            f"input_shape={tuple(input_shape)}. Resize the images."
+        )
