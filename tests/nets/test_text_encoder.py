@@ -40,17 +40,17 @@ def test_the_mean_is_weighted_by_idf() -> None:
     np.testing.assert_allclose(net("mean")(TEXTS)[1], wanted, rtol=1e-5)
 
 
-@pytest.mark.parametrize("weighted", [True, False])
-def test_a_bag_by_hand(weighted: bool) -> None:
+@pytest.mark.parametrize(("weighted", "radius"), [(True, 1.0), (False, 3.0)])
+def test_a_bag_by_hand(weighted: bool, radius: float) -> None:
     """Counts and weights of tokens 3, 1 and 4, and what they share, times 100."""
     idf = np.array([0.0, 2.0, 1.0, 1.5, 3.0, 1.0, 1.0])
-    made = net("bag", idf=idf, weighted=weighted)
+    made = net("bag", idf=idf, weighted=weighted, radius=radius)
     shared = made.get_layer("shared").kernel
     shared.assign(100 * shared.value)
     bag = np.zeros(7)
     first = (idf - 1) ** 2 if weighted else np.ones(7)
     bag[[3, 1, 4]] = first[[3, 1, 4]] * [1, 1 + np.log(2), 1]
-    bag /= np.linalg.norm(bag)
+    bag *= radius / np.linalg.norm(bag)
     wanted = np.concatenate([bag, bag @ shared.numpy()])
     np.testing.assert_allclose(made(TEXTS)[0], wanted, rtol=1e-4, atol=1e-6)
     assert made.get_layer("weights").trainable == weighted
@@ -220,6 +220,7 @@ def test_it_adapts_by_gradient() -> None:
         ({"windows": ()}, "windows must be at least 1"),
         ({"way": 0}, "way must be at least 1"),
         ({"kind": "transformer", "heads": 3}, "heads must divide width=4"),
+        ({"radius": 0.0}, "radius must be above 0. Received: 0.0"),
         ({"dropout": 1.0}, "dropout must be in 0..1, below 1"),
         ({"idf": [1.0, 2.0]}, "number for each of the 7 tokens. Received: 2 numbers"),
     ],

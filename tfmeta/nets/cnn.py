@@ -57,36 +57,35 @@ def cnn(
     """
     _check(way, filters, kernel, strided, units, dropout, input_shape)
     inputs = keras.Input(input_shape, name="images")
-
-    def activated(layer: keras.layers.Layer, x: keras.KerasTensor, place: int):
-        x = layer(x)
-        if batch_norm:
-            x = BatchNorm(name=f"norm{place}")(x)
-        return keras.layers.ReLU(name="embedding" if place == 3 else f"relu{place}")(x)
-
-    def dropped(x: keras.KerasTensor, share: float, name: str) -> keras.KerasTensor:
-        return keras.layers.Dropout(share, name=name)(x) if share else x
-
-    def conv(place: int) -> keras.layers.Layer:
-        return keras.layers.Conv2D(
-            place * filters,
+    norms = [BatchNorm(name=f"norm{n}") if batch_norm else None for n in (1, 2, 3)]
+    x = inputs
+    for n in (1, 2):
+        conv = keras.layers.Conv2D(
+            n * filters,
             kernel,
-            strides=2 if strided and place == 1 else 1,
+            strides=2 if strided and n == 1 else 1,
             use_bias=not batch_norm,
-            name=f"conv{place}",
+            name=f"conv{n}",
         )
-
-    x = activated(conv(1), inputs, 1)
-    x = activated(conv(2), x, 2)
-    x = dropped(MaxPool(2, name="pool")(x), dropout, "drop1")
+        x = _activated(conv, norms[n - 1], x, f"relu{n}")
+    x = _dropped(MaxPool(2, name="pool")(x), dropout, "drop1")
     x = keras.layers.Flatten(name="flat")(x)
-    x = activated(
-        keras.layers.Dense(units, use_bias=not batch_norm, name="dense"), x, 3
-    )
-    x = dropped(x, 2 * dropout, "drop2")
+    dense = keras.layers.Dense(units, use_bias=not batch_norm, name="dense")
+    x = _dropped(_activated(dense, norms[2], x, "embedding"), 2 * dropout, "drop2")
     if way is not None:
         x = keras.layers.Dense(way, name="head")(x)
     return keras.Model(inputs, x, name="cnn")
+
+
+def _activated(
+    layer: keras.layers.Layer, norm: BatchNorm | None, x: keras.KerasTensor, name: str
+) -> keras.KerasTensor:
+    x = layer(x)
+    return keras.layers.ReLU(name=name)(x if norm is None else norm(x))
+
+
+def _dropped(x: keras.KerasTensor, share: float, name: str) -> keras.KerasTensor:
+    return keras.layers.Dropout(share, name=name)(x) if share else x
 
 
 def _check(

@@ -26,6 +26,7 @@ def text_encoder(
     kind: Literal["mean", "bag", "conv", "transformer"] = "mean",
     width: int = 128,
     weighted: bool = True,
+    radius: float = 1.0,
     windows: Sequence[int] = (3, 4, 5),
     blocks: int = 2,
     heads: int = 4,
@@ -50,6 +51,9 @@ def text_encoder(
             convolutions of one window).
         weighted: For "mean" and "bag": whether each token has a learned weight above
             0. It starts at its `idf`, for "bag" at the square of `idf` - 1.
+        radius: For "bag": the length of the vector of a text's own dimensions. Where
+            products of embeddings are logits, as in MAML, 1 is too short to become
+            sure; 3 gives the range of cosines times 9.
         windows: For "conv": the numbers of tokens that convolutions see.
         blocks: For "transformer": the number of its blocks.
         heads: For "transformer": the number of heads of an attention.
@@ -82,10 +86,12 @@ def text_encoder(
     _check(sizes if way is None else {**sizes, "way": way}, kind)
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be in 0..1, below 1. Received: {dropout}.")
+    if not radius > 0:
+        raise ValueError(f"radius must be above 0. Received: {radius}.")
     ids = keras.Input((length,), dtype="int32", name="inputs")
     real = ops.not_equal(ids, 0)
     if kind == "bag":
-        z = _bag(ids, vocabulary, width, dropout, idf, weighted)
+        z = _bag(ids, vocabulary, width, dropout, idf, weighted, radius)
     elif kind == "mean":
         weights = _weights(ids, vocabulary, idf) if weighted else None
         z = _mean(_vectors(ids, vocabulary, width, dropout), real, weights)
@@ -129,9 +135,15 @@ def _vectors(ids: Tensor, vocabulary: int, width: int, dropout: float) -> Tensor
 
 
 def _bag(
-    ids: Tensor, vocabulary: int, width: int, dropout: float, idf: Any, weighted: bool
+    ids: Tensor,
+    vocabulary: int,
+    width: int,
+    dropout: float,
+    idf: Any,
+    weighted: bool,
+    radius: float,
 ) -> Tensor:
-    """The tokens' weights, of length 1 together, and sums of what tokens share."""
+    """The tokens' weights, of one length together, and sums of what tokens share."""
     first: Any = "zeros"
     if weighted and idf is not None:
         first = LogWeights(np.maximum(np.array(idf) - 1, _LEAST) ** 2)
@@ -142,7 +154,7 @@ def _bag(
         weights = keras.layers.Dropout(dropout)(weights)
     # UnitNormalization's second derivative is NaN where a text has no token.
     squares = ops.sum(ops.square(weights), axis=-1, keepdims=True)
-    weights = weights * ops.rsqrt(ops.maximum(squares, _LEAST))
+    weights = weights * (radius * ops.rsqrt(ops.maximum(squares, _LEAST)))
     shared = keras.layers.Dense(
         width,
         use_bias=False,
