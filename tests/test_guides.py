@@ -17,6 +17,11 @@ FILE = re.compile(r"# (\w+\.py)\n")
 GUIDES = {  # What the blocks of a guide print, in order.
     "own_method.md": ["accuracy", "Exported NearestMean", "['low' 'high']"],
     "own_net.md": ["ProtoNet: ", "validation accuracy", "None\n", "(5, 2)"],
+    "textbook.md": [
+        "3 of 4 layers copied",
+        "['dense/kernel', 'dense/bias', 'head/kernel', 'head/bias']",
+        "(None, 24, 24, 64)",
+    ],
     "your_data.md": [
         "[0 1]\n",
         "[b'machine 1']",

@@ -20,15 +20,14 @@ def cnn(
 ) -> keras.Model:
     """Builds two convolutions, a pool and a dense layer.
 
-    The convolutions have no padding and ReLU, and `filters` and twice as many channels;
-    the pool halves the picture; the dense layer has ReLU too. This is the net with
-    which introductions classify MNIST. Without `batch_norm` it has no statistics, so it
-    works in every normalisation mode.
+    The first convolution has `filters` channels, the second one `2 * filters`; neither
+    pads. The pool halves the picture. All three layers with weights below the head are
+    followed by ReLU. This is the net with which introductions classify MNIST. Without
+    `batch_norm` a learner's argument `normalisation` makes no difference.
 
     Args:
         way: The outputs of a linear layer "head" on top; None gives the embedding.
-        filters: The channels of the first convolution; the second one has twice as
-            many.
+        filters: The channels of the first convolution.
         kernel: The height and width of both kernels.
         strided: Whether the first convolution has stride 2, which leaves about a
             quarter of the work.

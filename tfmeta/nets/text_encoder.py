@@ -33,15 +33,15 @@ def text_encoder(
     dropout: float = 0.0,
     idf: Sequence[float] | np.ndarray | None = None,
 ) -> keras.Model:
-    """Builds a net for texts, as numbers of tokens; see `tfmeta.data.Tokens`.
+    """Builds a net for texts, given as ids of tokens; see `tfmeta.data.Tokens`.
 
-    Each token gets a vector; then the vectors of a text become one. Number 0 is
-    padding: a text has the same output, however much padding follows it. A text without
-    tokens is answered too.
+    Each token gets a vector; then the vectors of a text become one. Id 0 is padding: a
+    text has the same output, however much padding follows it. A text without tokens is
+    answered too.
 
     Args:
         way: The size of a linear layer "head" on top; None gives the embedding.
-        vocabulary: The number of token numbers.
+        vocabulary: The number of ids.
         length: The number of tokens of a text, padding included.
         kind: "mean" averages the vectors; "bag" gives each token a dimension of its
             own, and adds `width` dimensions that tokens share; "conv" takes the maximum
@@ -50,10 +50,12 @@ def text_encoder(
         width: The size of a token's vector, and of the embedding (for "conv" of the
             convolutions of one window).
         weighted: For "mean" and "bag": whether each token has a learned weight above
-            0. It starts at its `idf`, for "bag" at the square of `idf` - 1.
-        radius: For "bag": the length of the vector of a text's own dimensions. Where
-            products of embeddings are logits, as in MAML, 1 is too short to become
-            sure; 3 gives the range of cosines times 9.
+            0. It starts at its `idf`, for "bag" at `(idf - 1) ** 2`; without `idf` at
+            1.
+        radius: For "bag": the Euclidean length of the first `vocabulary` numbers of an
+            embedding. Where products of embeddings are logits, as in MAML with a head
+            from class means, 1 is too short to become sure; at 3 the products are
+            cosines times 9.
         windows: For "conv": the numbers of tokens that convolutions see.
         blocks: For "transformer": the number of its blocks.
         heads: For "transformer": the number of heads of an attention.
@@ -66,8 +68,9 @@ def text_encoder(
         for "bag" `vocabulary + width`.
 
     Raises:
-        ValueError: If a size is not positive, `heads` does not divide `width`, or
-            `dropout` is not below 1.
+        ValueError: If there is no such kind, a size is not positive, `heads` does not
+            divide `width`, `dropout` is not below 1, `radius` is not above 0, or `idf`
+            is of another length.
 
     Reference:
         "conv": Y. Kim, "Convolutional Neural Networks for Sentence Classification",
