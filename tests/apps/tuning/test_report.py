@@ -80,6 +80,7 @@ def test_the_table_names_what_failed(tmp_path, capsys) -> None:
     printed = capsys.readouterr().out
     assert "trial_1 failed: error: no such thing" in printed
     assert "70.00 %" in printed and "failed" in printed
+    assert "0: inner_lr=0.1 net=conv4" in printed
 
 
 @pytest.mark.parametrize("metric", ["val_accuracy", "val_mse"])

@@ -30,19 +30,11 @@ def tell(plan: Plan, outcomes: Sequence[Outcome]) -> None:
     """
     name = plan.metric.removeprefix("val_")
     console.table(
-        f"{len(outcomes)} trials in {plan.folder}",
-        [
-            "trial",
-            *(each.flag for each in plan.searched),
-            f"best validation {name}",
-            "steps",
-            "GB",
-            "",
-        ],
+        f"{len(outcomes)} trials in {plan.folder}, by their best validation",
+        ["trial", name, "steps", "GB", ""],
         [
             [
-                outcome.name.removeprefix("trial_"),
-                *(_value(each, outcome) for each in plan.searched),
+                _described(plan, outcome),
                 shown(plan, outcome.best),
                 str(outcome.step),
                 f"{outcome.memory_gb:.1f}",
@@ -150,8 +142,11 @@ def _position(each: Searched, outcome: Outcome) -> float:
     return each.values.index(value) if each.values else float(value)
 
 
-def _value(each: Searched, outcome: Outcome) -> str:
-    return each.spelled(outcome.values[each.flag])
+def _described(plan: Plan, outcome: Outcome) -> str:
+    """The trial's number and its values, in words that a narrow column can break."""
+    number = outcome.name.removeprefix("trial_").lstrip("0") or "0"
+    values = (f"{s.flag}={s.spelled(outcome.values[s.flag])}" for s in plan.searched)
+    return " ".join([f"{number}:", *values])
 
 
 def _state(outcome: Outcome) -> str:
