@@ -144,7 +144,7 @@ def _position(each: Searched, outcome: Outcome) -> float:
 
 def _described(plan: Plan, outcome: Outcome) -> str:
     """The trial's number and its values, in words that a narrow column can break."""
-    number = outcome.name.removeprefix("trial_").lstrip("0") or "0"
+    number = outcome.name.removeprefix("trial_")
     values = (f"{s.flag}={s.spelled(outcome.values[s.flag])}" for s in plan.searched)
     return " ".join([f"{number}:", *values])
 
