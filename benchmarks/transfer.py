@@ -5,9 +5,9 @@
 Three nets are pretrained: a classifier of CIFAR-10, an autoencoder of its pictures, and
 by contrast of two views of CIFAR-100's training pictures without their labels. Each is
 the start of classifiers of CIFAR-100's 100 classes with 5, 20 and 100 training examples
-of each class: all weights trained (full), the first two blocks frozen (partial), all
-but the head frozen (frozen), or beginning half the way between the pretrained weights
-and fresh ones (half). The same net from scratch is beside them.
+of each class: all weights trained (full), or all but the head frozen (frozen). From the
+classifier it is also the first two blocks frozen (partial), and a start half the way
+between its weights and fresh ones (half). The same net from scratch is beside them.
 
 Every run is one of `scripts/train.py`, chosen by its validation examples; finished runs
 are not done again, so the program goes on where it was stopped. It prints a table in
