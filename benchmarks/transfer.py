@@ -9,15 +9,15 @@ of each class: all weights trained (full), or all but the head frozen (frozen). 
 classifier it is also the first two blocks frozen (partial), and a start half the way
 between its weights and fresh ones (half). The same net from scratch is beside them.
 
-Every run is one of `scripts/train.py`, chosen by its validation examples; finished runs
-are not done again, so the program goes on where it was stopped. It prints a table in
-Markdown of the accuracy on CIFAR-100's 10,000 test pictures, the mean and the 95 %
-interval over seeds, and with --picture draws it.
+Every run is one of `scripts/train.py`, chosen by 1,000 validation pictures; --jobs of
+them run at a time. Finished runs are not done again, so the program goes on where it
+was stopped. It prints a table in Markdown of the accuracy on CIFAR-100's 10,000 test
+pictures, the mean and the 95 % interval over seeds, and with --picture draws it.
 """
 
 from __future__ import annotations
 
-import functools
+import concurrent.futures
 import itertools
 import json
 import pathlib
@@ -36,23 +36,23 @@ flags.DEFINE_string("runs", None, "The folder that keeps the runs.", required=Tr
 flags.DEFINE_list("sizes", ["5", "20", "100"], "Training examples of each class.")
 flags.DEFINE_list("variants", None, "Which rows; left out: all.")
 flags.DEFINE_integer("seeds", 3, "Runs of each.", lower_bound=2)
+flags.DEFINE_integer("jobs", 2, "Runs at a time.", lower_bound=1)
 flags.DEFINE_string("picture", None, "Draw the table into this PNG.")
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[1] / "scripts"
-NET = ["--net=conv4", "--filters=32", "--augment=flips_and_shifts"]
+NET = [
+    *("--net=conv4", "--filters=32", "--strided", "--augment=flips_and_shifts"),
+    *("--batch_size=64", "--decay_to_zero", "--disjoint=examples"),
+]
 FIRST = ["block1", "block2_conv", "block2_norm"]
 ALL = [*FIRST, "block3_conv", "block3_norm", "block4_conv", "block4_norm"]
-STEPS = {"5": 600, "20": 1500, "100": 4000}
-# How each source is pretrained, for so many steps.
+# The steps by the examples of each class, and those of a source.
+STEPS = {"5": 300, "20": 800, "100": 3000}
+SOURCE_STEPS = 4000
 SOURCES = {
-    "classifier": ["--learner=supervised", "--steps=4000"],
-    "autoencoder": [
-        *("--learner=linearprobe", "--objective=reconstruct", "--steps=4000"),
-    ],
-    "contrast": [
-        *("--learner=linearprobe", "--objective=contrast", "--steps=4000"),
-        "--batch_size=128",
-    ],
+    "classifier": ["--learner=supervised"],
+    "autoencoder": ["--learner=linearprobe", "--objective=reconstruct"],
+    "contrast": ["--learner=linearprobe", "--objective=contrast", "--batch_size=128"],
 }
 WAYS = {
     "full": [],
@@ -70,10 +70,14 @@ VARIANTS = (
 def main(_) -> None:
     """Trains what is not trained yet, and prints the table."""
     variants = FLAGS.variants or VARIANTS
-    found = {
-        (variant, size): [score(variant, size, seed) for seed in range(FLAGS.seeds)]
-        for variant, size in itertools.product(variants, FLAGS.sizes)
-    }
+    sources = sorted({each.split()[0] for each in variants} & set(SOURCES))
+    runs = list(itertools.product(variants, FLAGS.sizes, range(FLAGS.seeds)))
+    with concurrent.futures.ThreadPoolExecutor(FLAGS.jobs) as pool:
+        list(pool.map(pretrain, sources))
+        scores = list(pool.map(lambda run: score(*run), runs))
+    found: dict[tuple[str, str], list[float]] = {}
+    for (variant, size, _seed), each in zip(runs, scores, strict=True):
+        found.setdefault((variant, size), []).append(each)
     print(table(variants, found))
     if FLAGS.picture:
         draw(variants, found)
@@ -82,43 +86,50 @@ def main(_) -> None:
 def score(variant: str, size: str, seed: int) -> float:
     """The test accuracy of one run; its seed draws its examples too."""
     source, _, way = variant.partition(" ")
-    start = []
-    if source != "scratch":
-        start = [f"--init_from={pretrained(source)}", *WAYS[way]]
-    flags_ = [
-        *("--learner=supervised", "--dataset=tfds:cifar100", "--disjoint=examples"),
-        *("--split=0.9,0.1,0", f"--data_dir={FLAGS.data_dir}", *NET, *start),
-        *(f"--per_class={size}", f"--steps={STEPS[size]}", "--decay_to_zero"),
-        *(f"--validate_every={STEPS[size] // 2}", f"--seed={seed}"),
-        f"--data_seed={seed}",
-    ]
+    start = [f"--init_from={run_folder(source)}", *WAYS[way]] if way else []
     run = f"{FLAGS.runs}/{variant.replace(' ', '_')}_{size}_seed{seed}"
     results = pathlib.Path(run, "results.json")
     if not results.exists():
-        script("train", *flags_, f"--run_dir={run}")
+        script(
+            "train",
+            *("--learner=supervised", *cifar100(), *NET, *start),
+            *(f"--per_class={size}", f"--steps={STEPS[size]}"),
+            *(f"--validate_every={STEPS[size] // 2}", "--checkpoint_every=1000"),
+            *(f"--seed={seed}", f"--data_seed={seed}", f"--run_dir={run}"),
+        )
         script("evaluate", f"--run_dir={run}")
     return float(json.loads(results.read_text())["mean"])
 
 
-@functools.cache
-def pretrained(source: str) -> str:
-    """The run that a source was pretrained in."""
-    run = f"{FLAGS.runs}/source_{source}"
+def pretrain(source: str) -> None:
+    """Trains a source, if it is not trained yet."""
     data = [f"--dataset=npz:{FLAGS.cifar10}", "--split=0.8,0.1,0.1"]
-    if source == "contrast":
-        data = ["--dataset=tfds:cifar100", f"--data_dir={FLAGS.data_dir}"]
-        data += ["--split=0.9,0.1,0"]
-    periods = ["--disjoint=examples", "--validate_every=1000", "--decay_to_zero"]
-    script("train", *SOURCES[source], *data, *NET, *periods, f"--run_dir={run}")
-    return run
+    script(
+        "train",
+        *(*(cifar100() if source == "contrast" else data), *NET, *SOURCES[source]),
+        *(f"--steps={SOURCE_STEPS}", f"--validate_every={SOURCE_STEPS // 4}"),
+        f"--run_dir={run_folder(source)}",
+    )
+
+
+def cifar100() -> list[str]:
+    """The flags of the target's data: a fiftieth of it validates."""
+    return [
+        *("--dataset=tfds:cifar100", f"--data_dir={FLAGS.data_dir}"),
+        "--split=0.98,0.02,0",
+    ]
+
+
+def run_folder(source: str) -> str:
+    """The folder of the run in which a source is pretrained."""
+    return f"{FLAGS.runs}/source_{source}"
 
 
 def script(name: str, *arguments: str) -> None:
     """Runs a script, which does nothing if its run is finished."""
     command = [sys.executable, str(SCRIPTS / f"{name}.py"), *arguments]
-    log = pathlib.Path(FLAGS.runs, "log.txt")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as file:
+    run = arguments[-1].removeprefix("--run_dir=")
+    with pathlib.Path(f"{run}.log").open("a") as file:
         subprocess.run(command, check=True, stdout=file, stderr=file)
 
 

@@ -119,6 +119,10 @@ def test_a_name_that_is_taken_gets_the_kind_before_it(values, mine) -> None:
     assert values["steps"].value == 2000 and "filters" not in values
     assert parts.said("net") == {"filters": 8}
     assert parts.make("learner", net=embedding()).told == (3, 1, 2.0)
+    assert parts.refusal("filters") == (
+        "--filters is of more than one part here: write --learner.filters or "
+        "--net.filters."
+    )
     written = {"learner": "mine_for_a_test:Own", "steps": 9, "learner.steps": 3}
     assert recorded_arguments(LEARNER, written) == {"steps": 3}
 

@@ -30,7 +30,7 @@ def net(seed: int = 0) -> keras.Model:
 
 
 def test_reconstruction_is_the_mean_squared_error_of_prepared_inputs() -> None:
-    objective = Reconstruct(filters=2)
+    objective = Reconstruct(decoder_filters=2)
     model = PretrainModel(
         LinearProbe(net()), 4, objective=objective, prepare=keras.layers.Rescaling(0.5)
     )
@@ -47,7 +47,9 @@ def test_reconstruction_is_the_mean_squared_error_of_prepared_inputs() -> None:
 
 def test_a_picture_of_any_size_is_drawn_again() -> None:
     body = conv4(filters=4, strided=True, input_shape=(18, 21, 3))
-    model = PretrainModel(LinearProbe(body), 4, objective=Reconstruct(filters=3))
+    model = PretrainModel(
+        LinearProbe(body), 4, objective=Reconstruct(decoder_filters=3)
+    )
     assert model(np.zeros((2, 18, 21, 3), np.uint8)).shape == (2, 18, 21, 3)
 
 
@@ -131,7 +133,7 @@ def test_nets_that_do_not_suit_are_refused() -> None:
     with pytest.raises(ValueError, match="one tensor of floats"):
         PretrainModel(FineTune(words), 4, objective=Reconstruct())
     with pytest.raises(ValueError, match="filters must be at least 1"):
-        Reconstruct(filters=0)
+        Reconstruct(decoder_filters=0)
     with pytest.raises(ValueError, match="temperature must be above 0"):
         Contrast(temperature=0)
 

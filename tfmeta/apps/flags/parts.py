@@ -189,6 +189,9 @@ class Parts:
         for name, owners in self._flags.items():
             if any(each.dotted == flag for each in owners):
                 return f"--{flag} is called --{name} here: no other part has that name."
+        if shared := [name for name in self._flags if self._is_shared(name, flag)]:
+            names = " or ".join(f"--{name}" for name in sorted(shared))
+            return f"--{flag} is of more than one part here: write {names}."
         for kind in self.kinds:
             parts = sorted(kind.known) or kind.default
             owned = [each for part in parts for each in self._owned(kind, part)]
@@ -256,6 +259,12 @@ class Parts:
             for argument in kind.arguments(part)
             if argument.name not in self.own
         ]
+
+    def _is_shared(self, name: str, flag: str) -> bool:
+        """Whether a defined flag is dotted since several parts have the plain name."""
+        return any(
+            name == each.dotted and each.is_spelled(flag) for each in self._flags[name]
+        )
 
     def _refusal(self, flag: str, owned: Sequence[Owned]) -> str:
         kind = owned[0].kind

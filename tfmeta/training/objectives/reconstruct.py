@@ -23,8 +23,8 @@ class Reconstruct(Objective):
     double height and width. The decoder of any other example has one hidden layer.
 
     Args:
-        filters: The channels of the decoder's convolutions, or a fourth of the units of
-            its hidden layer.
+        decoder_filters: The channels of the decoder's convolutions, or a fourth of the
+            units of its hidden layer.
         noise: The standard deviation of noise that is added to the embedding in
             training, in units of the embedding; 0 for none.
 
@@ -34,14 +34,14 @@ class Reconstruct(Objective):
         and the decoder of pictures is convolutional.
     """
 
-    def __init__(self, *, filters: int = 32, noise: float = 0.0, **kwargs: Any):
+    def __init__(self, *, decoder_filters: int = 32, noise: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        if filters < 1 or noise < 0:
+        if decoder_filters < 1 or noise < 0:
             raise ValueError(
-                "filters must be at least 1, and noise at least 0. Received: "
-                f"filters={filters} and noise={noise}."
+                "decoder_filters must be at least 1, and noise at least 0. Received: "
+                f"decoder_filters={decoder_filters} and noise={noise}."
             )
-        self.filters, self.noise = filters, noise
+        self.decoder_filters, self.noise = decoder_filters, noise
         self.decoder: Any = None
 
     def prepare_for(self, learner: Learner, classes: int | None, seed: int) -> None:
@@ -64,7 +64,7 @@ class Reconstruct(Objective):
 
     def _vector(self, shape: tuple[int, ...], seeds: Any) -> list[Any]:
         return [
-            _dense(4 * self.filters, seeds, activation="relu"),
+            _dense(4 * self.decoder_filters, seeds, activation="relu"),
             _dense(math.prod(shape), seeds),
             keras.layers.Reshape(shape),
         ]
@@ -74,9 +74,9 @@ class Reconstruct(Objective):
         small = (-(-height // 4), -(-width // 4))  # Rounded up.
         cut = [(0, 4 * n - size) for n, size in zip(small, shape, strict=False)]
         return [
-            _dense(math.prod(small) * self.filters, seeds, activation="relu"),
-            keras.layers.Reshape((*small, self.filters)),
-            _doubling(self.filters, seeds, activation="relu"),
+            _dense(math.prod(small) * self.decoder_filters, seeds, activation="relu"),
+            keras.layers.Reshape((*small, self.decoder_filters)),
+            _doubling(self.decoder_filters, seeds, activation="relu"),
             _doubling(channels, seeds),
             keras.layers.Cropping2D(tuple(cut)),
         ]
