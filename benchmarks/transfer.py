@@ -9,8 +9,8 @@ of each class: all weights trained (full), or all but the head frozen (frozen). 
 classifier it is also the first two blocks frozen (partial), and a start half the way
 between its weights and fresh ones (half). The same net from scratch is beside them.
 
-Every run is one of `scripts/train.py`, chosen by 1,000 validation pictures; --jobs of
-them run at a time. Finished runs are not done again, so the program goes on where it
+Every run is one of `scripts/train.py`, and --jobs of them run at a time; its last
+weights are scored. Finished runs are not done again, so the program goes on where it
 was stopped. It prints a table in Markdown of the accuracy on CIFAR-100's 10,000 test
 pictures, the mean and the 95 % interval over seeds, and with --picture draws it.
 """
@@ -18,16 +18,22 @@ pictures, the mean and the 95 % interval over seeds, and with --picture draws it
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import itertools
 import json
 import pathlib
 import subprocess
 import sys
+import threading
 
 import numpy as np
 from absl import app, flags
 
+from tfmeta.data import Part, load
+from tfmeta.evaluation import evaluate
 from tfmeta.evaluation.student_t import half_width
+from tfmeta.json_files import write_json
+from tfmeta.training import RunFolder
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data_dir", None, "Where TFDS keeps CIFAR-100.", required=True)
@@ -39,10 +45,12 @@ flags.DEFINE_integer("seeds", 3, "Runs of each.", lower_bound=2)
 flags.DEFINE_integer("jobs", 2, "Runs at a time.", lower_bound=1)
 flags.DEFINE_string("picture", None, "Draw the table into this PNG.")
 
-SCRIPTS = pathlib.Path(__file__).resolve().parents[1] / "scripts"
+TRAIN = pathlib.Path(__file__).resolve().parents[1] / "scripts" / "train.py"
+SCORING = threading.Lock()
 NET = [
     *("--net=conv4", "--filters=32", "--strided", "--augment=flips_and_shifts"),
-    *("--batch_size=64", "--decay_to_zero", "--disjoint=examples"),
+    *("--batch_size=64", "--outer_lr=0.01", "--decay_to_zero"),
+    *("--disjoint=examples", "--checkpoint_every=1000"),
 ]
 FIRST = ["block1", "block2_conv", "block2_norm"]
 ALL = [*FIRST, "block3_conv", "block3_norm", "block4_conv", "block4_norm"]
@@ -52,7 +60,10 @@ SOURCE_STEPS = 4000
 SOURCES = {
     "classifier": ["--learner=supervised"],
     "autoencoder": ["--learner=linearprobe", "--objective=reconstruct"],
-    "contrast": ["--learner=linearprobe", "--objective=contrast", "--batch_size=128"],
+    "contrast": [
+        *("--learner=linearprobe", "--objective=contrast", "--batch_size=128"),
+        "--augment=crops_and_colours",
+    ],
 }
 WAYS = {
     "full": [],
@@ -87,25 +98,35 @@ def score(variant: str, size: str, seed: int) -> float:
     """The test accuracy of one run; its seed draws its examples too."""
     source, _, way = variant.partition(" ")
     start = [f"--init_from={run_folder(source)}", *WAYS[way]] if way else []
-    run = f"{FLAGS.runs}/{variant.replace(' ', '_')}_{size}_seed{seed}"
-    results = pathlib.Path(run, "results.json")
-    if not results.exists():
-        script(
-            "train",
+    run = RunFolder(f"{FLAGS.runs}/{variant.replace(' ', '_')}_{size}_seed{seed}")
+    if not run.results_file.exists():
+        train(
             *("--learner=supervised", *cifar100(), *NET, *start),
             *(f"--per_class={size}", f"--steps={STEPS[size]}"),
-            *(f"--validate_every={STEPS[size] // 2}", "--checkpoint_every=1000"),
-            *(f"--seed={seed}", f"--data_seed={seed}", f"--run_dir={run}"),
+            *(f"--validate_every={STEPS[size]}", f"--data_seed={seed}"),
+            *(f"--seed={seed}", f"--run_dir={run.path}"),
         )
-        script("evaluate", f"--run_dir={run}")
-    return float(json.loads(results.read_text())["mean"])
+        with SCORING:  # One at a time: Keras names layers by a count for all threads.
+            result = evaluate(run.load_model("last"), test_pictures())
+        write_json(run.results_file, result.record())
+    return float(json.loads(run.results_file.read_text())["mean"])
+
+
+@functools.cache
+def test_pictures() -> Part:
+    """The test part of CIFAR-100, the same for all runs."""
+    return load(
+        "tfds:cifar100",
+        data_dir=FLAGS.data_dir,
+        split=(0.98, 0.02, 0),
+        disjoint="examples",
+    ).test
 
 
 def pretrain(source: str) -> None:
     """Trains a source, if it is not trained yet."""
     data = [f"--dataset=npz:{FLAGS.cifar10}", "--split=0.8,0.1,0.1"]
-    script(
-        "train",
+    train(
         *(*(cifar100() if source == "contrast" else data), *NET, *SOURCES[source]),
         *(f"--steps={SOURCE_STEPS}", f"--validate_every={SOURCE_STEPS // 4}"),
         f"--run_dir={run_folder(source)}",
@@ -125,12 +146,16 @@ def run_folder(source: str) -> str:
     return f"{FLAGS.runs}/source_{source}"
 
 
-def script(name: str, *arguments: str) -> None:
-    """Runs a script, which does nothing if its run is finished."""
-    command = [sys.executable, str(SCRIPTS / f"{name}.py"), *arguments]
+def train(*arguments: str) -> None:
+    """Trains by the script, which does nothing if the run is finished."""
     run = arguments[-1].removeprefix("--run_dir=")
     with pathlib.Path(f"{run}.log").open("a") as file:
-        subprocess.run(command, check=True, stdout=file, stderr=file)
+        subprocess.run(
+            [sys.executable, str(TRAIN), *arguments],
+            check=True,
+            stdout=file,
+            stderr=file,
+        )
 
 
 def table(variants: list[str], found: dict[tuple[str, str], list[float]]) -> str:

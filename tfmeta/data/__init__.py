@@ -6,7 +6,11 @@ from tfmeta.data.function_split import FunctionSplit
 from tfmeta.data.glyphs.glyphs import glyphs
 from tfmeta.data.load import load
 from tfmeta.data.part import Part
-from tfmeta.data.pipeline.augmentation import flips_and_shifts, small_moves
+from tfmeta.data.pipeline.augmentation import (
+    crops_and_colours,
+    flips_and_shifts,
+    small_moves,
+)
 from tfmeta.data.pipeline.episodes import episodes
 from tfmeta.data.pipeline.examples import examples
 from tfmeta.data.pipeline.saved_episodes import frozen_episodes, save_episodes
@@ -33,6 +37,7 @@ __all__ = [
     "TaskSplit",
     "Tokens",
     "class_lists",
+    "crops_and_colours",
     "episodes",
     "examples",
     "flips_and_shifts",

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from tfmeta.core.keys import key
-from tfmeta.data import Split, episodes, flips_and_shifts, small_moves
+from tfmeta.data import (
+    Split,
+    crops_and_colours,
+    episodes,
+    flips_and_shifts,
+    small_moves,
+)
 from tfmeta.data.pipeline.augmentation import Augmentation
 
 
@@ -120,6 +126,55 @@ def test_shifts_uncover_mirrored_edges(split: Split) -> None:
     assert not np.array_equal(
         plain, drawn(split, tasks=2, count=4, augment=flips_and_shifts())[0]
     )
+
+
+def photographs(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 12, 12, 3), np.uint8)
+
+
+def views(images: np.ndarray, number: int = 0, **options) -> np.ndarray:
+    change = Augmentation(crops_and_colours(**options))
+    return change(images, key(0, "views", number)).numpy()
+
+
+def test_views_of_a_photograph_differ_and_follow_from_the_key() -> None:
+    images = np.repeat(photographs(1), 8, axis=0)
+    first, second = (views(images, number) for number in (0, 1))
+    np.testing.assert_array_equal(first, views(images, 0))
+    assert first.dtype == np.uint8 and first.shape == images.shape
+    each = np.concatenate([first, second])
+    apart = [np.any(a != b) for i, a in enumerate(each) for b in each[:i]]
+    assert np.all(apart)
+
+
+def test_what_a_view_changes_can_be_left_out() -> None:
+    images = photographs(60)
+    plain = {"crop": 0.0, "shift": 0.0, "colour": 0.0}
+    seen = views(images, grey=0.0, **plain)
+    same, mirrored = (
+        np.all(seen == other, axis=(1, 2, 3)) for other in (images, images[:, :, ::-1])
+    )
+    assert np.all(same | mirrored) and 0.3 < mirrored.mean() < 0.7
+    grey = views(images, grey=1.0, **plain)
+    assert np.all(grey == grey[..., :1]) and np.std(grey) > 10
+    some = views(images, grey=0.5, **plain)
+    assert 0.3 < np.mean(np.all(some == some[..., :1], axis=(1, 2, 3))) < 0.7
+
+
+def test_a_crop_shows_a_part_larger() -> None:
+    ramp = np.broadcast_to(np.arange(0, 240, 20, dtype=np.uint8)[:, None], (12, 12))
+    images = np.repeat(np.repeat(ramp[None, ..., None], 3, -1), 40, axis=0)
+    plain = {"shift": 0.0, "colour": 0.0, "grey": 0.0}
+    steps = np.diff(views(images, crop=0.5, **plain)[:, 2:10, 6, 0].astype(int), axis=1)
+    pace = steps.mean(axis=1)
+    assert np.all((9 < pace) & (pace < 21)) and pace.min() < 13 and pace.max() > 17
+
+
+def test_layers_that_cannot_change_the_images_are_refused(split: Split) -> None:
+    with pytest.raises(ValueError, match=r"images \(12, 12, 1\) .* must have 3 chann"):
+        drawn(split, tasks=1, count=1, augment=crops_and_colours())
+    with pytest.raises(ValueError, match="into such images. Received: Flatten"):
+        drawn(split, tasks=1, count=1, augment=keras.layers.Flatten())
 
 
 def test_images_that_are_no_pictures_keep_their_numbers():

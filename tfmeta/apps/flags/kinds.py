@@ -198,8 +198,8 @@ OBJECTIVE = Kind(
 AUGMENT = Kind(
     "augment",
     "How training pictures are changed: small_moves turns, shifts and zooms characters "
-    "and other drawings on an empty ground; flips_and_shifts is for photographs. Left "
-    "out: not at all",
+    "and other drawings on an empty ground; flips_and_shifts is for photographs, and "
+    "crops_and_colours for photographs with --objective=contrast. Left out: not at all",
     AUGMENTATIONS,
     (),
     keras.layers.Layer,

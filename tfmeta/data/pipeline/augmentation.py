@@ -62,8 +62,56 @@ def flips_and_shifts(*, shift: float = 0.125) -> Any:
     )
 
 
+def crops_and_colours(
+    *, crop: float = 0.5, shift: float = 0.25, colour: float = 0.4, grey: float = 0.2
+) -> Any:
+    """Keras layers that cut a part out of each photograph, and change its colours.
+
+    Two such views of one picture share what is in it, and little else. So they are for
+    pretraining by contrast, see `tfmeta.training.Contrast`; in episodes they are too
+    much. Pictures need three channels.
+
+    Args:
+        crop: How much of height and width is cut away at most, as a share of them.
+        shift: The largest shift of what is left, as a share of the image's size.
+        colour: How far contrast and saturation change at most, as a share of them;
+            brightness changes by half of it, the hue by a fourth.
+        grey: The share of the pictures whose colours are taken away.
+
+    Returns:
+        A Keras layer for `examples(augment=...)`.
+
+    Reference:
+        T. Chen, S. Kornblith, M. Norouzi, G. Hinton, "A Simple Framework for
+        Contrastive Learning of Visual Representations" (SimCLR), ICML 2020. Differs
+        from the paper: colours change in every picture, and nothing is blurred.
+    """
+    import keras
+
+    return keras.Sequential(
+        [
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.RandomTranslation(shift, shift, fill_mode="reflect"),
+            keras.layers.RandomZoom((-crop, 0.0)),
+            keras.layers.RandomColorJitter(
+                brightness_factor=colour / 2,
+                contrast_factor=colour,
+                # Keras takes f for a saturation of f / (1 - f) times the picture's.
+                saturation_factor=(
+                    (1 - colour) / (2 - colour),
+                    (1 + colour) / (2 + colour),
+                ),
+                hue_factor=colour / 4,
+            ),
+            keras.layers.RandomGrayscale(grey),
+        ]
+    )
+
+
 # The functions that make layers for pictures, by name.
-AUGMENTATIONS = {each.__name__: each for each in (flips_and_shifts, small_moves)}
+AUGMENTATIONS = {
+    each.__name__: each for each in (crops_and_colours, flips_and_shifts, small_moves)
+}
 
 
 class Augmentation:
@@ -114,11 +162,28 @@ def _as_floats(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) if images.dtype.is_integer else images
 
 
-def check_images(part: Part) -> None:
-    """Raises ValueError where the examples of a part are not images."""
+def check_images(part: Part, layer: Any) -> None:
+    """Raises where a layer cannot change the examples of a part.
+
+    Args:
+        part: The part whose examples are to be changed.
+        layer: The Keras layer.
+
+    Raises:
+        ValueError: If the examples are no images, or the layer cannot change one or
+            makes another shape of it.
+    """
     shape = array_shape(part.example_shape, part.dtype)
     if shape is None or len(shape) != 3:
         raise ValueError(
             "augment changes images (height, width, channels), but the examples of "
             f"{part.name!r} have shape {part.example_shape}. Leave out augment."
         )
+    try:
+        Augmentation(layer)(tf.zeros((1, *shape), part.dtype), tf.zeros(2, tf.int64))
+    except (tf.errors.OpError, TypeError, ValueError) as error:
+        why = next((line for line in str(error).splitlines() if "must" in line), error)
+        raise ValueError(
+            f"augment must change images {shape} into such images. Received: "
+            f"{type(layer).__name__}, which cannot: {why}. Take layers for such images."
+        ) from error

@@ -100,7 +100,7 @@ def episodes(
             f"split {split.name!r} differ. Give query a number, or use tasks=1."
         )
     if augment is not None:
-        check_images(split)
+        check_images(split, augment)
     change = (lambda x, _: x) if augment is None else _changed_by(augment, seed)
 
     def draw(indices: tf.Tensor, number: tf.Tensor) -> Batch:

@@ -67,7 +67,7 @@ def examples(
             "tfmeta.data.flips_and_shifts()."
         )
     if augment is not None:
-        check_images(split)
+        check_images(split, augment)
     if isinstance(split, FunctionSplit):
         draw = _points(split, batch_size, seed)
     elif not len(split.y):
