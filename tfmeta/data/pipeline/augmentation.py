@@ -68,7 +68,7 @@ def crops_and_colours(
     """Keras layers that cut a part out of each photograph, and change its colours.
 
     Two such views of one picture share what is in it, and little else. So they are for
-    pretraining by contrast, see `tfmeta.training.Contrast`; in episodes they are too
+    pretraining by `tfmeta.training.objectives.Contrast`; in episodes they are too
     much. Pictures need three channels.
 
     Args:
