@@ -27,7 +27,8 @@ FLOORS = {
     "export": 5,
     "serving": 6,
     "training": 7,
-    "apps": 8,
+    "zoo": 8,
+    "apps": 9,
 }
 # In these folders a file imports none beside it but the bases.
 FLAT_FOLDERS = {"learners": {"base", "gradient_learner"}}

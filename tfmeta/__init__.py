@@ -38,6 +38,7 @@ __all__ = [
     "one_thread_a_task",
     "serving",
     "training",
+    "zoo",
 ]
 
 __version__ = "0.6.0"

@@ -51,6 +51,7 @@ _FREE = (
     "seed",
     "eval_steps",
     "run_dir",
+    "zoo",
     "json",
     *runs.PLACES,
 )
@@ -68,7 +69,7 @@ def define_flags() -> None:
         "set of examples itself (task), or moving averages of training (running). Left "
         "out: as in training.",
     )
-    flags.DEFINE_string("run_dir", None, "The run to score, as the app train left it.")
+    runs.define_run_flags("to score")
     flags.DEFINE_bool("baselines", False, "Score learners without meta-training too.")
     flags.DEFINE_bool(
         "curve", True, "Score after every inner step, where there are any."
@@ -95,9 +96,10 @@ def define_flags() -> None:
 
 def main() -> dict:
     """Scores, prints a table, writes `results.json`."""
-    if FLAGS.run_dir:
+    path = runs.chosen()
+    if path:
         run, trained = runs.open_model(
-            FLAGS.run_dir, FLAGS.which, normalisation=FLAGS.normalisation
+            path, FLAGS.which, normalisation=FLAGS.normalisation
         )
         values = _flags_of(run)
     else:
@@ -118,14 +120,15 @@ def main() -> dict:
         )
     _write_extras(model, part)
     summary, results = _scored(model, part, source.train, values["dataset"])
-    if run is not None:
-        write_json(run.results_file, {**results[0].record(), **summary})
+    keep = None if run is None or runs.ships(path) else run
+    if keep is not None:
+        write_json(keep.results_file, {**results[0].record(), **summary})
     if FLAGS.calibration:
         summary["calibration"] = _calibration(model, source.val, part, results[0])
-        if run is not None:
-            write_json(run.results_file, {**results[0].record(), **summary})
+        if keep is not None:
+            write_json(keep.results_file, {**results[0].record(), **summary})
             temperature = summary["calibration"]["after"]["temperature"]
-            scoring.write_calibration(run, temperature, results[0], FLAGS.seed)
+            scoring.write_calibration(keep, temperature, results[0], FLAGS.seed)
     return summary
 
 

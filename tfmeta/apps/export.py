@@ -22,7 +22,7 @@ PARTS = Parts()
 
 def define_flags() -> None:
     """Defines the app's own flags."""
-    flags.DEFINE_string("run_dir", None, "The run to export, as the app train left it.")
+    runs.define_run_flags("to export")
     flags.DEFINE_enum("which", "best", ["best", "last"], "Which of its checkpoints.")
     flags.DEFINE_string(
         "out",
@@ -42,7 +42,6 @@ def define_flags() -> None:
         "Add signatures that take pictures as JPEG, PNG, GIF or BMP files.",
     )
     flags.DEFINE_bool("names", False, "Add signatures that take the names of classes.")
-    flags.mark_flag_as_required("run_dir")
     _define_answer_flags()
 
 
@@ -74,7 +73,14 @@ def _define_answer_flags() -> None:
 
 def main() -> dict:
     """Exports, and says how to ask."""
-    run, model = runs.open_model(FLAGS.run_dir, FLAGS.which)
+    path = runs.chosen()
+    if path is None:
+        raise ValueError("Nothing is named to export. Give --run_dir or --zoo.")
+    if runs.ships(path) and FLAGS.out is None:
+        raise ValueError(
+            f"{path} ships with tfmeta, and nothing is written there. Give --out."
+        )
+    run, model = runs.open_model(path, FLAGS.which)
     folder = save(
         model,
         FLAGS.out or run.path / "exported",

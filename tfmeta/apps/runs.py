@@ -15,11 +15,13 @@ from tfmeta.apps.flags.parts import KINDS, recorded_arguments, values_in
 from tfmeta.data import Source
 from tfmeta.json_files import read_json
 from tfmeta.training import MetaModel, RunFolder
+from tfmeta.zoo import run_folder
 
 FLAGS = flags.FLAGS
 # Where the data lie, and how they are read, may be said of a run anew.
 PLACES = ("data_dir", "download", "store")
 _HOME = "tfmeta."
+_ZOO = "zoo:"  # Before the name of a net that ships, where a run's folder may stand.
 
 
 def define_place_flags() -> None:
@@ -28,6 +30,54 @@ def define_place_flags() -> None:
         "data_dir", None, "Where the data lie. Left out: where the run had them."
     )
     flags.DEFINE_bool("download", False, "Let TFDS download what is missing.")
+
+
+def define_run_flags(what: str) -> None:
+    """Defines the flags that say which run it is.
+
+    Args:
+        what: What is done with it, such as "to score".
+    """
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        f"The run {what}, as the app train left it; or zoo:NAME, a net that ships.",
+    )
+    flags.DEFINE_string(
+        "zoo", None, f"The net that ships {what}: --zoo=NAME is --run_dir=zoo:NAME."
+    )
+
+
+def chosen() -> str | None:
+    """What --run_dir or --zoo names; None if neither is given.
+
+    Raises:
+        ValueError: If both are given.
+    """
+    if FLAGS.zoo is None:
+        return FLAGS.run_dir
+    if FLAGS.run_dir is not None:
+        raise ValueError("--zoo and --run_dir both name a net. Leave one out.")
+    return f"{_ZOO}{FLAGS.zoo}"
+
+
+def at(path: str) -> RunFolder:
+    """The run in a folder, or the net that ships, for zoo:NAME.
+
+    Args:
+        path: The folder, or zoo:NAME.
+
+    Raises:
+        ValueError: If no such net ships, or a file of it is damaged.
+    """
+    if ships(path):
+        return run_folder(path.removeprefix(_ZOO))
+    return RunFolder(path)
+
+
+def ships(path: str | None) -> bool:
+    """Whether a path is zoo:NAME, a net that ships, in whose folder nothing is kept."""
+    return path is not None and path.startswith(_ZOO)
 
 
 def flags_now() -> dict[str, Any]:
@@ -69,9 +119,10 @@ def flags_named_in(argv: Sequence[str]) -> dict[str, Any]:
 
     Before anybody imports the code that these flags name, it is said which that is.
     """
-    path = values_in(argv, ["run_dir"]).get("run_dir")
-    config = Path(path or "") / "config.json"
-    if not path or not config.is_file():
+    named = values_in(argv, ["run_dir", "zoo"])
+    path = f"{_ZOO}{named['zoo']}" if named.get("zoo") else named.get("run_dir")
+    config = at(path).config_file if path else Path()
+    if not config.is_file():
         return {}
     tell_own_code(path)
     return dict(read_json(config)["flags"])
@@ -83,7 +134,7 @@ def open_model(
     """Opens a run and rebuilds its model, after it has said whose code that takes.
 
     Args:
-        path: The run's folder.
+        path: The run's folder, or zoo:NAME.
         which: "best" or "last", the checkpoint.
         normalisation: A mode other than that of training; None for the run's.
 
@@ -93,7 +144,7 @@ def open_model(
     Raises:
         ValueError: If there is no trained run, or code that it names is not there.
     """
-    run = RunFolder(path)
+    run = at(path)
     if run.config_file.exists():
         tell_own_code(path)
     return run, run.load_model(which, normalisation=normalisation)
@@ -109,7 +160,7 @@ def tell_own_code(path: str) -> None:
     Raises:
         ValueError: If there is no run in the folder, or a file of it is broken.
     """
-    own = own_code(RunFolder(path))
+    own = own_code(at(path))
     if own:
         console.say(f"The run in {path} imports code of its own: {', '.join(own)}.")
 
