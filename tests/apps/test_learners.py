@@ -43,6 +43,8 @@ def test_several_seeds_have_runs_of_their_own_and_a_mean(start, tiny, tmp_path):
     for seed in (4, 5):
         config = json.loads((tmp_path / f"runs/seed{seed}/config.json").read_text())
         assert config["flags"]["seed"] == seed
+        kept = json.loads((tmp_path / f"runs/seed{seed}/results.json").read_text())
+        assert kept["tested"] == 1 and kept["mean"] in result["means"]
 
 
 REFUSED = {

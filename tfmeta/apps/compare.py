@@ -69,6 +69,9 @@ def main() -> dict:
             steps=None if run_b is None else scoring.steps_of(other),
         ),
     )
+    for path, each in ((FLAGS.run_dir, run), (FLAGS.against, run_b)):
+        if each is not None and not runs.ships(path):
+            each.count_test(part.name)
     _tell(comparison, values["dataset"])
     return {**comparison.summary(), "source": values["dataset"]}
 

@@ -122,6 +122,7 @@ def main() -> dict:
     summary, results = _scored(model, part, source.train, values["dataset"])
     keep = None if run is None or runs.ships(path) else run
     if keep is not None:
+        summary["tested"] = keep.count_test(part.name)
         write_json(keep.results_file, {**results[0].record(), **summary})
     if FLAGS.calibration:
         summary["calibration"] = _calibration(model, source.val, part, results[0])

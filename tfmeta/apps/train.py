@@ -31,6 +31,7 @@ from tfmeta.apps.progress import TrainingProgress
 from tfmeta.core import Labels, Targets, one_thread_a_task
 from tfmeta.data import Part, Source
 from tfmeta.evaluation import evaluate, over_seeds
+from tfmeta.json_files import write_json
 from tfmeta.learners import Learner
 from tfmeta.training import (
     ExampleStream,
@@ -181,8 +182,10 @@ def _train_several() -> dict:
         asked = _validation(source).asked()
         if asked:
             asked["episodes"] = _TEST_EPISODES
-        model = RunFolder(folder).load_model()
-        results.append(evaluate(model, source.test, **asked))
+        run = RunFolder(folder)
+        results.append(evaluate(run.load_model(), source.test, **asked))
+        tested = run.count_test(source.test.name)
+        write_json(run.results_file, {**results[-1].record(), "tested": tested})
         keras.utils.clear_session()
     over = over_seeds(results)
     console.table(

@@ -295,6 +295,22 @@ class RunFolder:
         same = all(old.get(k) == flags[k] for k in flags.keys() - set(MAY_CHANGE))
         return config["task_map"] if same or self.last.exists() else None
 
+    def count_test(self, split: str) -> int:
+        """Counts a scoring in `results.json`, if it is one on test classes.
+
+        Args:
+            split: The name of the part that was scored.
+
+        Returns:
+            How often the run has been scored on test classes, this time included.
+        """
+        known = read_json(self.results_file) if self.results_file.exists() else {}
+        count = int(known.get("tested", 0))
+        if split == "test":
+            count += 1
+            write_json(self.results_file, {**known, "tested": count})
+        return count
+
     def own_code(self) -> list[str]:
         """The code that the run needs and that neither Keras nor tfmeta has.
 
