@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,33 @@ def save_episodes(
     ]
     arrays = [np.concatenate(parts) for parts in zip(*drawn, strict=True)]
     sizes = (sampler.way, sampler.shot, sampler.query or 0, count)
+    return write_episodes(path, split, arrays, sizes=sizes, seed=seed)
+
+
+def write_episodes(
+    path: str | os.PathLike[str],
+    split: Split | TaskSplit,
+    arrays: Sequence[np.ndarray],
+    *,
+    sizes: tuple[int, int, int, int],
+    seed: int,
+) -> pathlib.Path:
+    """Writes episodes that are given into such a file.
+
+    Args:
+        path: The file.
+        split: The part whose example ids they are.
+        arrays: The ids and the int32 labels of the support examples, then those of the
+            queries; each `(count, way * shot)` or `(count, way * query)`.
+        sizes: Way, shot, query and the number of episodes.
+        seed: What they were drawn by.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
     about = {
         "split": split.name,
         "checksum": checksum(split),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -107,7 +108,7 @@ def tfds_pool(
         All its examples, with the parts that TFDS has them in.
     """
     check_fit(size=image_size, channels=channels)
-    builder = _builder(name, data_dir, download)
+    builder = prepared_builder(name, data_dir, download=download)
     preset = _PRESETS.get(builder.name, _Preset())
     preset = dataclasses.replace(
         preset, size=image_size or preset.size, channels=channels or preset.channels
@@ -140,7 +141,9 @@ def tfds_pool(
     )
 
 
-def _builder(name: str, data_dir: str | pathlib.Path | None, download: bool) -> Any:
+def prepared_builder(
+    name: str, data_dir: str | os.PathLike[str] | None, *, download: bool
+) -> Any:
     """Returns the TFDS builder of a data set that lies ready on disk."""
     try:
         import tensorflow_datasets as tfds
