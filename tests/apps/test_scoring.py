@@ -217,3 +217,35 @@ def test_help_of_compare_shows_the_shared_flags(start) -> None:
     helped = start("compare", "--help").wait()
     for flag in ("--against", "--part=test|val|train", "--way", "--[no]json"):
         assert f"  {flag}\n" in helped.out
+
+
+def test_lakes_test_is_scored_on_its_trials(start, real_data, tmp_path) -> None:
+    places = {"data_dir": str(real_data / "tfds")}
+    net = conv4(filters=4, strided=True, input_shape=(28, 28, 1))
+    learner = ProtoNet(fresh(net, seed=0))
+    run = RunFolder(tmp_path / "run")
+    run.make()
+    said = dict.fromkeys(("split", "image_size", "channels"))
+    said = {**said, "dataset": "tfds:omniglot", "rotations": True, "data_seed": 0}
+    source = load("tfds:omniglot", rotations=True, **places)
+    run.write_config({**said, **places}, MetaModel(learner, task_map="loop"), source)
+    save_checkpoint(run.last, {"learner": learner.variables}, {"step": 1})
+    flags = [f"--run_dir={run.path}", "--protocol=lake", "--json"]
+    kept = f"--save_episodes={tmp_path}/lake.npz"
+    ended = start("evaluate", *flags, kept, "--baselines").wait()
+    found = last_line(ended)
+    sizes = [found[name] for name in ("protocol", "way", "shot", "query", "episodes")]
+    assert sizes == ["lake", 20, 1, 1, 20] and found["mean"] > 0.1
+    assert "Lake's test, 20 trials" in ended.out
+    again = start("evaluate", flags[0], f"--episodes_file={tmp_path}/lake.npz").wait()
+    assert f"{100 * found['mean']:.2f} ± " in again.out
+    line = start("evaluate", *flags, "--way=5").wait().error()
+    assert "--protocol=lake fixes the episodes: leave out --way" in line
+
+
+def test_lakes_test_is_of_omniglot(start, runs) -> None:
+    flags = [f"--run_dir={runs['a']}", "--protocol=lake"]
+    line = start("evaluate", *flags).wait().error()
+    assert (
+        "--protocol=lake is a test on Omniglot's drawings. Received: a run on" in line
+    )

@@ -57,18 +57,16 @@ def main() -> dict:
         if each is not None:
             each.check_data(source)
     part = getattr(source, FLAGS.part)
-    scoring.settle_episodes(part, values, model)
-    other = other or _baseline(model, part, source.train)
-    _check_both_adapt(model, other)
-    scoring.check_steps(model, other)
-    comparison = compare(
-        scoring.score(model, part, steps=scoring.steps_of(model)),
-        scoring.score(
-            other,
-            part,
-            steps=None if run_b is None else scoring.steps_of(other),
-        ),
-    )
+    with scoring.protocol_episodes(part, values):
+        scoring.settle_episodes(part, values, model)
+        other = other or _baseline(model, part, source.train)
+        _check_both_adapt(model, other)
+        scoring.check_steps(model, other)
+        steps = None if run_b is None else scoring.steps_of(other)
+        comparison = compare(
+            scoring.score(model, part, steps=scoring.steps_of(model)),
+            scoring.score(other, part, steps=steps),
+        )
     for path, each in ((FLAGS.run_dir, run), (FLAGS.against, run_b)):
         if each is not None and not runs.ships(path):
             each.count_test(part.name)

@@ -20,7 +20,7 @@ from tfmeta.apps.flags.arguments import signature_of
 from tfmeta.apps.flags.kinds import LEARNER
 from tfmeta.apps.flags.parts import Parts
 from tfmeta.core import Labels
-from tfmeta.data import Part, save_episodes
+from tfmeta.data import Part, Source, save_episodes
 from tfmeta.evaluation import (
     Calibration,
     Result,
@@ -110,17 +110,25 @@ def main() -> dict:
     if run is not None:
         run.check_data(source)
     part = getattr(source, FLAGS.part)
-    scoring.settle_episodes(part, {} if run is None else values, trained)
-    model = trained or _untrained(part)
-    scoring.check_steps(model)
+    with scoring.protocol_episodes(part, values):
+        scoring.settle_episodes(part, {} if run is None else values, trained)
+        model = trained or _untrained(part)
+        scoring.check_steps(model)
+        keep = None if run is None or runs.ships(path) else run
+        return _scored_and_kept(model, source, part, keep, values["dataset"])
+
+
+def _scored_and_kept(
+    model: Any, source: Source, part: Part, keep: RunFolder | None, name: str
+) -> dict:
+    """Scores the model; a run keeps the results."""
     if FLAGS.calibration and not isinstance(part.targets, Labels):
         raise ValueError(
             "--calibration is of probabilities, but the tasks have values. Leave it "
             "out."
         )
     _write_extras(model, part)
-    summary, results = _scored(model, part, source.train, values["dataset"])
-    keep = None if run is None or runs.ships(path) else run
+    summary, results = _scored(model, part, source.train, name)
     if keep is not None:
         summary["tested"] = keep.count_test(part.name)
         write_json(keep.results_file, {**results[0].record(), **summary})
@@ -171,7 +179,8 @@ def _scored(
     summary = {
         **results[0].summary(),
         "source": source,
-        "episodes_file": FLAGS.episodes_file,
+        "episodes_file": None if FLAGS.protocol else FLAGS.episodes_file,
+        "protocol": FLAGS.protocol,
         "baselines": [result.summary() for result in results[1:]],
     }
     return summary, results

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from absl import flags
@@ -12,6 +14,7 @@ from tfmeta.apps.flags.episodes import define_scored_flags, ends_of, query_for, 
 from tfmeta.apps.progress import episodes_scored
 from tfmeta.core import Labels
 from tfmeta.data import Part, frozen_episodes
+from tfmeta.data.lake.trials import TRIALS, save_lake_trials
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.json_files import read_json, write_json
 from tfmeta.learners import Learner, as_learner
@@ -20,7 +23,10 @@ from tfmeta.training import RunFolder
 FLAGS = flags.FLAGS
 CALIBRATION = "calibration.json"  # In a run folder.
 _IN_A_FILE = ("way", "shot", "query", "episodes", "seed")
-_NEED_EPISODES = ("episodes_file", "save_episodes", "baselines", "picture")
+_NEED_EPISODES = (
+    *("episodes_file", "protocol", "save_episodes"),
+    *("baselines", "picture"),
+)
 _WAY, _SHOT = 5, 1  # Where no run says others.
 
 
@@ -34,11 +40,25 @@ def define_scoring_flags() -> None:
     flags.DEFINE_integer("episodes", 600, "The number of episodes.", lower_bound=2)
     flags.DEFINE_integer("seed", 1, "The seed of the episodes.", lower_bound=0)
     define_step_flag()
+    define_protocol_flag()
     flags.DEFINE_string(
         "episodes_file",
         None,
         "Score on the episodes in this file, which --save_episodes of the app evaluate "
         "wrote, in place of --way, --shot, --query, --episodes and --seed.",
+    )
+
+
+def define_protocol_flag() -> None:
+    """Defines which published test fixes the episodes."""
+    flags.DEFINE_enum(
+        "protocol",
+        None,
+        ["lake"],
+        "A published test that fixes the episodes. lake: Omniglot's one-shot test, one "
+        "person's drawings of 20 characters of an alphabet against another's; "
+        f"{TRIALS} trials unless --episodes says otherwise. The run must have been "
+        "trained without --split.",
     )
 
 
@@ -76,6 +96,50 @@ def settle_episodes(part: Part, trained: Mapping[str, Any], model: Any = None) -
     FLAGS["query"].value = query_for(part, FLAGS.shot, FLAGS.query)
 
 
+@contextlib.contextmanager
+def protocol_episodes(part: Part, trained: Mapping[str, Any]) -> Iterator[None]:
+    """Draws the episodes of --protocol, if it is given, and keeps them for a while.
+
+    Args:
+        part: The part that is scored.
+        trained: The flags of the run, which say where its data lie.
+
+    Raises:
+        ValueError: If the part cannot serve the protocol, or other flags say which
+            episodes are scored.
+    """
+    if FLAGS.protocol is None:
+        yield
+        return
+    names = (*_IN_A_FILE[:3], "episodes_file", "part")
+    said = [f"--{name}" for name in names if FLAGS[name].present]
+    if said:
+        raise ValueError(
+            f"--protocol={FLAGS.protocol} fixes the episodes: leave out "
+            f"{', '.join(said)}, or --protocol."
+        )
+    dataset = str(trained.get("dataset"))
+    if dataset.split(":")[:2] != ["tfds", "omniglot"]:
+        raise ValueError(
+            "--protocol=lake is a test on Omniglot's drawings. Received: a run on "
+            f"{dataset}. Train with --dataset=tfds:omniglot, or leave out --protocol."
+        )
+    saved = FLAGS.save_episodes if "save_episodes" in FLAGS else None
+    with tempfile.TemporaryDirectory() as folder:
+        path = save_lake_trials(
+            saved or f"{folder}/lake.npz",
+            part,
+            data_dir=trained.get("data_dir"),
+            seed=FLAGS.seed,
+            count=FLAGS.episodes if FLAGS["episodes"].present else TRIALS,
+        )
+        if saved:
+            console.say(f"Wrote {saved}")
+            FLAGS["save_episodes"].value = None
+        FLAGS["episodes_file"].value = str(path)
+        yield
+
+
 def _adapts(model: Any) -> bool:
     return model is None or as_learner(model).adapts
 
@@ -106,7 +170,7 @@ def episodes_of(model: Any) -> dict[str, Any]:
         return {}
     if FLAGS.episodes_file:
         said = [f"--{name}" for name in _IN_A_FILE if FLAGS[name].present]
-        if said:
+        if said and FLAGS.protocol is None:
             raise ValueError(
                 f"The episodes are those in {FLAGS.episodes_file}: leave out "
                 f"{', '.join(said)}, or --episodes_file."
@@ -157,6 +221,8 @@ def title(result: Result, source: str) -> str:
         asked = f"{result.shot} examples a task, {result.query} queries"
     else:
         asked = f"{result.way}-way {result.shot}-shot, {result.query} queries per class"
+    if FLAGS.protocol:
+        return f"{source} {result.split}, Lake's test, {result.episodes} trials"
     where = FLAGS.episodes_file or f"seed {result.seed}"
     return f"{source} {result.split}, {asked}, {result.episodes} episodes of {where}"
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmeta.core import keys
 from tfmeta.data.lake.drawers import DRAWERS, omniglot_drawers
+from tfmeta.data.part import Part
 from tfmeta.data.pipeline.saved_episodes import write_episodes
 from tfmeta.data.split import Split
 
@@ -18,7 +19,7 @@ TRIALS = 20
 
 def save_lake_trials(
     path: str | os.PathLike[str],
-    part: Split,
+    part: Part,
     *,
     data_dir: str | os.PathLike[str] | None = None,
     seed: int = 1,
@@ -50,6 +51,11 @@ def save_lake_trials(
         alphabets, characters and people are drawn, where the paper's are ten
         alphabets, two trials each, with chosen characters.
     """
+    if not isinstance(part, Split):
+        raise ValueError(
+            "Lake's test is on Omniglot's characters. Received: a part of tasks of "
+            "values. Load tfds:omniglot."
+        )
     drawers = omniglot_drawers(part, data_dir=data_dir)
     drawings = _drawings(part, drawers)
     trials = np.stack([_trial(drawings, seed, number) for number in range(count)])
