@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tfmeta.core import Options
-from tfmeta.learners.base import Learner, as_learner
+from tfmeta.learners.as_learner import as_learner
+from tfmeta.learners.base import Learner
 from tfmeta.learners.fine_tune import FineTune
 from tfmeta.learners.from_scratch import FromScratch
 from tfmeta.learners.gradient_learner import GradientLearner

@@ -24,7 +24,6 @@ from tfmeta.core import (
 )
 from tfmeta.core.configured import Configured
 from tfmeta.core.episode import Nest, Tensor
-from tfmeta.core.problems import kind_of
 from tfmeta.core.renamed import refuse_renamed
 from tfmeta.core.scaled_gradients import scaled_gradients
 from tfmeta.inner import Body
@@ -239,6 +238,26 @@ class Learner(Configured, keras.layers.Layer):
             "to all of them at once."
         )
 
+    def closeness(self, support: Examples, x: Nest, options: Options) -> Tensor:
+        """How near single support examples lie to queries; pure.
+
+        Args:
+            support: As in `adapt`.
+            x: The queries, as in `predict`.
+            options: The options of this call.
+
+        Returns:
+            `(queries, examples)`, larger where nearer, in the units of the logits.
+
+        Raises:
+            ValueError: If the learner compares queries with no single examples.
+        """
+        raise ValueError(
+            f"{type(self).__name__} does not compare queries with single support "
+            "examples, so it cannot tell which of them decided. ProtoNet, MatchingNet "
+            "and NearestNeighbour can."
+        )
+
     def trajectory(
         self, support: Examples, options: Options, after: Sequence[int] | None = None
     ) -> Nest:
@@ -377,24 +396,3 @@ def _is_needed(name: str, owner: type) -> bool:
     """Whether a constructor has an argument without a default value."""
     argument = inspect.signature(owner).parameters.get(name)
     return argument is not None and argument.default is argument.empty
-
-
-def as_learner(model: Any) -> Learner:
-    """The learner of a `MetaModel`, or the learner itself.
-
-    Args:
-        model: A `MetaModel` or a `Learner`.
-
-    Returns:
-        The learner.
-
-    Raises:
-        ValueError: If `model` is neither.
-    """
-    learner = getattr(model, "learner", model)
-    if not isinstance(learner, Learner):
-        raise ValueError(
-            "Needs a tfmeta.MetaModel or a tfmeta.learners.Learner. "
-            f"Received: {kind_of(model)}."
-        )
-    return learner

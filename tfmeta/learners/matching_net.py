@@ -109,13 +109,21 @@ class MatchingNet(Learner):
             Logits `(queries, way)`: the logarithm of each class's attention, up to a
             constant.
         """
-        z = self.body.query(x, adapted["state"], options)
-        if self.context is not None:
-            z = self.context.query(z, adapted["embeddings"])
-        attention = self.scale * cosine_similarity(z, adapted["embeddings"])
+        attention = self._attention(adapted, x, options)
         labels, way = adapted["labels"], count_ways(adapted["labels"])
         logits = class_logsumexp(attention, labels, way)
         return masked(logits, present_classes(labels, way))
+
+    def closeness(self, support: Examples, x: Nest, options: Options) -> tf.Tensor:
+        """The logarithms of attention, up to constants; see `Learner.closeness`."""
+        return self._attention(self.adapt(support, options), x, options)
+
+    def _attention(self, adapted: Nest, x: Nest, options: Options) -> tf.Tensor:
+        """The scaled cosines, `(queries, examples)`, before the softmax."""
+        z = self.body.query(x, adapted["state"], options)
+        if self.context is not None:
+            z = self.context.query(z, adapted["embeddings"])
+        return self.scale * cosine_similarity(z, adapted["embeddings"])
 
     def extend(self, adapted: Nest, support: Examples, options: Options) -> Nest:
         """Keeps the further examples too; see `Learner.extend`."""

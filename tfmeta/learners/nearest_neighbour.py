@@ -58,6 +58,10 @@ class NearestNeighbour(Learner):
         logits = class_maxima(closeness, labels, way)
         return masked(logits, present_classes(labels, way))
 
+    def closeness(self, support: Examples, x: Nest, options: Options) -> tf.Tensor:
+        """The negative squared distances of raw inputs; see `Learner.closeness`."""
+        return -squared_euclidean(_rows(x), _rows(support.x))
+
     def extend(self, adapted: Nest, support: Examples, options: Options) -> Nest:
         """Keeps the further examples too; see `Learner.extend`."""
         return nests.concat(adapted, self.adapt(support, options))

@@ -95,11 +95,19 @@ class ProtoNet(Learner):
     def predict(self, adapted: Nest, x: Nest, options: Options) -> Nest:
         """Compares queries with the prototypes; see `Learner.predict`."""
         z = self.body.query(x, adapted["state"], options)
-        if self.distance == "euclidean":
-            logits = -squared_euclidean(z, adapted["prototypes"])
-        else:
-            logits = self.scale * cosine_similarity(z, adapted["prototypes"])
+        logits = self._closeness(z, adapted["prototypes"])
         return masked(logits, adapted["counts"] > 0)
+
+    def closeness(self, support: Examples, x: Nest, options: Options) -> tf.Tensor:
+        """Compares queries with single examples; see `Learner.closeness`."""
+        examples, state = self.body.support(support.x, options)
+        return self._closeness(self.body.query(x, state, options), examples)
+
+    def _closeness(self, z: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+        """How near each row of `z` lies to each row of the others."""
+        if self.distance == "euclidean":
+            return -squared_euclidean(z, others)
+        return self.scale * cosine_similarity(z, others)
 
     def extend(self, adapted: Nest, support: Examples, options: Options) -> Nest:
         """Averages further examples in; see `Learner.extend`."""

@@ -7,6 +7,7 @@ from tfmeta.ops.classes import (
     class_means,
     class_sums,
     count_ways,
+    example_shares,
     masked,
     present_classes,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "class_sums",
     "cosine_similarity",
     "count_ways",
+    "example_shares",
     "masked",
     "present_classes",
     "squared_euclidean",

@@ -102,6 +102,23 @@ def class_logsumexp(scores: Tensor, y: Tensor, way: Tensor | int) -> Tensor:
     return tf.transpose(tf.math.log(sums) + top)
 
 
+def example_shares(logits: Tensor, closeness: Tensor, y: Tensor) -> Tensor:
+    """Divides the probability of each class among its support examples.
+
+    Args:
+        logits: `(queries, way)`; -inf for a class without examples.
+        closeness: `(queries, examples)`, how near each example lies; within a class the
+            shares are its softmax.
+        y: `(examples,)` int32 labels in `0..way-1`.
+
+    Returns:
+        `(queries, examples)`; each row sums to one.
+    """
+    probabilities = tf.gather(tf.nn.softmax(logits), y, axis=1)
+    totals = class_logsumexp(closeness, y, tf.shape(logits)[1])
+    return probabilities * tf.exp(closeness - tf.gather(totals, y, axis=1))
+
+
 def masked(logits: Tensor, present: Tensor) -> Tensor:
     """Gives absent classes the logit -inf, so that they are never the answer.
 

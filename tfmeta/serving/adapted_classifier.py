@@ -15,6 +15,7 @@ from tfmeta.core.problems import listed
 from tfmeta.evaluation import LabelledLogits, Rejection, choose_threshold
 from tfmeta.export import save_classifier
 from tfmeta.learners import Learner
+from tfmeta.ops import example_shares
 from tfmeta.serving.base import AdaptedTask
 
 
@@ -67,8 +68,7 @@ class AdaptedClassifier(AdaptedTask):
         self.classes, labels = class_names.encode(names)
         self._check_way(len(self.classes))
         self.fix_shape(x)
-        if not learner.extends:
-            self._support = x, labels
+        self._support = x, labels
         self.adapted = self.adapt_to(x, labels)
 
     def _answer_unadapted(self, support_x: Any, support_y: Any) -> None:
@@ -94,7 +94,7 @@ class AdaptedClassifier(AdaptedTask):
         A learner that `extends` (NearestNeighbour; ProtoNet and MatchingNet where the
         net's normalisation is "running" or none) looks at the new examples alone, and
         answers as if adapted to all at once. Any other learner adapts anew to all
-        examples, which are kept for that. A net with a head needs an unused output.
+        examples. A net with a head needs an unused output.
 
         Args:
             x: Raw inputs, `(examples, ...)`, such as the support set's.
@@ -117,16 +117,15 @@ class AdaptedClassifier(AdaptedTask):
         classes, way = self._classes_with(name), len(self.classes)
         self._check_way(way + 1)
         labels = np.full(count, way, np.int32)
-        if self._support is None:
+        together = tf.nest.map_structure(
+            lambda a, b: np.concatenate([a, b]), self._support, (more, labels)
+        )
+        if self.learner.extends:
             examples = tf.nest.map_structure(tf.constant, Examples(more, labels))
             self.adapted = self.extended(self.adapted, examples)
         else:
-            together = tf.nest.map_structure(
-                lambda a, b: np.concatenate([a, b]), self._support, (more, labels)
-            )
             self.adapted = self.adapt_to(*together)
-            self._support = together
-        self.classes = classes
+        self._support, self.classes = together, classes
 
     def predict(self, x: Any) -> np.ndarray:
         """Class probabilities.
@@ -180,6 +179,37 @@ class AdaptedClassifier(AdaptedTask):
         rejecting: np.ndarray = likeliest.astype(object)
         rejecting[~sure] = None
         return rejecting
+
+    def explain(self, x: Any) -> np.ndarray:
+        """How much each support example decided the answer to each query.
+
+        The probability of each class is divided among the examples of the class, by how
+        near the query they lie: by the softmax of the negative squared distances, or of
+        the scaled cosines, that the learner compares by. For MatchingNet this is its
+        attention.
+
+        Args:
+            x: Raw inputs, `(queries, ...)`, such as the support set's.
+
+        Returns:
+            `(queries, examples)` float32; each row sums to one, and the entries of a
+            class's examples to its probability. Columns are in the order of the support
+            set, then of the examples that `add_class` added.
+
+        Raises:
+            ValueError: As for `predict`, or if the learner compares queries with no
+                single examples.
+        """
+        if self._support is None:
+            raise ValueError(
+                f"{type(self.learner).__name__} has no support set, so no example of "
+                "it decides. ProtoNet, MatchingNet and NearestNeighbour have."
+            )
+        examples, labels = self._support
+        closeness = self.closeness(examples, labels, x)
+        logits = self.predictions(x)[:, : len(self.classes)]
+        shares: np.ndarray = example_shares(logits, closeness, labels).numpy()
+        return shares
 
     def choose_threshold(
         self,

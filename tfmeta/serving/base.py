@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Examples, Options, Targets, nests
-from tfmeta.core.episode import Nest
+from tfmeta.core.episode import Nest, Tensor
 from tfmeta.data.nested import as_arrays
 from tfmeta.data.prepare.castable import check_castable
 from tfmeta.data.prepare.fits import check_fits, ready
@@ -197,23 +197,52 @@ class AdaptedTask:
         Returns:
             `(queries, ...)` tensors.
         """
+        with bound(self.learner, self.weights):
+            parts = [
+                predictions_of(self.learner, self.adapted, queries, Options())
+                for queries in self._queries(x)
+            ]
+        return tf.nest.map_structure(lambda *each: tf.concat(each, 0), *parts)
+
+    def closeness(self, support: Nest, labels: np.ndarray, x: Any) -> Tensor:
+        """How near single support examples lie to queries; see `Learner.closeness`.
+
+        Args:
+            support: What `read` returned, `(examples, ...)`.
+            labels: Their labels, `(examples,)`.
+            x: Raw inputs, `(queries, ...)`.
+
+        Returns:
+            `(queries, examples)`.
+
+        Raises:
+            ValueError: If the learner compares queries with no single examples.
+        """
+        # Examples that are learned one by one are looked at so, to save memory.
+        most = AT_ONCE if self.learner.extends else len(labels)
+        some = [
+            _some(support, labels, start, start + most)
+            for start in range(0, len(labels), most)
+        ]
+        with bound(self.learner, self.weights):
+            rows = [
+                tf.concat(
+                    [self.learner.closeness(s, queries, Options()) for s in some], 1
+                )
+                for queries in self._queries(x)
+            ]
+        return tf.concat(rows, 0)
+
+    def _queries(self, x: Any) -> list[Nest]:
+        """Raw queries as the net takes them, some at a time."""
         queries = self.read("x", x)
         asked = len(tf.nest.flatten(queries)[0])
         # In mode "task" queries depend on each other, so they stay together.
         step = max(asked, 1) if self.learner.mode == "task" else AT_ONCE
-        with bound(self.learner, self.weights):
-            parts = [
-                predictions_of(
-                    self.learner,
-                    self.adapted,
-                    tf.nest.map_structure(
-                        lambda a, i=i: tf.constant(a[i : i + step]), queries
-                    ),
-                    Options(),
-                )
-                for i in range(0, max(asked, 1), step)
-            ]
-        return tf.nest.map_structure(lambda *each: tf.concat(each, 0), *parts)
+        return [
+            tf.nest.map_structure(lambda a, i=i: tf.constant(a[i : i + step]), queries)
+            for i in range(0, max(asked, 1), step)
+        ]
 
 
 def _some(x: Nest, y: np.ndarray, start: int, end: int) -> Examples:
