@@ -179,7 +179,7 @@ def task(part: Split) -> tuple[Examples, Examples]:
         rows = draws.permutation(np.flatnonzero(part.y == place))
         for where, some in enumerate((rows[:SHOT], rows[SHOT:])):
             xs[where].append(part.x[some])
-            ys[where] += [label] * len(some)
+            ys[where].extend([label] * len(some))
     first, second = (np.concatenate(x) for x in xs)
     support = Examples(tf.constant(first), tf.constant(ys[0], tf.int32))
     return support, Examples(second, np.array(ys[1]))

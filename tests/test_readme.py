@@ -1,4 +1,4 @@
-"""README's Python, run as it stands."""
+"""The Python of the README and of the page it leads to, run as it stands."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+ANSWERS = re.compile(r"^\['k[aiu]' 'k[aiu]' 'k[aiu]'\]$", re.MULTILINE)
 
 
-def test_the_python_of_the_readme_runs_without_a_warning(tmp_path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+def code_of(page: str) -> list[str]:
+    """The Python blocks of a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def printed_by(code: str, folder: pathlib.Path) -> str:
+    """What a program prints, if it neither fails nor warns."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
@@ -25,9 +33,29 @@ def test_the_python_of_the_readme_runs_without_a_warning(tmp_path) -> None:
     # TensorFlow's import prints "WARNING: All log messages before ...".
     told = done.stdout + done.stderr
     assert not re.search(r"Warning|WARNING:\w", told), told
-    assert "val_accuracy: 0." in done.stdout
-    (score,) = re.findall(r"^Result\(accuracy (0\.\d+)", done.stdout, re.MULTILINE)
+    return done.stdout
+
+
+def test_a_first_training(tmp_path) -> None:
+    (code,) = code_of("docs/start.md")
+    told = printed_by(code, tmp_path)
+    assert "val_accuracy: 0." in told
+    (score,) = re.findall(r"^Result\(accuracy (0\.\d+)", told, re.MULTILINE)
     assert float(score) > 0.7  # By chance: 0.2.
-    answers = re.search(r"^\['k[aiu]' 'k[aiu]' 'k[aiu]'\]$", done.stdout, re.MULTILINE)
-    assert answers, done.stdout
+    assert ANSWERS.search(told), told
     assert (tmp_path / "exported" / "1" / "saved_model.pb").exists()
+
+
+def test_a_net_of_the_zoo_in_six_lines(tmp_path) -> None:
+    code, _ = code_of("README.md")
+    assert len(code.strip().splitlines()) <= 8
+    assert printed_by(code, tmp_path).startswith("['ka' 'ki' 'ku']\n")
+    assert (tmp_path / "exported" / "1" / "saved_model.pb").exists()
+
+
+def test_the_three_numbers_are_those_that_are_printed(tmp_path) -> None:
+    _, code = code_of("README.md")
+    told = [float(line) for line in printed_by(code, tmp_path).splitlines()]
+    said = re.findall(r"# (-?\d+\.\d{4})$", code, re.MULTILINE)
+    assert told == pytest.approx([float(number) for number in said], abs=1e-4)
+    assert told[1] == pytest.approx(told[0], rel=1e-6) and told[2] > 0

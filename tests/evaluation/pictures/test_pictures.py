@@ -41,6 +41,34 @@ def test_an_episode_has_a_green_or_red_title_for_each_answer(channels: int) -> N
         assert np.abs(shown - colour).sum(-1).min() < 60
 
 
+def test_it_tells_what_decided_the_first_query() -> None:
+    part = split()
+    size = {"way": 3, "shot": 2, "query": 4}
+    with mock.patch.object(Figure, "savefig", autospec=True) as saved:
+        episode_picture(NearestNeighbour(), part, io.BytesIO(), **size)
+    axes = np.reshape(saved.call_args.args[0].axes, (3, 2 + 1 + 4))
+    known = np.stack([a.images[0].get_array() for row in axes for a in row[:2]])
+    asked = axes[0, 3].images[0].get_array()
+    squares = np.sum((known / 255 - asked / 255) ** 2, (1, 2)).reshape(3, 2)
+    nearest = np.exp(-squares.min(-1))
+    within = np.exp(-squares) / np.exp(-squares).sum(-1, keepdims=True)
+    wanted = 100 * (nearest / nearest.sum())[:, None] * within
+    told = [[a.get_title() for a in row[:2]] for row in axes]
+    assert told == [
+        [f"class {label + 1}: {share:.0f} %" for share in row]
+        for label, row in enumerate(wanted)
+    ]
+    assert [a.axison for a in axes[:, 3:].flat] == [True] + 11 * [False]
+
+
+def test_a_learner_that_compares_with_no_example_tells_the_classes_alone() -> None:
+    net = mlp(outputs=3, units=(4,), input_shape=(6, 6, 1))
+    with mock.patch.object(Figure, "savefig", autospec=True) as saved:
+        episode_picture(FromScratch(net), split(), io.BytesIO(), way=3, shot=1)
+    titles = [axis.get_title() for axis in saved.call_args.args[0].axes]
+    assert titles[:: 1 + 1 + 6] == ["class 1", "class 2", "class 3"]
+
+
 def test_an_episode_of_no_images_is_refused(tmp_path) -> None:
     flat = Split("test", np.zeros((4, 3)), np.int32([0, 0, 1, 1]), ("a", "b"))
     with pytest.raises(ValueError, match="needs images"):

@@ -16,6 +16,7 @@ from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.evaluation.frozen import frozen
 from tfmeta.evaluation.prepared import preparation_of
 from tfmeta.learners import Learner, as_learner
+from tfmeta.ops import example_shares
 
 _CHANNELS = (1, 3, 4)
 _ROWS, _SHOTS, _QUERIES = 10, 5, 6
@@ -36,7 +37,10 @@ def episode_picture(
     """Draws an episode: the support set on the left, the queries on the right.
 
     A row is a class. Above each query stands the class it was answered with and the
-    probability of that answer, green where it is right; where it is wrong, in red.
+    probability of that answer, green where it is right; where it is wrong, in red. If
+    the learner compares queries with single support examples, the first query is
+    framed, and above each support example stands its share in that answer: what
+    `AdaptedClassifier.explain` tells.
 
     Args:
         model: A `MetaModel` or a `Learner` of labels.
@@ -73,9 +77,7 @@ def episode_picture(
     for label, row in enumerate(axes):
         _draw_class(shown, label, row[:shots], row[shots + 1 :])
     figure.suptitle(
-        f"{type(learner).__name__}, {split.name} episode {index}: "
-        f"{100 * float(np.mean(shown.answers == shown.truth)):.0f} % right\n"
-        "left: support set; right: queries, with answer and probability",
+        f"{type(learner).__name__}, {split.name} episode {index}: {_legend(shown)}",
         fontsize="medium",
     )
     figure.savefig(path, format="png", dpi=100)
@@ -91,6 +93,8 @@ class _Shown(NamedTuple):
         truth: The labels of the queries, `(queries,)`.
         answers: The labels that the queries are answered with, `(queries,)`.
         sure: The probability of each answer, `(queries,)`.
+        shares: How much each example of the support set decided the answer to the first
+            query of the first class, `(examples,)`; None if the learner cannot tell.
     """
 
     support: np.ndarray
@@ -99,6 +103,7 @@ class _Shown(NamedTuple):
     truth: np.ndarray
     answers: np.ndarray
     sure: np.ndarray
+    shares: np.ndarray | None
 
 
 def _answered(
@@ -112,9 +117,15 @@ def _answered(
     x, y = next(iter(stream.unbatch().skip(index).batch(1)))
     support, query = tf.nest.map_structure(lambda t: t[0], Episode.from_batch(x, y))
     ready = Examples(prepare(support.x), support.y)
+    asked = prepare(query.x)
     adapted = learner.adapt(ready, Options())
-    logits = learner.predict(adapted, prepare(query.x), Options())[:, :way]
+    logits = learner.predict(adapted, asked, Options())[:, :way]
     odds = tf.nn.softmax(logits).numpy()
+    shares = None
+    if type(learner).closeness is not Learner.closeness:
+        closeness = learner.closeness(ready, asked, Options())
+        first = np.flatnonzero(query.y.numpy() == 0)[0]
+        shares = example_shares(logits, closeness, support.y)[first].numpy()
     return _Shown(
         support=_images(support.x).numpy(),
         known=support.y.numpy(),
@@ -122,7 +133,19 @@ def _answered(
         truth=query.y.numpy(),
         answers=odds.argmax(-1),
         sure=odds.max(-1),
+        shares=shares,
     )
+
+
+def _legend(shown: _Shown) -> str:
+    """How many answers are right, and what the titles mean."""
+    text = (
+        f"{100 * float(np.mean(shown.answers == shown.truth)):.0f} % right\n"
+        "left: support set; right: queries, with answer and probability"
+    )
+    if shown.shares is not None:
+        text += "\n% of the support set: shares in the answer to the framed query"
+    return text
 
 
 def _grid(rows: int, shots: int, queries: int) -> tuple[Any, Any]:
@@ -130,7 +153,7 @@ def _grid(rows: int, shots: int, queries: int) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(
-        figsize=(1.0 * (shots + queries) + 0.8, 1.18 * rows + 0.7), layout="constrained"
+        figsize=(1.0 * (shots + queries) + 0.8, 1.18 * rows + 0.9), layout="constrained"
     )
     axes = figure.subplots(
         rows,
@@ -146,11 +169,17 @@ def _grid(rows: int, shots: int, queries: int) -> tuple[Any, Any]:
 def _draw_class(shown: _Shown, label: int, known: Any, asked: Any) -> None:
     """Draws a class's support images and queries, as many as there are axes."""
     for axis, i in zip(known, np.flatnonzero(shown.known == label), strict=False):
-        _show(axis, shown.support[i], f"class {label + 1}", "black")
+        share = "" if shown.shares is None else f": {100 * shown.shares[i]:.0f} %"
+        _show(axis, shown.support[i], f"class {label + 1}{share}", "black")
     for axis, i in zip(asked, np.flatnonzero(shown.truth == label), strict=False):
         colour = _RIGHT if shown.answers[i] == label else _WRONG
         title = f"{shown.answers[i] + 1}: {shown.sure[i]:.2f}"
         _show(axis, shown.queries[i], title, colour)
+    if label == 0 and shown.shares is not None:
+        asked[0].set_axis_on()
+        asked[0].set(xticks=[], yticks=[])
+        for side in asked[0].spines.values():
+            side.set_linewidth(2.5)
 
 
 def has_images(part: Part) -> bool:
