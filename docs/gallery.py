@@ -2,7 +2,7 @@
 
     python docs/gallery.py [NAME ...]
 
-A task is to tell three arms of a spiral apart, from five points of each; arms begin in
+A task is to tell three arms of a spiral apart, from three points of each; arms begin in
 any direction. The learners are trained on other arms. What is drawn is the answer for
 every point of the plane, before the support set was seen or after a few inner steps,
 and at the end. Takes some minutes without names.
@@ -34,7 +34,7 @@ OUT = pathlib.Path(__file__).parent / "learners"
 ARMS, POINTS = 36, 60
 TESTED = [0, 12, 24]  # A third of a turn apart.
 COLOURS = ["#c1432b", "#2b6cb0", "#4a8f3c"]
-SHOT = 5
+SHOT = 3
 
 
 def spiral() -> Source:
@@ -44,7 +44,7 @@ def spiral() -> Source:
     """
     draws = np.random.default_rng(0)
     radius = draws.uniform(0.25, 1, (ARMS, POINTS))
-    turn = 2 * np.pi * np.arange(ARMS)[:, None] / ARMS + 2.4 * radius
+    turn = 2 * np.pi * np.arange(ARMS)[:, None] / ARMS + 4 * radius
     x = np.stack([radius * np.cos(turn), radius * np.sin(turn)], -1)
     x += draws.normal(0, 0.03, x.shape)
     y = np.repeat(np.arange(ARMS), POINTS)
@@ -86,7 +86,7 @@ GALLERY: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     ),
     "reptile": (
         lambda: learners.Reptile(headed(), inner_batch=None, eval_steps=50),
-        (0, 10, 50),
+        (0, 5, 50),
     ),
     "protonet": (lambda: learners.ProtoNet(embedding()), ()),
     "matchingnet": (lambda: learners.MatchingNet(embedding()), ()),
@@ -105,11 +105,15 @@ def main(names: list[str]) -> None:
         make, steps = GALLERY[name]
         learner = make()
         train(learner, source)
+        if name == "maml":
+            fresh_net = learners.FromScratch(headed(), inner_lr=0.1)
+            rows = {"MAML": learner, "the same net without MAML's training": fresh_net}
+            draw("adapts", rows, steps, source.test)
         result = tfmeta.evaluate(
             learner, source.test, way=3, shot=SHOT, query=10, episodes=200
         )
         print(f"{name}: {result}")
-        draw(name, learner, steps, source.test)
+        draw(name, {"": learner}, steps, source.test)
 
 
 def train(learner: Any, source: Source) -> None:
@@ -130,44 +134,51 @@ def train(learner: Any, source: Source) -> None:
     model.fit(episodes, steps_per_epoch=3000, epochs=1, verbose=0)
 
 
-def draw(name: str, learner: Any, steps: tuple[int, ...], part: Split) -> None:
-    """Draws a panel for each number of steps, or one panel."""
+def draw(name: str, rows: dict[str, Any], steps: tuple[int, ...], part: Split) -> None:
+    """Draws a row for each learner, with a panel for each number of steps, or one."""
     support, queries = task(part)
-    side = np.linspace(-1.25, 1.25, 160, dtype="float32")
-    plane = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
     stages = steps or (None,)
-    figure, panels = pyplot.subplots(
-        1,
+    figure, axes = pyplot.subplots(
+        len(rows),
         len(stages),
-        figsize=(2.6 * len(stages), 2.9),
+        figsize=(2.6 * len(stages), 2.9 * len(rows)),
         layout="constrained",
         squeeze=False,
     )
-    for axes, count in zip(panels[0], stages, strict=True):
-        adapted = learner.adapt(support, Options(steps=count))
-        shares, answers = (
-            tf.nn.softmax(learner.predict(adapted, tf.constant(x), Options())).numpy()
-            for x in (plane, queries.x)
-        )
-        right = np.mean(answers.argmax(-1) == queries.y)
-        colours = np.array([matplotlib.colors.to_rgb(c) for c in COLOURS])
-        # Towards white where the answer is unsure.
-        sure = 0.55 * (shares.max(-1, keepdims=True) - 1 / 3) * 1.5
-        picture = 1 - sure * (1 - colours[shares.argmax(-1)])
-        axes.imshow(
-            picture.reshape(160, 160, 3), origin="lower", extent=(-1.25, 1.25) * 2
-        )
-        for label, colour in enumerate(COLOURS):
-            there = queries.x[queries.y == label]
-            axes.scatter(*there.T, s=4, color=colour, alpha=0.5, linewidths=0)
-            seen = support.x.numpy()[support.y.numpy() == label]
-            axes.scatter(*seen.T, s=34, color=colour, edgecolors="black")
-        after = "" if count is None else f"after {count} steps: "
-        axes.set_title(f"{after}{100 * right:.0f} % right", fontsize=9)
-        axes.set_xticks([])
-        axes.set_yticks([])
+    for row, (title, learner) in zip(axes, rows.items(), strict=True):
+        row[0].set_ylabel(title, fontsize=9)
+        for panel, count in zip(row, stages, strict=True):
+            adapted = learner.adapt(support, Options(steps=count))
+            right = paint(panel, learner, adapted, support, queries)
+            after = "" if count is None else f"after {count} steps: "
+            after = after.replace("1 steps", "1 step")
+            panel.set_title(f"{after}{100 * right:.0f} % right", fontsize=9)
     figure.savefig(OUT / f"{name}.png", dpi=110)
     pyplot.close(figure)
+
+
+def paint(
+    panel: Any, learner: Any, adapted: Any, support: Examples, queries: Examples
+) -> float:
+    """Paints the plane by the answers, and returns the accuracy on the queries."""
+    side = np.linspace(-1.25, 1.25, 160, dtype="float32")
+    plane = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
+    shares, answers = (
+        tf.nn.softmax(learner.predict(adapted, tf.constant(x), Options())).numpy()
+        for x in (plane, queries.x)
+    )
+    colours = np.array([matplotlib.colors.to_rgb(c) for c in COLOURS])
+    # Towards white where the answer is unsure.
+    sure = 0.55 * (shares.max(-1, keepdims=True) - 1 / 3) * 1.5
+    picture = 1 - sure * (1 - colours[shares.argmax(-1)])
+    panel.imshow(picture.reshape(160, 160, 3), origin="lower", extent=(-1.25, 1.25) * 2)
+    for label, colour in enumerate(COLOURS):
+        there = queries.x[queries.y == label]
+        panel.scatter(*there.T, s=4, color=colour, alpha=0.5, linewidths=0)
+        seen = support.x.numpy()[support.y.numpy() == label]
+        panel.scatter(*seen.T, s=34, color=colour, edgecolors="black")
+    panel.set(xticks=[], yticks=[])
+    return float(np.mean(answers.argmax(-1) == queries.y))
 
 
 def task(part: Split) -> tuple[Examples, Examples]:

@@ -41,7 +41,7 @@ __all__ = [
     "zoo",
 ]
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 
 _HOMES = {
     "Episode": "tfmeta.core.episode",

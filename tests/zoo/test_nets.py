@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import math
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from tfmeta.zoo import catalogue
 
 NAMES = zoo.names()
 EPISODES = 200
+README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
 DATA = ("dataset", "split", "rotations", "image_size", "channels", "data_seed")
 
 
@@ -62,6 +65,35 @@ def test_its_test_classes_are_new_to_it(name: str, source: Source) -> None:
     told = zoo.card(name).classes
     upright = [sum("/rot" not in c for c in part) for part in parts]
     assert all(f"{count:,}" in told for count in upright) or not any(parts)
+
+
+def published(text: str) -> dict[tuple[str, str, str], str]:
+    """The cells of README's tables of nets, by name, mode and column."""
+    cells, columns = {}, []
+    for line in text.splitlines():
+        row = [cell.strip() for cell in line.strip("|").split("|")]
+        if row[0] == "net":
+            columns = row
+        for name, mode in re.findall(r"^`(\w+)`(?:, `(\w+)`)?$", row[0]):
+            assert name in NAMES
+            cells |= {(name, mode, c): v for c, v in zip(columns, row, strict=True)}
+    return cells
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_readme_says_what_the_card_says(name: str) -> None:
+    text = README.read_text(encoding="utf-8")
+    said, card = published(text), zoo.card(name)
+    assert f"`{name}`" in text
+    for score in card.scores:
+        if score.way is None:
+            assert f"{score.mean:.2f} ± {score.ci95:.2f}" in text
+            continue
+        mode = "task" if score.normalisation == "task" else ""
+        cell = said[name, mode, f"{score.way}-way {score.shot}-shot"]
+        assert cell == f"{100 * score.mean:.2f} ± {100 * score.ci95:.2f} %"
+    numbers = [v for (n, _, _), v in said.items() if n == name and "±" in v]
+    assert len(numbers) == sum(score.way is not None for score in card.scores)
 
 
 def test_they_are_small() -> None:
