@@ -104,6 +104,16 @@ def rated(learner: MAML, seed: int = 0) -> MAML:
     return learner
 
 
+def later(learner: Reptile, seed: int = 0) -> Reptile:
+    """The learner as if tasks had been trained on: its rule carries drawn moments."""
+    draws = np.random.default_rng(seed)
+    *moments, weight = learner.rule.statistics
+    for moment in moments:
+        moment.assign(draws.uniform(0.001, 0.02, moment.shape))
+    weight.assign(0.6)
+    return learner
+
+
 CASES = [
     Case("maml", lambda: MAML(normed(MAX_WAY)), references.maml(nets.normed)),
     Case(
@@ -280,6 +290,19 @@ CASES = [
         references.reptile(nets.normed, rate=0.02, served=None, batch=6),
         gradient="displacement",
         orderless=False,
+    ),
+    Case(
+        "reptile_later",
+        lambda: later(
+            Reptile(
+                normed(MAX_WAY), inner_batch=6, eval_steps=3, normalisation="running"
+            )
+        ),
+        references.reptile(nets.normed, served=3, batch=6, mode="running"),
+        gradient="displacement",
+        orderless=False,
+        learns=False,
+        compiles=False,
     ),
     Case(
         "reptile_regression",

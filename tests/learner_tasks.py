@@ -74,6 +74,7 @@ def state_of(learner: Learner) -> references.State:
     others = {}
     if getattr(learner, "rule", None) is not None:
         others["rates"] = arrays(learner.rule.trainable_variables)
+        others["carried"] = arrays(learner.rule.statistics)
     if getattr(learner, "context", None) is not None:
         for name in ("forwards", "backwards", "reader"):
             others[name] = arrays(getattr(learner.context, name).trainable_variables)

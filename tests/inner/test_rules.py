@@ -177,3 +177,39 @@ def test_old_names_are_told_the_new_ones() -> None:
             make(net(), train_steps=3)
         with pytest.raises(ValueError, match="'learning_rate' any more: use inner_lr"):
             make(net(), learning_rate=0.1)
+
+
+def test_carried_adam_goes_on_where_the_task_before_ended() -> None:
+    """Two tasks of three steps are like one of six, whose first moment starts anew."""
+    params, grads = [tf.constant([1.0, 2.0])], [tf.constant([0.3, -2.0])]
+    whole = Adam(learning_rate=0.1, beta_1=0.0, beta_2=0.8)
+    state = whole.init(params)
+    for number in range(6):
+        scaled = [g * (number + 1) for g in grads]
+        wanted, state = whole.update(scaled, state, params, step(number))
+    rule = Adam(learning_rate=0.1, beta_1=0.0, beta_2=0.8, carried=True)
+    rule.build([(2,)])
+    assert not rule.trainable_variables and len(rule.statistics) == 2
+    for start in (0, 3):
+        state = rule.init(params)
+        for number in range(3):
+            scaled = [g * (start + number + 1) for g in grads]
+            found, state = rule.update(scaled, state, params, step(number))
+        for variable, value in zip(rule.statistics, rule.kept(state), strict=True):
+            variable.assign(value)
+    np.testing.assert_allclose(found[0], wanted[0], rtol=1e-6)
+
+
+def test_a_chain_carries_what_its_rules_carry() -> None:
+    rule = chain(ClipNorm(norm=1e9), Adam(carried=True))
+    rule.build([(2,)])
+    params = [tf.ones(2)]
+    _, state = rule.update(params, rule.init(params), params, step())
+    found = dict(zip((v.name for v in rule.statistics), rule.kept(state), strict=True))
+    np.testing.assert_allclose(found["carried0"], [0.001, 0.001], rtol=1e-4)
+    np.testing.assert_allclose(found["carried1"], 0.001, rtol=1e-4)
+
+
+def test_a_made_head_carries_nothing() -> None:
+    with pytest.raises(ValueError, match="head is made for each task"):
+        MAML(mlp(input_shape=(3,)), rule=Adam(carried=True))

@@ -122,9 +122,14 @@ class Counting(Learner):
         return z
 
 
-def test_a_learner_may_add_statistics_of_its_own() -> None:
+@pytest.mark.parametrize("mode", ["none", "support", "task"])
+def test_a_learner_may_add_statistics_of_its_own(mode: str) -> None:
     net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    model = MetaModel(Counting(net), task_map="loop")
+    if mode == "none":
+        learner = Counting(net)
+    else:
+        learner = Counting(normed("a"), normalisation=mode)
+    model = MetaModel(learner, task_map="loop")
     model.compile("sgd")
     for steps in (1, 2):
         model.meta_step(tasks())

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import keras
+import numpy as np
 import pytest
 import references
 import tensorflow as tf
-from learner_cases import Case
+from learner_cases import Case, later
 from learner_nets import MAX_WAY, dropped, normed, plain
-from learner_tasks import GAPPED, check, episode, float64, numbers, same, state_of
+from learner_tasks import (
+    GAPPED,
+    batch,
+    check,
+    episode,
+    float64,
+    numbers,
+    same,
+    state_of,
+)
 from references import nets, rules
 
-from tfmeta import Options
+from tfmeta import MetaModel, Options
 from tfmeta.inner import GradientDescent
 from tfmeta.learners import Reptile
 
+SAME = references.reptile(nets.normed, batch=None)
+TRAINING = Options(training=True)
 VARIANTS = [
     Case("default", lambda: Reptile(normed(MAX_WAY)), references.reptile(nets.normed)),
     Case(
@@ -71,3 +84,34 @@ def frozen():
     net = dropped()
     net.layers[1].trainable = False
     return net
+
+
+def test_training_keeps_the_mean_of_the_moments_that_tasks_leave() -> None:
+    case = Case("several", lambda: Reptile(normed(MAX_WAY), inner_batch=None), SAME)
+    learner, tasks = case.make(), batch(case)
+    supports = [
+        tf.nest.map_structure(lambda t, i=i: t[i], tasks.support) for i in range(3)
+    ]
+    each = [learner.adapt(support, TRAINING) for support in supports]
+    wanted = [np.mean(v, 0) for v in zip(*(a["carried"] for a in each), strict=True)]
+    before = [v.numpy() for v in learner.net.non_trainable_variables]
+    model = MetaModel(learner)
+    model.compile(keras.optimizers.SGD(1.0))
+    asked = {"support_x": tasks.support.x, "support_y": tasks.support.y}
+    model.meta_step(({**asked, "query_x": tasks.query.x}, tasks.query.y))
+    for variable, mean in zip(learner.rule.statistics, wanted, strict=True):
+        np.testing.assert_allclose(variable, mean, rtol=1e-5, atol=1e-12)
+    assert float(learner.rule.statistics[-1].numpy()) > 0
+    # The net's own statistics are left alone, as the mode is "support".
+    for old, new in zip(before, learner.net.non_trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_task_that_is_served_starts_from_the_moments_and_carries_none() -> None:
+    case = Case("served", lambda: Reptile(normed(MAX_WAY), inner_batch=None), SAME)
+    task = episode(case)
+    first, other = case.make(), later(case.make())
+    served = Options(steps=3)
+    answers = [learner.adapt(task.support, served) for learner in (first, other)]
+    assert all("carried" not in adapted for adapted in answers)
+    assert not np.allclose(answers[0]["params"][0], answers[1]["params"][0], rtol=1e-4)

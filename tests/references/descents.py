@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from references.nets import averaged_in, averages
-from references.rules import Rule, adam, gradient_descent
+from references.rules import Rule, adam, gradient_descent, second_moments
 from references.task import (
     Answer,
     State,
@@ -35,6 +35,7 @@ class Descent:
         head: "net"; or the layer made for each task, "prototypes" or "zeros".
         adapts: The places of the net's weights that adapt; None for all.
         batch: The size of a minibatch; None for all examples.
+        carry: What the rule leaves to the next task, of the gradients and the state.
     """
 
     net: Callable
@@ -45,6 +46,7 @@ class Descent:
     head: str = "net"
     adapts: tuple[int, ...] | None = None
     batch: int | None = None
+    carry: Callable | None = None
 
     def __call__(self, state: State, task: Task, training: bool = False) -> Answer:
         steps = self.steps if training or self.served is None else self.served
@@ -78,6 +80,7 @@ class Descent:
             averaged_in(state.moving, batch) if keeps else None,
             path,
             lambda: gradient(outer, params),
+            self.carry(history, state) if training and self.carry else None,
         )
 
     def _start(self, state: State, task: Task, training: bool) -> list[np.ndarray]:
@@ -154,8 +157,10 @@ def reptile(
     net, *, steps=5, rate=0.001, rule=None, served=50, batch=10, **others
 ) -> Descent:
     """Nichol et al. 2018: for Omniglot 5 steps on minibatches of 10 in training and 50
-    in evaluation, by Adam of rate 0.001 without a first moment."""
-    rule = rule or adam(rate, beta_1=0.0)
+    in evaluation, by Adam of rate 0.001 without a first moment, whose second moments
+    go on from task to task."""
+    if rule is None:
+        rule, others["carry"] = adam(rate, beta_1=0.0), second_moments
     return Descent(net, rule, steps, served, batch=batch, **others)
 
 

@@ -30,22 +30,46 @@ def adam(
     epsilon: float = 1e-8,
 ) -> Rule:
     """Kingma and Ba 2015, whose running means are written out as sums over the steps;
-    epsilon is added under the root, as a square."""
+    epsilon is added under the root, as a square. Second moments start from what the
+    state says that earlier tasks left."""
 
-    def mean(values, beta):
-        last = len(values) - 1
-        total = sum(beta ** (last - i) * value for i, value in enumerate(values))
-        return (1 - beta) * total / (1 - beta ** len(values))
+    def mean(values, beta, before=0.0, weight=0.0):
+        total, weight = running(values, beta, before, weight)
+        return total / weight
 
     def rule(history, state):
         moves = []
         for place in range(len(history[0])):
             grads = [step[place] for step in history]
-            first, second = mean(grads, beta_1), mean([g**2 for g in grads], beta_2)
+            left = ()
+            if state.others.get("carried"):
+                *before, weight = state.others["carried"]
+                left = before[place], weight
+            first = mean(grads, beta_1)
+            second = mean([g**2 for g in grads], beta_2, *left)
             moves.append(-rate * first / np.sqrt(second + epsilon**2))
         return moves
 
     return rule
+
+
+def running(values, beta, before, weight):
+    """A running sum over the values, and the sum of their weights in it."""
+    last = len(values) - 1
+    total = sum(beta ** (last - i) * value for i, value in enumerate(values))
+    kept = beta ** len(values)
+    return kept * before + (1 - beta) * total, kept * weight + 1 - kept
+
+
+def second_moments(history, state, beta_2=0.999) -> list[np.ndarray]:
+    """What Adam leaves to the next task: the sums of squares, and their weight."""
+    *before, weight = state.others["carried"]
+    found = []
+    for place, old in enumerate(before):
+        squares = [step[place] ** 2 for step in history]
+        total, after = running(squares, beta_2, old, weight)
+        found.append(total)
+    return [*found, np.float64(after)]
 
 
 def learned_rates() -> Rule:

@@ -18,8 +18,9 @@ class State(NamedTuple):
         params: The net's weights, in the order of its layers.
         moving: For each normalisation layer the sums of means and of variances, and the
             sum of the weights that both were given.
-        others: Further weights by name: "rates" of a rule, and the recurrent nets
-            "forwards", "backwards" and "reader".
+        others: Further weights by name: "rates" of a rule, "carried", what a rule left
+            after earlier tasks, and the recurrent nets "forwards", "backwards" and
+            "reader".
     """
 
     params: list[np.ndarray]
@@ -45,6 +46,7 @@ class Answer(NamedTuple):
         moving: The moving statistics after the task, where training keeps some.
         path: The adapted weights before the first step and after each.
         gradient: The gradient of `loss` at the last weights of the path.
+        carried: What the rule leaves to the next task, where training keeps it.
     """
 
     outputs: np.ndarray
@@ -52,6 +54,7 @@ class Answer(NamedTuple):
     moving: list[tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
     path: list[list[np.ndarray]] | None = None
     gradient: Callable[[], list[np.ndarray]] | None = None
+    carried: list[np.ndarray] | None = None
 
 
 Reference = Callable[..., Answer]  # Of a State, a Task, and whether it is training.

@@ -227,14 +227,11 @@ class Body:
             state: The state that `support` returned; None if there is none.
 
         Returns:
-            A tensor for each of `statistics`. In a mode that keeps no moving averages,
-            these are the present values of the variables.
+            A tensor for each of `statistics`.
 
         Raises:
             ValueError: If `state` is None, although the mode keeps moving averages.
         """
-        if not self.mode.keeps:
-            return [tf.convert_to_tensor(v.value) for v in self.statistics]
         if state is None:
             raise ValueError(
                 f"The state that support returned for the net {self.net.name!r} must "

@@ -81,14 +81,18 @@ class Descent:
         Returns:
             A dict with `params`, the adapted weights, and `states`, what normalisation
             keeps for the queries. For labels it also has `present`, `(way,)` bool:
-            whether the support set has the class.
+            whether the support set has the class. In training it also has `carried`,
+            the new values of the rule's `statistics`, if there are any.
         """
         options = options.dropping()  # Of these losses the steps collect their own.
         task = self._task(support, options, targets)
         step = self._step(task, options, steps)
         carry = (task["start"], self.rule.init(task["start"]))
-        (params, _), _ = scan(step, carry, steps=steps)
-        return self._adapted(params, task, options)
+        (params, state), _ = scan(step, carry, steps=steps)
+        adapted = self._adapted(params, task, options)
+        if options.training and self.rule.statistics:
+            adapted["carried"] = self.rule.kept(state)
+        return adapted
 
     def trajectory(
         self,

@@ -146,8 +146,8 @@ class Learner(Configured, keras.layers.Layer):
 
     @property
     def statistics(self) -> list[keras.Variable]:
-        """The moving statistics of all bodies, which training averages over tasks."""
-        return [v for body in self.bodies for v in body.statistics]
+        """The moving statistics that training keeps, averaged over tasks."""
+        return [v for b in self.bodies if b.mode.keeps for v in b.statistics]
 
     @property
     def random(self) -> bool:
@@ -325,14 +325,11 @@ class Learner(Configured, keras.layers.Layer):
             adapted: What `adapt` returned in training.
 
         Returns:
-            A tensor for each of `statistics`; an empty list if no body keeps any.
+            A tensor for each of `statistics`.
         """
-        if not any(body.mode.keeps for body in self.bodies):
-            return []
-        states = states_in(adapted)
-        return [
-            value for body in self.bodies for value in body.kept(states.get(body.State))
-        ]
+        keeping = [body for body in self.bodies if body.mode.keeps]
+        states = states_in(adapted) if keeping else {}
+        return [v for body in keeping for v in body.kept(states.get(body.State))]
 
     def meta_gradients(
         self, episode: Episode, options: Options

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import keras
 
 from tfmeta.core import Examples, Labels, Options, Targets, Values, as_targets
-from tfmeta.core.episode import Nest
+from tfmeta.core.episode import Nest, Tensor
 from tfmeta.inner import UpdateRule, made_rule
 from tfmeta.inner.adapt_only import AdaptOnly, chosen_to_adapt, paths_inside
 from tfmeta.inner.descent import Descent
@@ -152,6 +152,15 @@ class GradientLearner(Learner):
         targets = self._checked_targets(support)
         steps = self._steps(options)
         return self.descent.trajectory(support, options, targets, steps, after=after)
+
+    @property
+    def statistics(self) -> list[keras.Variable]:
+        """The moving statistics of the net, then those of the rule."""
+        return [*super().statistics, *self.rule.statistics]
+
+    def new_statistics(self, adapted: Nest) -> list[Tensor]:
+        """The new values of `statistics`; see `Learner.new_statistics`."""
+        return [*super().new_statistics(adapted), *adapted.get("carried", ())]
 
     def arguments(self) -> list[str]:
         """The names of the arguments that the config has; `rule` holds the rate."""

@@ -27,8 +27,9 @@ class Reptile(GradientLearner):
     Args:
         net: A built Keras net.
         inner_steps: The number of minibatch steps in training.
-        inner_lr: The rate of Adam without a first moment; None for 0.001. If `rule` is
-            a class, `inner_lr` is the rate of that rule; None for the rule's default.
+        inner_lr: The rate of Adam without a first moment, whose second moments are
+            carried from task to task; None for 0.001. If `rule` is a class, `inner_lr`
+            is the rate of that rule; None for the rule's default.
         rule: Another rule for the inner steps, or its class.
         eval_steps: The number of minibatch steps outside training; None for
             `inner_steps`.
@@ -48,10 +49,9 @@ class Reptile(GradientLearner):
     Reference:
         A. Nichol, J. Achiam, J. Schulman, "On First-Order Meta-Learning Algorithms",
         arXiv 1803.02999, 2018.
-        Differs from the paper: Adam's moments start anew in each task, which makes its
-        first steps equally large for all weights, however little they matter; with
-        `rule=GradientDescent(learning_rate=0.1)` Omniglot is learned much faster.
-        The minibatches are not shuffled.
+        Differs from the paper: the tasks of an outer step start from the same second
+        moments of Adam, and these are averaged over the tasks, where the paper's code
+        goes from task to task. The minibatches are not shuffled.
     """
 
     headed = (Labels, Values)
@@ -69,7 +69,7 @@ class Reptile(GradientLearner):
         **kwargs: Any,
     ):
         def own_rule(learning_rate: float = 1e-3) -> UpdateRule:
-            return Adam(learning_rate=learning_rate, beta_1=0.0)
+            return Adam(learning_rate=learning_rate, beta_1=0.0, carried=True)
 
         super().__init__(
             net,

@@ -41,6 +41,26 @@ class UpdateRule(Configured, keras.layers.Layer):
 
     takes_step: ClassVar[bool] = True
 
+    @property
+    def statistics(self) -> list[keras.Variable]:
+        """What the rule carries from one training task to the next; see `kept`.
+
+        They are averaged over the tasks of an outer step, as a learner's moving
+        statistics are, and tasks outside training read them alone.
+        """
+        return []
+
+    def kept(self, state: Nest) -> list[Tensor]:
+        """The new values of `statistics` after a training task.
+
+        Args:
+            state: What the last `update` returned.
+
+        Returns:
+            A tensor for each of `statistics`.
+        """
+        return []
+
     def init(self, params: list[Tensor]) -> Nest:
         """The rule's state before the first step.
 

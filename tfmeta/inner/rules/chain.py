@@ -62,6 +62,16 @@ class Chain(UpdateRule):
                 rule.build(input_shape)
         self.built = True
 
+    @property
+    def statistics(self) -> list[keras.Variable]:
+        """Those of all rules, in their order."""
+        return [v for rule in self.rules for v in rule.statistics]
+
+    def kept(self, state: Nest) -> list[Tensor]:
+        """The new values of all rules' `statistics`; see `UpdateRule.kept`."""
+        pairs = zip(self.rules, state, strict=True)
+        return [value for rule, of_rule in pairs for value in rule.kept(of_rule)]
+
     def init(self, params: list[Tensor]) -> Nest:
         """The states of all rules, in their order."""
         return tuple(rule.init(params) for rule in self.rules)
