@@ -23,6 +23,7 @@ from tfmeta.apps import runs
 from tfmeta.data import Source
 from tfmeta.json_files import write_json
 from tfmeta.training import RunFolder
+from tfmeta.training.run.tested import tested
 from tfmeta.zoo.catalogue import CARD, sha256
 
 FLAGS = flags.FLAGS
@@ -153,8 +154,10 @@ def make(name: str, entry: Entry) -> None:
     source = runs.source_of(runs.flags_of(run))
     run.check_data(source)
     ships = entry.modes[0] if entry.modes else None
-    shutil.rmtree(NETS / name, ignore_errors=True)
-    packed = zoo.pack(run.path, NETS / name, normalisation=ships)
+    new = NETS / f"{name}.new"
+    shutil.rmtree(new, ignore_errors=True)
+    packed = zoo.pack(run.path, new, normalisation=ships)
+    tell_rounding(run, packed, source, entry)
     scores = [
         score(packed, source, entry, mode, *task)
         for mode in entry.modes or (None,)
@@ -179,13 +182,29 @@ def make(name: str, entry: Entry) -> None:
             ]
         ),
         commit=FLAGS.commit,
-        date=datetime.date.fromtimestamp(run.best.stat().st_mtime).isoformat(),
+        date=datetime.date.fromtimestamp(run.last.stat().st_mtime).isoformat(),
         minutes=FLAGS.minutes,
-        scored=entry.before + len(scores),
+        scored=entry.before + tested(run) + len(scores),
         scores=tuple(scores),
         sha256={str(path.relative_to(packed.path)): sha256(path) for path in files},
     )
     write_json(packed.path / CARD, card.to_json())
+    shutil.rmtree(NETS / name, ignore_errors=True)
+    new.rename(NETS / name)
+
+
+def tell_rounding(
+    run: RunFolder, packed: RunFolder, source: Source, entry: Entry
+) -> None:
+    """Prints what half precision changes, on validation tasks."""
+    way, shot, query = entry.tasks[0]
+    size = {"way": way, "shot": shot, "query": query, "episodes": 300}
+    mode = entry.modes[0] if entry.modes else None
+    whole, half = (
+        evaluate(each.load_model(normalisation=mode), source.val, **size)
+        for each in (run, packed)
+    )
+    print(f"rounding: {whole.metric} {whole.mean:.5f} before, {half.mean:.5f} after")
 
 
 def score(

@@ -302,7 +302,6 @@ CASES = [
         gradient="displacement",
         orderless=False,
         learns=False,
-        compiles=False,
     ),
     Case(
         "reptile_regression",

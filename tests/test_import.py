@@ -145,9 +145,12 @@ def test_version_is_the_distributions():
 def test_every_file_of_the_package_is_installed():
     def files(root: pathlib.Path) -> set[str]:
         found = [*root.rglob("*.py"), *root.rglob("class_lists/*.json")]
-        return {str(path.relative_to(root)) for path in [*found, root / "py.typed"]}
+        nets = [path for path in (root / "zoo/nets").rglob("*") if path.is_file()]
+        every = [*found, *nets, root / "py.typed"]
+        return {str(path.relative_to(root)) for path in every}
 
     assert files(INSTALLED) == files(REPOSITORY / "tfmeta")
+    assert "zoo/nets/glyphs_protonet/card.json" in files(INSTALLED)
     assert (INSTALLED / "py.typed").is_file()
 
 

@@ -153,9 +153,8 @@ def test_unknown_learners_are_told_the_known(start, tiny, tmp_path):
 
 
 def test_a_run_needs_a_folder(start, tiny):
-    for script in ("train", "export"):
-        flags = tiny if script == "train" else []
-        assert "--run_dir must be given" in start(script, *flags).wait().error()
+    assert "--run_dir must be given" in start("train", *tiny).wait().error()
+    assert "Give --run_dir or --zoo." in start("export").wait().error()
 
 
 def test_a_run_of_other_flags_is_kept(start, tiny, trained):

@@ -8,7 +8,7 @@ import pytest
 
 import tfmeta
 from tfmeta import learners
-from tfmeta.nets import fresh, mlp
+from tfmeta.nets import conv4, fresh, mlp
 
 DRAWS = np.random.default_rng(0)
 X = DRAWS.normal(size=(7, 3)).astype("float32")
@@ -87,6 +87,24 @@ def test_many_examples_are_looked_at_some_at_a_time() -> None:
     by_class = np.stack([found[:, names == label].sum(-1) for label in range(3)], 1)
     np.testing.assert_allclose(by_class, clf.predict(x[:200]), rtol=1e-4, atol=1e-6)
     assert clf.explain(x[:0]).shape == (0, 300)
+
+
+@pytest.mark.parametrize("mode", ["running", "support", "task"])
+def test_no_queries_have_no_shares(mode: str) -> None:
+    net = fresh(conv4(filters=4, strided=True, input_shape=(8, 8, 1)), seed=0)
+    learner = learners.ProtoNet(net, normalisation=mode)
+    x = DRAWS.random((7, 8, 8, 1)).astype("float32")
+    clf = tfmeta.MetaModel(learner).adapt(x, NAMES)
+    assert clf.explain(x[:0]).shape == (0, 7)
+    assert clf.explain(x[:3]).shape == (3, 7)
+
+
+def test_shares_that_are_no_numbers_are_refused() -> None:
+    net = embedding()
+    clf = tfmeta.MetaModel(learners.ProtoNet(net)).adapt(X, NAMES)
+    clf.adapted["prototypes"] *= np.nan
+    with pytest.raises(ValueError, match="holds a NaN or an infinite"):
+        clf.explain(QUERIES)
 
 
 def test_others_cannot_tell() -> None:

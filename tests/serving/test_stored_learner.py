@@ -127,7 +127,9 @@ CASES = {
             eval_steps=6,
             batch_size=10,
         ),
-        lambda: Reptile(net(3), eval_steps=6, inner_lr=0.02),
+        lambda: Reptile(
+            net(3), eval_steps=6, rule=Adam(learning_rate=0.02, beta_1=0.0)
+        ),
     ),
     "protonet": (
         lambda: old(

@@ -146,6 +146,24 @@ def test_statistics_in_support_mode_are_left_alone() -> None:
         np.testing.assert_array_equal(old, new)
 
 
+@keras.saving.register_keras_serializable("tfmeta_tests")
+class Bursting(ProtoNet):
+    """Its statistics become too large after some steps."""
+
+    def new_statistics(self, adapted):
+        return [v / v * np.inf for v in super().new_statistics(adapted)]
+
+
+def test_statistics_that_are_not_finite_stop_training() -> None:
+    learner = Bursting(normed())
+    before = [v.numpy() for v in learner.variables]
+    model = compiled(learner)
+    with pytest.raises(FloatingPointError, match="moving statistic is nan at step 1"):
+        model.fit([data()], verbose=0)
+    for old, new in zip(before, learner.variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 def test_weight_regularisers_count_once() -> None:
     def net(penalty):
         layer = keras.layers.Dense(2, kernel_regularizer=penalty)

@@ -162,6 +162,22 @@ def test_answers_are_those_of_float32(policy: str, name: str) -> None:
 
 
 @policies("mixed_float16", "bfloat16")
+def test_carried_moments_are_whole_and_small(policy: str) -> None:
+    learner = Reptile(net(WAY), inner_lr=0.01, eval_steps=2)
+    *moments, weight = learner.rule.statistics
+    assert {v.dtype for v in learner.rule.statistics} == {"float32"}
+    for moment in moments:
+        moment.assign(tf.fill(moment.shape, 1e-9))
+    weight.assign(1.0)
+    support, query = sets()
+    adapted = learner.adapt(support, Options())
+    wanted = learner.predict(adapted, query.x, Options())
+    asked = {"support_x": support.x[None], "support_y": support.y[None]}
+    found = MetaModel(learner)({**asked, "query_x": query.x[None]})
+    np.testing.assert_allclose(found[0], wanted, atol=COARSE[policy] * 3)
+
+
+@policies("mixed_float16", "bfloat16")
 def test_served_answers_are_float32(policy: str) -> None:
     support, query = sets()
     model = MetaModel(ProtoNet(net()))

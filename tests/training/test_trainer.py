@@ -12,8 +12,8 @@ import pytest
 from trainer_cases import SOURCE, At, interrupt, protonet, trainer
 
 from tfmeta import MetaModel
-from tfmeta.learners import MAML, ProtoNet
-from tfmeta.nets import fresh, mlp
+from tfmeta.learners import MAML, ProtoNet, Reptile
+from tfmeta.nets import conv4, fresh, mlp
 from tfmeta.training import RunFolder, Stream, Trainer, validation
 from tfmeta.training import trainer as trainer_module
 
@@ -45,6 +45,20 @@ def unbroken(tmp_path_factory):
     trained = trainer(folder, callbacks=[plateau()], patience=9)
     assert trained.run({"way": 3})["stopped"] is None
     return folder, trained
+
+
+def test_what_a_rule_carries_goes_on_too(tmp_path) -> None:
+    def run(name: str, **options) -> Trainer:
+        conv = conv4(way=3, filters=3, strided=True, input_shape=(4, 4, 1))
+        learner = Reptile(fresh(conv, seed=1), inner_batch=2, eval_steps=2)
+        part = trainer(tmp_path / name, learner=learner, steps=6, **options)
+        part.run()
+        return part
+
+    run("stopped", callbacks=[At(3, interrupt)])
+    ends = [run("stopped"), run("whole")]
+    assert weights(ends[0]) == weights(ends[1])
+    assert all(np.any(v.numpy()) for v in ends[0].model.learner.rule.statistics)
 
 
 def test_a_run_stopped_twice_equals_an_unbroken_one(unbroken, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tfmeta import zoo
 from tfmeta.learners import ProtoNet
 from tfmeta.nets import conv4, fresh
 from tfmeta.npz_files import read_npz
+from tfmeta.serving import save_checkpoint
 from tfmeta.training import RunFolder
 from tfmeta.zoo import catalogue
 
@@ -90,11 +92,35 @@ def test_a_packed_run_keeps_the_mode_that_is_asked_for(run, tmp_path) -> None:
     assert packed.load_model().learner.mode == "support"
 
 
+def test_numbers_too_small_for_half_precision_stay_whole(run, tmp_path) -> None:
+    learner = run.load_model().learner
+    small = learner.statistics[0]
+    small.assign(np.full(small.shape, 1e-9, np.float32))
+    weights = {"learner": learner.variables}
+    folder = RunFolder(shutil.copytree(run.path, tmp_path / "copy"))
+    save_checkpoint(folder.best, weights, {"step": 1})
+    packed = zoo.pack(folder.path, tmp_path / "packed")
+    kinds = {
+        a.dtype.name for a in read_npz(packed.best).values() if a.dtype.kind == "f"
+    }
+    assert kinds == {"float16", "float32"}
+    kept = packed.load_model().learner.statistics[0].numpy()
+    np.testing.assert_allclose(kept, 1e-9, rtol=1e-6)
+
+
+def test_a_run_packed_in_another_mode_can_still_take_its_own(run, tmp_path) -> None:
+    packed = zoo.pack(run.path, tmp_path / "packed", normalisation="support")
+    model = packed.load_model(normalisation="running")
+    assert model.learner.mode == "running"
+
+
 def test_what_cannot_be_packed_is_refused(run, tmp_path) -> None:
     with pytest.raises(ValueError, match="holds no trained run"):
         zoo.pack(tmp_path / "none", tmp_path / "packed")
     with pytest.raises(ValueError, match="exists. Choose a folder"):
         zoo.pack(run.path, tmp_path)
+    with pytest.raises(ValueError, match="which must be .* Received: 'Best'"):
+        zoo.pack(run.path, tmp_path / "packed", which="Best")
     large = trainer(tmp_path / "large")
     large.model.learner.net.trainable_weights[0].assign_add(
         np.full(large.model.learner.net.trainable_weights[0].shape, 1e5, np.float32)

@@ -17,11 +17,13 @@ from tfmeta.apps import console, runs, scoring
 from tfmeta.apps.building import needs_training
 from tfmeta.apps.flags.kinds import LEARNER
 from tfmeta.apps.flags.parts import Parts
+from tfmeta.apps.flags.protocol import check_protocol, protocol_episodes, protocol_told
 from tfmeta.data import Part
 from tfmeta.evaluation import Comparison, baselines, compare
 from tfmeta.evaluation.texts.baselines import TEXT_BASELINES
 from tfmeta.learners import as_learner
-from tfmeta.training import MetaModel
+from tfmeta.training import MetaModel, RunFolder
+from tfmeta.training.run.tested import count_test
 
 FLAGS = flags.FLAGS
 PARTS = Parts()
@@ -35,11 +37,15 @@ def define_flags() -> None:
     """Defines the app's own flags."""
     scoring.define_scoring_flags()
     runs.define_place_flags()
-    flags.DEFINE_string("run_dir", None, "Run A, as the app train left it.")
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        "Run A, as the app train left it; or zoo:NAME.",
+    )
     flags.DEFINE_string(
         "against",
         None,
-        f"Run B, another run's folder; or {' or '.join(_UNTRAINED)}.",
+        f"Run B, another run's folder or zoo:NAME; or {' or '.join(_UNTRAINED)}.",
     )
     flags.mark_flags_as_required(["run_dir", "against"])
 
@@ -52,12 +58,13 @@ def main() -> dict:
     if FLAGS.against not in _UNTRAINED:
         run_b, other = runs.open_model(FLAGS.against, FLAGS.which)
         _check_same_data(values, runs.flags_of(run_b))
+    check_protocol(values, model, other)
     source = runs.source_of(values)
     for each in (run, run_b):
         if each is not None:
             each.check_data(source)
     part = getattr(source, FLAGS.part)
-    with scoring.protocol_episodes(part, values):
+    with protocol_episodes(part, values):
         scoring.settle_episodes(part, values, model)
         other = other or _baseline(model, part, source.train)
         _check_both_adapt(model, other)
@@ -67,11 +74,19 @@ def main() -> dict:
             scoring.score(model, part, steps=scoring.steps_of(model)),
             scoring.score(other, part, steps=steps),
         )
+    _tell(comparison, values["dataset"])
     for path, each in ((FLAGS.run_dir, run), (FLAGS.against, run_b)):
         if each is not None and not runs.ships(path):
-            each.count_test(part.name)
-    _tell(comparison, values["dataset"])
-    return {**comparison.summary(), "source": values["dataset"]}
+            _count(each, part.name)
+    told = {"source": values["dataset"], **protocol_told()}
+    return {**comparison.summary(), **told}
+
+
+def _count(run: RunFolder, split: str) -> None:
+    try:
+        count_test(run, split)
+    except OSError as error:
+        console.say(f"{run.path} cannot be written ({error.strerror}): not counted.")
 
 
 def _check_same_data(a: dict, b: dict) -> None:

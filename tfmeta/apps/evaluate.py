@@ -19,6 +19,11 @@ from tfmeta.apps.building import make_learner, needs_training
 from tfmeta.apps.flags.arguments import signature_of
 from tfmeta.apps.flags.kinds import LEARNER
 from tfmeta.apps.flags.parts import Parts
+from tfmeta.apps.flags.protocol import (
+    check_protocol,
+    protocol_episodes,
+    protocol_told,
+)
 from tfmeta.core import Labels
 from tfmeta.data import Part, Source, save_episodes
 from tfmeta.evaluation import (
@@ -32,6 +37,7 @@ from tfmeta.evaluation import (
 )
 from tfmeta.json_files import write_json
 from tfmeta.training import RunFolder
+from tfmeta.training.run.tested import count_test
 
 FLAGS = flags.FLAGS
 PARTS = Parts(
@@ -106,11 +112,12 @@ def main() -> dict:
         run, trained, values = None, None, runs.flags_now()
         _check_untrained()
     _check_asked()
+    check_protocol(values, trained)
     source = runs.source_of(values)
     if run is not None:
         run.check_data(source)
     part = getattr(source, FLAGS.part)
-    with scoring.protocol_episodes(part, values):
+    with protocol_episodes(part, values):
         scoring.settle_episodes(part, {} if run is None else values, trained)
         model = trained or _untrained(part)
         scoring.check_steps(model)
@@ -130,7 +137,7 @@ def _scored_and_kept(
     _write_extras(model, part)
     summary, results = _scored(model, part, source.train, name)
     if keep is not None:
-        summary["tested"] = keep.count_test(part.name)
+        summary["tested"] = count_test(keep, part.name)
         write_json(keep.results_file, {**results[0].record(), **summary})
     if FLAGS.calibration:
         summary["calibration"] = _calibration(model, source.val, part, results[0])
@@ -180,7 +187,7 @@ def _scored(
         **results[0].summary(),
         "source": source,
         "episodes_file": None if FLAGS.protocol else FLAGS.episodes_file,
-        "protocol": FLAGS.protocol,
+        **protocol_told(),
         "baselines": [result.summary() for result in results[1:]],
     }
     return summary, results

@@ -80,6 +80,11 @@ def main() -> dict:
         raise ValueError(
             f"{path} ships with tfmeta, and nothing is written there. Give --out."
         )
+    if runs.ships(path) and FLAGS.calibrated:
+        raise ValueError(
+            f"{path} keeps no temperature. Give --temperature: "
+            f"{console.command('evaluate', zoo=FLAGS.zoo)} --calibration finds one."
+        )
     run, model = runs.open_model(path, FLAGS.which)
     folder = save(
         model,

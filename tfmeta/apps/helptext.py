@@ -38,7 +38,8 @@ def of(module: ModuleType, program: str, *, every: bool = False) -> str:
         (f"{_HOME}.flags.episodes", "Episodes"),
         (f"{_HOME}.flags.training", "The training"),
         (f"{_HOME}.scoring", "What is scored"),
-        (f"{_HOME}.runs", "Where the data lie"),
+        (f"{_HOME}.flags.protocol", "A published test"),
+        (f"{_HOME}.runs", "The run, and where data lie"),
         (f"{_HOME}.command_line", "Output"),
     ):
         own = by_module.get(home, [])

@@ -145,6 +145,10 @@ def open_model(
         ValueError: If there is no trained run, or code that it names is not there.
     """
     run = at(path)
+    if ships(path) and which == "last":
+        raise ValueError(
+            f"{path} has one checkpoint, its best. Leave out --which=last."
+        )
     if run.config_file.exists():
         tell_own_code(path)
     return run, run.load_model(which, normalisation=normalisation)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from absl import flags
 
 from tfmeta.apps import console
 from tfmeta.apps.flags.episodes import define_scored_flags, ends_of, query_for, way_for
+from tfmeta.apps.flags.protocol import define_protocol_flag
 from tfmeta.apps.progress import episodes_scored
 from tfmeta.core import Labels
 from tfmeta.data import Part, frozen_episodes
-from tfmeta.data.lake.trials import TRIALS, save_lake_trials
 from tfmeta.evaluation import Result, evaluate
 from tfmeta.json_files import read_json, write_json
 from tfmeta.learners import Learner, as_learner
@@ -46,19 +44,6 @@ def define_scoring_flags() -> None:
         None,
         "Score on the episodes in this file, which --save_episodes of the app evaluate "
         "wrote, in place of --way, --shot, --query, --episodes and --seed.",
-    )
-
-
-def define_protocol_flag() -> None:
-    """Defines which published test fixes the episodes."""
-    flags.DEFINE_enum(
-        "protocol",
-        None,
-        ["lake"],
-        "A published test that fixes the episodes. lake: Omniglot's one-shot test, one "
-        "person's drawings of 20 characters of an alphabet against another's; "
-        f"{TRIALS} trials unless --episodes says otherwise. The run must have been "
-        "trained without --split.",
     )
 
 
@@ -94,50 +79,6 @@ def settle_episodes(part: Part, trained: Mapping[str, Any], model: Any = None) -
     FLAGS["way"].value = way_for(part, FLAGS.way, way)
     FLAGS["shot"].value = FLAGS.shot or shot
     FLAGS["query"].value = query_for(part, FLAGS.shot, FLAGS.query)
-
-
-@contextlib.contextmanager
-def protocol_episodes(part: Part, trained: Mapping[str, Any]) -> Iterator[None]:
-    """Draws the episodes of --protocol, if it is given, and keeps them for a while.
-
-    Args:
-        part: The part that is scored.
-        trained: The flags of the run, which say where its data lie.
-
-    Raises:
-        ValueError: If the part cannot serve the protocol, or other flags say which
-            episodes are scored.
-    """
-    if FLAGS.protocol is None:
-        yield
-        return
-    names = (*_IN_A_FILE[:3], "episodes_file", "part")
-    said = [f"--{name}" for name in names if FLAGS[name].present]
-    if said:
-        raise ValueError(
-            f"--protocol={FLAGS.protocol} fixes the episodes: leave out "
-            f"{', '.join(said)}, or --protocol."
-        )
-    dataset = str(trained.get("dataset"))
-    if dataset.split(":")[:2] != ["tfds", "omniglot"]:
-        raise ValueError(
-            "--protocol=lake is a test on Omniglot's drawings. Received: a run on "
-            f"{dataset}. Train with --dataset=tfds:omniglot, or leave out --protocol."
-        )
-    saved = FLAGS.save_episodes if "save_episodes" in FLAGS else None
-    with tempfile.TemporaryDirectory() as folder:
-        path = save_lake_trials(
-            saved or f"{folder}/lake.npz",
-            part,
-            data_dir=trained.get("data_dir"),
-            seed=FLAGS.seed,
-            count=FLAGS.episodes if FLAGS["episodes"].present else TRIALS,
-        )
-        if saved:
-            console.say(f"Wrote {saved}")
-            FLAGS["save_episodes"].value = None
-        FLAGS["episodes_file"].value = str(path)
-        yield
 
 
 def _adapts(model: Any) -> bool:
@@ -222,7 +163,8 @@ def title(result: Result, source: str) -> str:
     else:
         asked = f"{result.way}-way {result.shot}-shot, {result.query} queries per class"
     if FLAGS.protocol:
-        return f"{source} {result.split}, Lake's test, {result.episodes} trials"
+        trials = f"{result.episodes} trials of seed {FLAGS.seed}"
+        return f"{source} {result.split}, Lake's test, {trials}"
     where = FLAGS.episodes_file or f"seed {result.seed}"
     return f"{source} {result.split}, {asked}, {result.episodes} episodes of {where}"
 

@@ -42,6 +42,7 @@ from tfmeta.training import (
     Trainer,
     copy_weights,
 )
+from tfmeta.training.run.tested import count_test
 
 FLAGS = flags.FLAGS
 PARTS = Parts("dataset", "learner", "net", "rule", "augment", "objective")
@@ -119,6 +120,8 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     run = RunFolder(folder)
     run.check_flags(values)
     run.check_writable()
+    for path in FLAGS.init_from or ():
+        runs.at(path)  # Refuses a net that does not ship.
     source = runs.source_of(values)
     part = source.train
     way = ends_of(way_for(part, FLAGS.way, None))[1]
@@ -184,8 +187,9 @@ def _train_several() -> dict:
             asked["episodes"] = _TEST_EPISODES
         run = RunFolder(folder)
         results.append(evaluate(run.load_model(), source.test, **asked))
-        tested = run.count_test(source.test.name)
-        write_json(run.results_file, {**results[-1].record(), "tested": tested})
+        tested = count_test(run, source.test.name)
+        if not run.results_file.exists():  # What evaluate wrote there says more.
+            write_json(run.results_file, {**results[-1].record(), "tested": tested})
         keras.utils.clear_session()
     over = over_seeds(results)
     console.table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -80,14 +80,27 @@ def bound(learner: Learner, weights: Sequence[tf.Variable]) -> keras.StatelessSc
 def predictions_of(learner: Learner, adapted: Nest, x: Nest, options: Options) -> Nest:
     """The learner's predictions, of which there may be none.
 
-    A request without queries is run on one query of zeros, whose prediction is dropped:
-    an empty batch has no batch statistics, and some kernels fail on it.
-
     Args:
         learner: The learner.
         adapted: What the learner's `adapt` returned.
         x: `(queries, ...)`; the number of queries may be 0.
         options: The options of `Learner.predict`.
+
+    Returns:
+        `(queries, ...)`.
+    """
+    return of_queries(lambda queries: learner.predict(adapted, queries, options), x)
+
+
+def of_queries(answer: Callable[[Nest], Nest], x: Nest) -> Nest:
+    """What a function answers to queries, of which there may be none.
+
+    A request without queries is run on one query of zeros, whose answer is dropped: an
+    empty batch has no batch statistics, and some kernels fail on it.
+
+    Args:
+        answer: A function of `(queries, ...)`, at least one.
+        x: `(queries, ...)`; the number of queries may be 0.
 
     Returns:
         `(queries, ...)`.
@@ -99,5 +112,4 @@ def predictions_of(learner: Learner, adapted: Nest, x: Nest, options: Options) -
         return tf.concat([leaf, extra], 0)
 
     shown = tf.nest.map_structure(with_one, x)
-    predictions = learner.predict(adapted, shown, options)
-    return tf.nest.map_structure(lambda p: p[:asked], predictions)
+    return tf.nest.map_structure(lambda t: t[:asked], answer(shown))

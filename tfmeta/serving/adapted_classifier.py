@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.core import Examples, Labels, Options, class_names
-from tfmeta.core.episode import NO_EXAMPLES
+from tfmeta.core.episode import NO_EXAMPLES, Nest
 from tfmeta.core.problems import listed
 from tfmeta.evaluation import LabelledLogits, Rejection, choose_threshold
 from tfmeta.export import save_classifier
@@ -48,7 +48,7 @@ class AdaptedClassifier(AdaptedTask):
         **options: Any,
     ):
         super().__init__(learner, Labels(), **options)
-        self._support: Any = None
+        self._support: list[tuple[Nest, np.ndarray]] = []
         if not learner.adapts:
             self._answer_unadapted(support_x, support_y)
             return
@@ -68,7 +68,7 @@ class AdaptedClassifier(AdaptedTask):
         self.classes, labels = class_names.encode(names)
         self._check_way(len(self.classes))
         self.fix_shape(x)
-        self._support = x, labels
+        self._support = [(x, labels)]
         self.adapted = self.adapt_to(x, labels)
 
     def _answer_unadapted(self, support_x: Any, support_y: Any) -> None:
@@ -117,15 +117,13 @@ class AdaptedClassifier(AdaptedTask):
         classes, way = self._classes_with(name), len(self.classes)
         self._check_way(way + 1)
         labels = np.full(count, way, np.int32)
-        together = tf.nest.map_structure(
-            lambda a, b: np.concatenate([a, b]), self._support, (more, labels)
-        )
+        parts = [*self._support, (more, labels)]
         if self.learner.extends:
             examples = tf.nest.map_structure(tf.constant, Examples(more, labels))
             self.adapted = self.extended(self.adapted, examples)
         else:
-            self.adapted = self.adapt_to(*together)
-        self._support, self.classes = together, classes
+            self.adapted = self.adapt_to(*_together(parts))
+        self._support, self.classes = parts, classes
 
     def predict(self, x: Any) -> np.ndarray:
         """Class probabilities.
@@ -141,14 +139,7 @@ class AdaptedClassifier(AdaptedTask):
                 shaped as those of the support set, or the learner has diverged.
         """
         known = self.predictions(x)[:, : len(self.classes)]
-        probabilities: np.ndarray = self.targets.outputs(known)["probabilities"].numpy()
-        if not np.isfinite(probabilities).all():
-            raise ValueError(
-                "An answer holds a NaN or an infinite probability. Check that the "
-                "support set and the queries are scaled as in training; else lower the "
-                "learner's inner step size or its number of steps."
-            )
-        return probabilities
+        return _finite(self.targets.outputs(known)["probabilities"].numpy())
 
     def classify(self, x: Any, *, reject_below: float | None = None) -> np.ndarray:
         """The most probable class of each query.
@@ -200,16 +191,15 @@ class AdaptedClassifier(AdaptedTask):
             ValueError: As for `predict`, or if the learner compares queries with no
                 single examples.
         """
-        if self._support is None:
+        if not self._support:
             raise ValueError(
                 f"{type(self.learner).__name__} has no support set, so no example of "
                 "it decides. ProtoNet, MatchingNet and NearestNeighbour have."
             )
-        examples, labels = self._support
+        examples, labels = _together(self._support)
         closeness = self.closeness(examples, labels, x)
         logits = self.predictions(x)[:, : len(self.classes)]
-        shares: np.ndarray = example_shares(logits, closeness, labels).numpy()
-        return shares
+        return _finite(example_shares(logits, closeness, labels).numpy())
 
     def choose_threshold(
         self,
@@ -366,4 +356,22 @@ def _names(support_y: Any) -> np.ndarray:
         "support_y must hold the names of classes: all of them texts, or all of them "
         f"whole numbers. Received: {list(each)[:5]}. Whole numbers that are held as "
         "floats become integers by y.astype(int)."
+    )
+
+
+def _together(parts: list[tuple[Nest, np.ndarray]]) -> tuple[Nest, np.ndarray]:
+    """Support examples and labels that came one after the other."""
+    joined: tuple[Nest, np.ndarray] = tf.nest.map_structure(
+        lambda *each: np.concatenate(each), *parts
+    )
+    return joined
+
+
+def _finite(probabilities: np.ndarray) -> np.ndarray:
+    if np.isfinite(probabilities).all():
+        return probabilities
+    raise ValueError(
+        "An answer holds a NaN or an infinite probability. Check that the support set "
+        "and the queries are scaled as in training; else lower the learner's inner "
+        "step size or its number of steps."
     )

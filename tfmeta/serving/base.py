@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tfmeta.data.prepare.fits import check_fits, ready
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.data.prepare.scale_pictures import ScalePictures
 from tfmeta.data.prepare.texts import check_texts
-from tfmeta.export.verbs import bound, predictions_of, variables_of
+from tfmeta.export.verbs import bound, of_queries, predictions_of, variables_of
 from tfmeta.learners import Learner
 from tfmeta.serving.far_outside import FarOutside
 
@@ -226,12 +227,13 @@ class AdaptedTask:
         ]
         with bound(self.learner, self.weights):
             rows = [
-                tf.concat(
-                    [self.learner.closeness(s, queries, Options()) for s in some], 1
-                )
+                [of_queries(self._closeness_to(s), queries) for s in some]
                 for queries in self._queries(x)
             ]
-        return tf.concat(rows, 0)
+        return tf.concat([tf.concat(parts, 1) for parts in rows], 0)
+
+    def _closeness_to(self, support: Examples) -> Callable[[Nest], Tensor]:
+        return lambda queries: self.learner.closeness(support, queries, Options())
 
     def _queries(self, x: Any) -> list[Nest]:
         """Raw queries as the net takes them, some at a time."""

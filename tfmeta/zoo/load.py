@@ -23,6 +23,7 @@ def load(name: str, *, normalisation: str | None = None) -> MetaModel:
             mode.
 
     Example:
+        >>> import numpy as np
         >>> model = load("glyphs_protonet")
         >>> pictures = np.zeros((2, 28, 28, 1), np.uint8)
         >>> model.adapt(pictures, ["ka", "ki"]).classify(pictures[:1]).shape

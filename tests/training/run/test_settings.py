@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import keras
 import pytest
 from learner_cases import plain
@@ -9,7 +11,7 @@ from trainer_cases import At, interrupt, trainer
 
 from tfmeta.inner import Adam
 from tfmeta.learners import MAML, ProtoNet
-from tfmeta.training import Stream
+from tfmeta.training import RunFolder, Stream
 from tfmeta.training.run.settings import settings_of
 
 
@@ -75,3 +77,14 @@ def begun(tmp_path_factory):
     folder = tmp_path_factory.mktemp("begun")
     trainer(folder, callbacks=[At(3, interrupt)]).run()
     return folder
+
+
+def test_what_an_older_run_did_not_say_was_in_effect(tmp_path) -> None:
+    run = RunFolder(tmp_path)
+    run.make()
+    run.last.write_bytes(b"")
+    settings = {"learner": "Reptile", "learner.rule": "Adam"}
+    run.config_file.write_text(json.dumps({"settings": settings}), encoding="utf-8")
+    run.check_settings({**settings, "learner.rule.carried": False})
+    with pytest.raises(ValueError, match=r"rule\.carried: False before, True now"):
+        run.check_settings({**settings, "learner.rule.carried": True})

@@ -34,7 +34,11 @@ def define_run_flags() -> None:
         "validation's, and report the mean and its interval over runs.",
         1,
     )
-    flags.register_validator("run_dir", lambda path: path != "", "must name a folder")
+    flags.register_validator(
+        "run_dir",
+        lambda path: path != "" and not (path or "").startswith("zoo:"),
+        "must name a folder to write",
+    )
     flags.mark_flag_as_required("run_dir")
 
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.core.episode import Nest, Tensor
+from tfmeta.inner.body import at_least_float32
 from tfmeta.inner.rules.base import Step, UpdateRule
 
 
@@ -78,6 +79,8 @@ class Adam(UpdateRule):
                     shape=shape,
                     initializer="zeros",
                     trainable=False,
+                    dtype=at_least_float32(tf.as_dtype(self.variable_dtype)).name,
+                    autocast=False,  # A square of half precision is often zero.
                     name=f"carried{place}",
                 )
                 for place, shape in enumerate([*input_shape, ()])

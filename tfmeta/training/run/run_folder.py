@@ -40,6 +40,8 @@ MAY_CHANGE = (
 # other episodes, masks or first weights must change this number; one that makes the
 # same seed draw other augmented images changes the second number.
 DRAWS, DRAWS_AUGMENTED = 1, 2
+# What settings that older versions did not have were in effect.
+_BEFORE = {"learner.rule.carried": False}
 _PACKAGES = ("tfmeta", "tensorflow", "keras", "numpy")
 
 
@@ -175,6 +177,7 @@ class RunFolder:
         old = self._config().get("settings") if self.last.exists() else None
         if not old:
             return
+        old = {**_BEFORE, **old}
         now = json.loads(to_json(settings))
         differ = [
             f"{name}: {old[name]!r} before, {now[name]!r} now"
@@ -295,22 +298,6 @@ class RunFolder:
         same = all(old.get(k) == flags[k] for k in flags.keys() - set(MAY_CHANGE))
         return config["task_map"] if same or self.last.exists() else None
 
-    def count_test(self, split: str) -> int:
-        """Counts a scoring in `results.json`, if it is one on test classes.
-
-        Args:
-            split: The name of the part that was scored.
-
-        Returns:
-            How often the run has been scored on test classes, this time included.
-        """
-        known = read_json(self.results_file) if self.results_file.exists() else {}
-        count = int(known.get("tested", 0))
-        if split == "test":
-            count += 1
-            write_json(self.results_file, {**known, "tested": count})
-        return count
-
     def own_code(self) -> list[str]:
         """The code that the run needs and that neither Keras nor tfmeta has.
 
@@ -337,7 +324,7 @@ class RunFolder:
             which: "last" for the last checkpoint, or "best" for the best by validation.
                 "best" takes the last one if no best one was kept.
             normalisation: A mode other than that of training, to compare; None for the
-                mode of training.
+                mode of training, or the one that the run was packed for.
 
         Returns:
             The model, not compiled.
@@ -356,7 +343,9 @@ class RunFolder:
             )
         config = self._config()
         learner = stored_learner(
-            config["learner"], checkpoint, normalisation=normalisation
+            config["learner"],
+            checkpoint,
+            normalisation=normalisation or config.get("normalisation"),
         )
         prepare = None  # The default, of runs that began before there was such a file.
         if self.prepare_file.exists():

@@ -16,7 +16,10 @@ from tfmeta.inner.body import at_least_float32
 
 _NOT_FINITE = "Training stops before this step changes a weight."
 # The sentence of `_finite_step` within TensorFlow's error.
-_TOLD = re.compile(r"The (loss|norm of the meta-gradient) is \S+ at step \d+[^.]*\.")
+_TOLD = re.compile(
+    r"The (loss|norm of the meta-gradient|largest moving statistic) is \S+ at step "
+    r"\d+[^.]*\."
+)
 
 
 def loss_scale(optimizer: Any) -> Tensor | None:
@@ -70,9 +73,10 @@ def take_outer_step(
 ) -> Tensor:
     """Hands gradients to a model's optimizer, and keeps new moving statistics.
 
-    If a loss or the gradients are not finite, the graph stops with an error and changes
-    nothing; see `finite_steps`. `LossScaleOptimizer` leaves such a step out instead
-    and lowers its scale, as long as the scale is above 1.
+    If a loss, the gradients or the statistics are not finite, the graph stops with an
+    error and changes nothing; see `finite_steps`. `LossScaleOptimizer` leaves such a
+    step out instead and lowers its scale, as long as the scale is above 1; statistics
+    that are not finite are left out too.
 
     Args:
         model: A compiled `MetaModel` or `PretrainModel`.
@@ -90,17 +94,19 @@ def take_outer_step(
     norm = tf.linalg.global_norm(floats)
     scale, sound = loss_scale(optimizer), tf.math.is_finite(losses)
     leaves_out = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    passes = tf.reduce_all(sound) & tf.math.is_finite(norm)
+    largest = _largest(statistics)
+    finite = tf.math.is_finite(norm) & tf.math.is_finite(largest)
+    passes = tf.reduce_all(sound) & finite
     if scale is not None:
         passes |= leaves_out & (scale > 1)
         gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
     if leaves_out:  # An overflow that the losses show counts like one of a gradient.
         gradients[0] = tf.where(tf.reduce_all(sound), gradients[0], float("nan"))
-    told = _told(losses, norm, optimizer.iterations + 1, numbers)
+    told = _told(losses, norm, largest, optimizer.iterations + 1, numbers)
     with tf.control_dependencies([tf.debugging.Assert(passes, [told, _NOT_FINITE])]):
         optimizer.apply(gradients, model.trained)
         if statistics:
-            _keep(model.learner.statistics, statistics, only_finite=leaves_out)
+            _keep(model.learner.statistics, statistics, tf.math.is_finite(largest))
     if leaves_out:
         losses = tf.boolean_mask(losses[tf.newaxis], sound[tf.newaxis])
     keras_internals.loss_tracker(model).update_state(losses)
@@ -130,17 +136,29 @@ def finite_steps(hint: str = "") -> Iterator[None]:
         ) from None
 
 
+def _largest(statistics: Sequence[Tensor]) -> Tensor:
+    """The largest magnitude of all; zero if there are none, NaN if one is."""
+    tops = [tf.reduce_max(tf.abs(tf.cast(s, tf.float32))) for s in statistics]
+    # A sum, since the maximum of a NaN and a number may be the number.
+    poison = tf.add_n([top * 0 for top in tops]) if tops else tf.constant(0.0)
+    return tf.reduce_max(tf.stack([tf.constant(0.0), *tops])) + poison
+
+
 def _keep(
-    variables: list[keras.Variable], values: Sequence[Tensor], *, only_finite: bool
+    variables: list[keras.Variable], values: Sequence[Tensor], finite: Tensor
 ) -> None:
-    """Assigns moving statistics; with `only_finite`, entry by entry."""
+    """Assigns moving statistics if all are finite: some are the weights of others."""
     for variable, value in zip(variables, values, strict=True):
-        if only_finite:
-            value = tf.where(tf.math.is_finite(value), value, variable.value)
-        variable.assign(value)
+        variable.assign(tf.where(finite, value, variable.value))
 
 
-def _told(losses: Tensor, norm: Tensor, step: Tensor, numbers: Tensor | None) -> Tensor:
+def _told(
+    losses: Tensor,
+    norm: Tensor,
+    largest: Tensor,
+    step: Tensor,
+    numbers: Tensor | None,
+) -> Tensor:
     """A sentence that says what is not finite, and where."""
     sound = tf.math.is_finite(losses)
     first, place = losses, ""
@@ -153,5 +171,9 @@ def _told(losses: Tensor, norm: Tensor, step: Tensor, numbers: Tensor | None) ->
     gradient = tf.strings.format(
         "The norm of the meta-gradient is {} at step {}.", (norm, step)
     )
-    told = tf.where(tf.reduce_all(sound), gradient, loss)
+    statistic = tf.strings.format(
+        "The largest moving statistic is {} at step {}.", (largest, step)
+    )
+    told = tf.where(tf.math.is_finite(norm), statistic, gradient)
+    told = tf.where(tf.reduce_all(sound), told, loss)
     return tf.strings.regex_replace(told, "-nan", "nan")
