@@ -159,7 +159,7 @@ def test_statistics_that_are_not_finite_stop_training() -> None:
     before = [v.numpy() for v in learner.variables]
     model = compiled(learner)
     with pytest.raises(FloatingPointError, match="moving statistic is nan at step 1"):
-        model.fit([data()], verbose=0)
+        model.fit(tf.data.Dataset.from_tensors(data()), verbose=0)
     for old, new in zip(before, learner.variables, strict=True):
         np.testing.assert_array_equal(old, new)
 

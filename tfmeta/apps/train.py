@@ -67,6 +67,8 @@ def main() -> dict:
     if FLAGS.halve_every and FLAGS.decay_to_zero:
         raise ValueError("--halve_every and --decay_to_zero exclude each other.")
     _check_unused()
+    for path in FLAGS.init_from or ():
+        runs.at(path)  # Refuses a net that does not ship.
     if FLAGS.tasks > 1 and not _pretrains():
         _let_tasks_run_side_by_side()
     if FLAGS.seeds == 1:
@@ -120,8 +122,6 @@ def _train(folder: str, seed: int) -> tuple[dict, Source]:
     run = RunFolder(folder)
     run.check_flags(values)
     run.check_writable()
-    for path in FLAGS.init_from or ():
-        runs.at(path)  # Refuses a net that does not ship.
     source = runs.source_of(values)
     part = source.train
     way = ends_of(way_for(part, FLAGS.way, None))[1]

@@ -84,7 +84,8 @@ def test_what_an_older_run_did_not_say_was_in_effect(tmp_path) -> None:
     run.make()
     run.last.write_bytes(b"")
     settings = {"learner": "Reptile", "learner.rule": "Adam"}
-    run.config_file.write_text(json.dumps({"settings": settings}), encoding="utf-8")
+    config = {"flags": {}, "task_map": "loop", "learner": {}, "settings": settings}
+    run.config_file.write_text(json.dumps(config), encoding="utf-8")
     run.check_settings({**settings, "learner.rule.carried": False})
     with pytest.raises(ValueError, match=r"rule\.carried: False before, True now"):
         run.check_settings({**settings, "learner.rule.carried": True})
