@@ -178,6 +178,7 @@ def make(name: str, entry: Entry) -> None:
             [
                 *("python", "scripts/train.py"),
                 f"--flagfile=scripts/recipes/{recipe}",
+                *(["--data_dir=DIR"] if entry.data.about.startswith("tfds:") else []),
                 f"--run_dir=runs/{name}",
             ]
         ),
