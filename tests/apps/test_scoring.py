@@ -14,6 +14,7 @@ from tfmeta.learners import MAML, Learner, ProtoNet
 from tfmeta.nets import conv4, fresh, mlp
 from tfmeta.serving import save_checkpoint
 from tfmeta.training import RunFolder
+from tfmeta.training.run import tested
 
 ASKED = ("--way=3", "--query=2", "--episodes=8")
 
@@ -122,28 +123,27 @@ def test_regression_is_scored_in_its_own_units_and_drawn(start, runs, tmp_path) 
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def tested(run: str) -> int:
+def scorings(run: str) -> int:
     """How often a run was scored on test classes, as its folder says."""
-    path = pathlib.Path(run) / "results.json"
-    return json.loads(path.read_text())["tested"] if path.exists() else 0
+    return tested.tested(RunFolder(run))
 
 
 def test_two_runs_are_compared_in_pairs(start, runs) -> None:
-    before = tested(runs["a"]), tested(runs["b"])
+    before = scorings(runs["a"]), scorings(runs["b"])
     flags = [f"--run_dir={runs['a']}", *ASKED, "--json"]
     ended = start("compare", *flags, f"--against={runs['b']}").wait()
     found = last_line(ended)
     assert found["difference"] == pytest.approx(found["a"]["mean"] - found["b"]["mean"])
     assert found["verdict"] in ended.out and "A - B, paired" in ended.out
     assert found["ci95"] > 0 and found["a"]["episodes"] == 8
-    assert (tested(runs["a"]), tested(runs["b"])) == (before[0] + 1, before[1] + 1)
+    assert (scorings(runs["a"]), scorings(runs["b"])) == (before[0] + 1, before[1] + 1)
     itself = start("compare", *flags, f"--against={runs['a']}").wait()
     found = last_line(itself)
     assert (found["difference"], found["ci95"], found["better"]) == (0, 0, None)
 
 
 def test_a_run_is_compared_with_a_baseline(start, runs) -> None:
-    before = tested(runs["a"])
+    before = scorings(runs["a"])
     flags = [f"--run_dir={runs['a']}", *ASKED, "--part=val", "--json"]
     found = last_line(start("compare", *flags, "--against=nearestneighbour").wait())
     assert (found["a"]["learner"], found["b"]["learner"], found["a"]["split"]) == (
@@ -151,7 +151,7 @@ def test_a_run_is_compared_with_a_baseline(start, runs) -> None:
         "NearestNeighbour",
         "val",
     )
-    assert tested(runs["a"]) == before
+    assert scorings(runs["a"]) == before
 
 
 def test_episodes_go_into_a_file_and_come_from_it(start, runs, tmp_path) -> None:
@@ -161,7 +161,7 @@ def test_episodes_go_into_a_file_and_come_from_it(start, runs, tmp_path) -> None
     found = last_line(saved)
     flags = [f"--episodes_file={path}", "--json"]
     again = last_line(start("evaluate", run, *flags, "--calibration").wait())
-    assert again["tested"] == found["tested"] + 1 == tested(runs["a"])
+    assert again["tested"] == found["tested"] + 1 == scorings(runs["a"])
     assert again["mean"] == found["mean"] and again["way"] == 3
     assert (again["seed"], again["episodes_file"]) == (None, path)
     line = start("evaluate", run, *flags, "--way=3").wait().error()
