@@ -181,4 +181,5 @@ def test_help_has_a_group_for_each_part(values) -> None:
     every = {k: [f.name for f in v] for k, v in parts.groups(every=True)}
     assert "inner_batch" in every["--learner=reptile"]
     assert every["--net=resnet12"][0] == "filters"
-    assert every["--rule=adam"] == ["learning_rate", "beta_1", "beta_2", "epsilon"]
+    adam = ["learning_rate", "beta_1", "beta_2", "epsilon", "carried"]
+    assert every["--rule=adam"] == adam
