@@ -85,7 +85,9 @@ GALLERY: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
         (0, 1, 5),
     ),
     "reptile": (
-        lambda: learners.Reptile(headed(), inner_batch=None, eval_steps=50),
+        lambda: learners.Reptile(
+            headed(), inner_steps=10, inner_lr=0.01, inner_batch=None, eval_steps=50
+        ),
         (0, 5, 50),
     ),
     "protonet": (lambda: learners.ProtoNet(embedding()), ()),
