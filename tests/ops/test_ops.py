@@ -117,6 +117,26 @@ def test_class_logsumexp_has_a_derivative_with_absent_and_single_classes() -> No
         np.testing.assert_allclose(gradient[:, members], shares, rtol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_example_shares(scale: float) -> None:
+    logits, closeness = rows(4, WAY), scale * rows(4, 7, seed=1)
+    logits[:, [1, 4]] = -np.inf
+    got = ops.example_shares(
+        tf.constant(logits), tf.constant(closeness), tf.constant(LABELS)
+    ).numpy()
+    assert got.dtype == np.float64
+    for row in range(4):
+        likely = np.exp(logits[row]) / np.exp(logits[row]).sum()
+        for c in (0, 2, 3):
+            members = [i for i in range(7) if LABELS[i] == c]
+            top = max(closeness[row, i] for i in members)
+            near = [np.exp(closeness[row, i] - top) for i in members]
+            for i, share in zip(members, near, strict=True):
+                expected = likely[c] * share / sum(near)
+                np.testing.assert_allclose(got[row, i], expected, rtol=1e-11)
+    np.testing.assert_allclose(got.sum(1), 1, rtol=1e-12)
+
+
 def test_masked() -> None:
     got = ops.masked(tf.constant(rows(2)), tf.constant([True, False, True])).numpy()
     assert got.dtype == np.float64
