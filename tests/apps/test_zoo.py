@@ -33,6 +33,16 @@ def test_a_net_is_scored_and_compared_and_nothing_is_written_there(start) -> Non
     assert kept() == before
 
 
+def test_episodes_by_superclass_are_asked_of_a_run_anew(start) -> None:
+    asked = ("evaluate", "--zoo=glyphs_protonet", *FEW, "--by_superclass")
+    scored = told(start(*asked).wait())
+    assert scored["source"] == "glyphs by superclass"
+    asked = ("compare", "--run_dir=zoo:glyphs_protonet", "--against=nearestneighbour")
+    compared = told(start(*asked, *FEW, "--by_superclass").wait())
+    assert compared["source"] == "glyphs by superclass"
+    assert compared["a"]["mean"] == scored["mean"]
+
+
 def test_a_net_is_exported_and_trained_on(start, tmp_path) -> None:
     out = tmp_path / "exported"
     start("export", "--zoo=glyphs_protonet", f"--out={out}").wait()

@@ -47,6 +47,12 @@ def define_flags() -> None:
         None,
         f"Run B, another run's folder or zoo:NAME; or {' or '.join(_UNTRAINED)}.",
     )
+    flags.DEFINE_bool(
+        "by_superclass",
+        None,
+        "Whether the classes of an episode are all of one superclass. Left out: as run "
+        "A was trained.",
+    )
     flags.mark_flags_as_required(["run_dir", "against"])
 
 
@@ -74,11 +80,11 @@ def main() -> dict:
             scoring.score(model, part, steps=scoring.steps_of(model)),
             scoring.score(other, part, steps=steps),
         )
-    _tell(comparison, values["dataset"])
+    _tell(comparison, runs.data_name(values))
     for path, each in ((FLAGS.run_dir, run), (FLAGS.against, run_b)):
         if each is not None and not runs.ships(path):
             _count(each, part.name)
-    told = {"source": values["dataset"], **protocol_told()}
+    told = {"source": runs.data_name(values), **protocol_told()}
     return {**comparison.summary(), **told}
 
 

@@ -59,7 +59,7 @@ _FREE = (
     "run_dir",
     "zoo",
     "json",
-    *runs.PLACES,
+    *runs.ANEW,
 )
 _ROWS = 11  # Of the table of accuracy after inner steps, at most.
 
@@ -122,7 +122,7 @@ def main() -> dict:
         model = trained or _untrained(part)
         scoring.check_steps(model)
         keep = None if run is None or runs.ships(path) else run
-        return _scored_and_kept(model, source, part, keep, values["dataset"])
+        return _scored_and_kept(model, source, part, keep, runs.data_name(values))
 
 
 def _scored_and_kept(

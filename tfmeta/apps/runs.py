@@ -18,8 +18,9 @@ from tfmeta.training import MetaModel, RunFolder
 from tfmeta.zoo import run_folder
 
 FLAGS = flags.FLAGS
-# Where the data lie, and how they are read, may be said of a run anew.
-PLACES = ("data_dir", "download", "store")
+# Where the data lie, how they are read, and which of their classes meet in an episode
+# may be said of a run anew.
+ANEW = ("data_dir", "download", "store", "by_superclass")
 _HOME = "tfmeta."
 _ZOO = "zoo:"  # Before the name of a net that ships, where a run's folder may stand.
 
@@ -90,7 +91,7 @@ def flags_now() -> dict[str, Any]:
 
 
 def flags_of(run: RunFolder) -> dict[str, Any]:
-    """The flags of a run; where its data lie may be said anew.
+    """The flags of a run; those of `ANEW` may be said anew.
 
     Args:
         run: The run's folder.
@@ -108,7 +109,7 @@ def flags_of(run: RunFolder) -> dict[str, Any]:
             f"{DATASET.flag}. Apps score runs that `tfmeta train` began; in Python use "
             "RunFolder.load_model and tfmeta.evaluate."
         )
-    for name in PLACES:
+    for name in ANEW:
         if name in FLAGS and FLAGS[name].present:
             values[name] = FLAGS[name].value
     return values
@@ -198,6 +199,12 @@ def source_of(values: Mapping[str, Any]) -> Source:
     return DATASET.make(name, {"name": name}, recorded_arguments(DATASET, values))
 
 
+def data_name(values: Mapping[str, Any]) -> str:
+    """What results call the data that flags name."""
+    one = " by superclass" if values.get("by_superclass") else ""
+    return f"{values[DATASET.flag]}{one}"
+
+
 def differing_data(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     """How the data of two runs differ, as "--name was x in A and y in B"."""
     left, right = _of_data(a), _of_data(b)
@@ -211,7 +218,7 @@ def differing_data(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
 def _of_data(values: Mapping[str, Any]) -> dict[str, Any]:
     arguments = recorded_arguments(DATASET, values)
     # Which words are known, and how many are read, does not change the tasks.
-    apart = {*PLACES, "skip_broken", "vocabulary", "length", "buckets", "prefixes"}
+    apart = {*ANEW, "skip_broken", "vocabulary", "length", "buckets", "prefixes"}
     told = {
         DATASET.renamed.get(k, k): v for k, v in arguments.items() if k not in apart
     }

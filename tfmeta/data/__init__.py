@@ -26,6 +26,7 @@ from tfmeta.data.sources.npz import from_npz
 from tfmeta.data.sources.rotations import with_rotations
 from tfmeta.data.sources.tfds_source import from_tfds
 from tfmeta.data.split import Split
+from tfmeta.data.superclasses import by_superclass
 from tfmeta.data.task_split import TaskSplit
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Split",
     "TaskSplit",
     "Tokens",
+    "by_superclass",
     "class_lists",
     "crops_and_colours",
     "episodes",

@@ -38,7 +38,11 @@ class GroupedPart(abc.ABC):
         prepare: How an example becomes what a net takes.
         disjoint: What no two parts of the source share: "classes", "tasks" or
             "examples".
+        superclasses: The superclass of each group, if the groups of an episode are of
+            one; None if they are drawn from all.
     """
+
+    superclasses: tuple[str, ...] | None = None
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ from tfmeta.data.sources.rows import FORMS
 from tfmeta.data.sources.text_files import text_pool
 from tfmeta.data.sources.tfds_source import tfds_pool
 from tfmeta.data.stores.choice import AUTO, DISK, check_store
+from tfmeta.data.superclasses import by_superclass as grouped_by_superclass
 
 _TEXTS = tuple(FORMS)
 _OF_TOKENS = ("vocabulary", "length", "buckets", "prefixes")
@@ -49,6 +50,7 @@ def load(
     disjoint: str | None = None,
     store: str = AUTO,
     per_class: int | None = None,
+    by_superclass: bool = False,
     text_field: str = "text",
     label_field: str = "label",
     split_field: str | None = None,
@@ -90,6 +92,10 @@ def load(
             larger than 2 GB from the disk, if that is possible.
         per_class: How many examples of each class or task the train part keeps, drawn
             by `seed`; None for all.
+        by_superclass: Whether the classes of an episode are all of one superclass,
+            which is what their names have before the first "/": an alphabet of
+            Omniglot, one of CIFAR-100's 20 superclasses, an upper folder. Turned
+            pictures form superclasses of their own.
         text_field: The field of a file of texts that holds a text.
         label_field: The field that holds the label of a text, a text or a number.
         split_field: The field that says whether a text is for train, val or test; None
@@ -120,12 +126,14 @@ def load(
     _refuse_others(name, own)
     images: dict[str, Any] = {"image_size": image_size, "channels": channels}
     if name in FAMILIES:
-        _refuse(name, any((split, rotations, disjoint, per_class, *images.values())))
+        others = (split, rotations, disjoint, per_class, by_superclass)
+        _refuse(name, any((*others, *images.values())))
         _refuse_disk(name, store)
         return FAMILIES[name]()
     pools = _pools(name, data_dir, store, disjoint, seed, images, own)
     source = divide(pools, split, seed=seed, disjoint=disjoint, per_class=per_class)
-    return turned(source) if rotations else source
+    source = turned(source) if rotations else source
+    return grouped_by_superclass(source) if by_superclass else source
 
 
 def _pools(
@@ -176,7 +184,8 @@ def _refuse(name: str, options: object) -> None:
     if options:
         raise ValueError(
             f"{name!r} is a family of functions: it has no classes and no images. "
-            "Leave out split, rotations, disjoint, per_class, image_size and channels."
+            "Leave out split, rotations, disjoint, per_class, by_superclass, "
+            "image_size and channels."
         )
 
 

@@ -37,6 +37,8 @@ class Split(GroupedPart):
         prepare: A Keras layer by which an example becomes what a net takes; None
             divides pictures by 255, and leaves all else as it is.
         disjoint: What no two splits of the source share: "classes", or "examples".
+        superclasses: The superclass of each class, if the classes of an episode shall
+            be of one, see `by_superclass`; None draws them from all classes.
 
     Attributes:
         y: `(examples,)` int32, the class of each example: its place in `class_names`.
@@ -62,6 +64,7 @@ class Split(GroupedPart):
         rows: np.ndarray | None = None,
         prepare: Any = None,
         disjoint: str = "classes",
+        superclasses: Sequence[str] | None = None,
     ):
         y, names = np.asarray(y), tuple(map(str, class_names))
         x = x if isinstance(x, Store) else as_arrays(x)
@@ -69,6 +72,12 @@ class Split(GroupedPart):
         groups = Groups(y, names, kind="class", column="y", part=name)
         super().__init__(name, x, groups, rows=rows, prepare=prepare, disjoint=disjoint)
         self.y = y.astype(np.int32, copy=False)
+        if superclasses is not None and len(superclasses) != len(names):
+            raise ValueError(
+                f"superclasses of split {name!r} must have one entry for each of its "
+                f"{len(names)} classes. Received: {len(superclasses)}."
+            )
+        self.superclasses = None if superclasses is None else tuple(superclasses)
 
     @property
     def num_classes(self) -> int:

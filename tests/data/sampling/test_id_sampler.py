@@ -133,3 +133,34 @@ def test_all_others_are_what_is_left():
     found = all_others(tf.constant(np.reshape(rows, (3, 4, 4))), 7).numpy()
     for row, others in zip(rows, found.reshape(12, 7), strict=True):
         assert others.tolist() == sorted(set(range(11)) - set(row.tolist()))
+
+
+# Of superclasses a, b and c only a, with groups 0, 3 and 5, and b, with groups 1 and 4,
+# have two groups.
+SUPERCLASSES = ["a", "b", "c", "a", "b", "a"]
+
+
+def test_the_groups_of_an_episode_are_of_one_superclass_and_each_choice_is_likely():
+    indices = tf.range(EPISODES, dtype=tf.int64)
+    _, groups = draw(
+        [7] * 6, indices, way=2, shot=1, query=2, superclasses=SUPERCLASSES
+    )
+    pairs, counts = np.unique(groups, axis=0, return_counts=True)
+    of_a = {pair for pair in itertools.permutations((0, 3, 5), 2)}
+    of_b = {(1, 4), (4, 1)}
+    assert {tuple(pair) for pair in pairs.tolist()} == of_a | of_b
+    likely = dict(zip(map(tuple, pairs.tolist()), counts, strict=True))
+    assert is_even([sum(likely[p] for p in each) for each in (of_a, of_b)])
+    assert is_even([likely[pair] for pair in of_a])
+    assert is_even([likely[pair] for pair in of_b])
+
+
+def test_examples_by_superclass_do_not_depend_on_the_queries():
+    indices = tf.range(200, dtype=tf.int64)
+    options = {"way": 2, "shot": 2, "superclasses": SUPERCLASSES}
+    few, groups = draw([9] * 6, indices, query=1, **options)
+    many, same = draw([9] * 6, indices, query=4, **options)
+    np.testing.assert_array_equal(groups, same)
+    np.testing.assert_array_equal(few, many[:, :, :3])
+    assert len(np.unique(few.reshape(-1) % 9)) == 9
+    np.testing.assert_array_equal(few // 9, groups[..., None] + np.zeros_like(few))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ class EpisodeSampler:
     Episode `index` is a pure function of (seed, split's name, index): nothing is
     remembered between two calls, so any episode can be drawn at any time, in any
     order, in any process. Classes, and examples within each, are chosen uniformly
-    without replacement. So no class is twice in an episode, support and query are
+    without replacement; the classes among those of one superclass, if the split has
+    superclasses. So no class is twice in an episode, support and query are
     disjoint, and which class gets which label is random. The support set does not
     depend on `query`; an episode of another way or shot is another episode.
 
@@ -67,6 +69,7 @@ class EpisodeSampler:
             query=query,
             name=split.name,
             seed=seed,
+            superclasses=split.superclasses,
         )
         self.name, self.seed = split.name, seed
         self.way, self.shot, self.query = way, shot, self._ids.query
@@ -218,6 +221,8 @@ def _check_groups(split: Grouped, *, way: int, shot: int, query: int | None) -> 
             f"{len(names)}. Lower way, or set split so that {split.name!r} has more "
             "classes."
         )
+    if split.superclasses:
+        _check_superclasses(split.name, split.superclasses, way)
     needed = shot + (1 if query is None else query)
     small = np.flatnonzero(counts < needed)
     if small.size:
@@ -228,4 +233,16 @@ def _check_groups(split: Grouped, *, way: int, shot: int, query: int | None) -> 
             f"{wanted} need {needed} examples of every {kind}, but in split "
             f"{split.name!r} these have fewer: {named}{more}. Lower shot or query, "
             f"or leave these {many} out."
+        )
+
+
+def _check_superclasses(part: str, superclasses: tuple[str, ...], way: int) -> None:
+    """Raises if no superclass has enough classes for an episode."""
+    largest, most = collections.Counter(superclasses).most_common(1)[0]
+    if most < way:
+        raise ValueError(
+            f"way={way} needs {way} classes of one superclass, but the largest of "
+            f"split {part!r} is {largest!r} with {most}. Lower way, or leave out "
+            "by_superclass; the superclass of a class is what its name has before "
+            'the first "/".'
         )

@@ -29,5 +29,9 @@ class Grouped(Protocol):
     def values(self) -> np.ndarray | None:
         """The targets of the examples; None if an example's label is its group's."""
 
+    @property
+    def superclasses(self) -> tuple[str, ...] | None:
+        """The superclass of each group, if the groups of an episode are of one."""
+
     def take(self, ids: tf.Tensor) -> Any:
         """The examples of ids of any shape, as a nest of tensors."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from tfmeta.core.keys import key
+from tfmeta.data.sampling.group_choice import AnyGroups, OneSuperclass
 from tfmeta.data.sampling.random_bits import random_bits
 from tfmeta.data.sampling.without_replacement import all_others, without_replacement
 
@@ -26,6 +29,8 @@ class IdSampler:
             support leaves.
         name: The split's name, such as "train"; other names draw other episodes.
         seed: Another seed draws other episodes.
+        superclasses: The superclass of each group, if the groups of an episode shall be
+            of one, of which at least one has `way` groups; None draws from all groups.
 
     Example:
         >>> sampler = IdSampler([10**9] * 10**4, way=2, shot=1, query=3, name="train")
@@ -43,6 +48,7 @@ class IdSampler:
         query: int | None,
         name: str,
         seed: int = 0,
+        superclasses: Sequence[str] | None = None,
     ):
         sizes = np.asarray(sizes, np.int64)
         self.way, self.shot, self.name, self.seed = way, shot, name, seed
@@ -52,6 +58,11 @@ class IdSampler:
             query = self.largest - shot
         self.query = query
         self._drawn = shot if self._takes_rest else shot + (query or 0)
+        self._choose = (
+            AnyGroups(len(sizes), way)
+            if superclasses is None
+            else OneSuperclass(superclasses, way)
+        )
         # A graph captures these tensors; they are not constants inside it.
         with tf.init_scope(), tf.device("CPU:0"):
             self._sizes = tf.constant(sizes)
@@ -71,13 +82,12 @@ class IdSampler:
             ends in ids that are not of the group.
         """
         keys = key(self.seed, f"episodes/{self.name}", indices)
-        bits = random_bits(keys, self.way * (1 + self._drawn))
-        groups = without_replacement(
-            bits[:, : self.way], tf.size(self._sizes, tf.int64)
-        )
+        for_groups = self._choose.bits
+        bits = random_bits(keys, for_groups + self.way * self._drawn)
+        groups = self._choose(bits[:, :for_groups])
         # The bits are used example by example, not group by group, so that the support
         # set does not depend on the number of queries.
-        bits = tf.reshape(bits[:, self.way :], (-1, self._drawn, self.way))
+        bits = tf.reshape(bits[:, for_groups:], (-1, self._drawn, self.way))
         ids = without_replacement(tf.transpose(bits, (0, 2, 1)), self.sizes(groups))
         if self._takes_rest:
             rest = all_others(ids, self.largest - self.shot)
