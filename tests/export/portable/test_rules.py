@@ -1,0 +1,365 @@
+"""Each rule against the kernel of TensorFlow whose place it takes, in float64.
+
+TensorFlow's kernels are the reference: they were compared with central differences and
+NumPy where the layers that use them are tested.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfmeta.export.portable import FOR_LITERT, FOR_ONNX, rewritten
+
+RULES = {"litert": FOR_LITERT, "onnx": FOR_ONNX}
+raw = tf.raw_ops
+
+
+def concrete(function: Callable[..., Any], specs: list[tf.TensorSpec]) -> Any:
+    """A concrete function of inputs a, b, ... and of outputs by number."""
+    names = "abcdef"[: len(specs)]
+
+    def named(**sent: Any) -> dict[str, Any]:
+        made = function(*(sent[name] for name in names))
+        made = made if isinstance(made, list | tuple) else [made]
+        return {f"out{i}": t for i, t in enumerate(made)}
+
+    specs = [
+        tf.TensorSpec(s.shape, s.dtype, n) for s, n in zip(specs, names, strict=True)
+    ]
+    inputs = {spec.name: spec for spec in specs}
+    return tf.function(named, autograph=False).get_concrete_function(**inputs)
+
+
+def random(seed: int, *shape: int, whole: bool = False, scale: float = 1.0) -> Any:
+    draws = np.random.default_rng(seed)
+    values = draws.normal(size=shape) * scale
+    # Whole numbers, so that windows have several largest entries.
+    return np.round(values) if whole else values
+
+
+def free(*arrays: np.ndarray) -> list[tf.TensorSpec]:
+    """Specs whose first axis is free."""
+    return [tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in arrays]
+
+
+def check(rules, function, arrays, *, gone=(), tolerance=1e-12, reference=None) -> None:
+    """Compares a function, rewritten, with itself or with a reference."""
+    old = concrete(function, free(*arrays))
+    new = rewritten(old, rules)
+    left = {op.type for op in new.graph.get_operations()}
+    assert not left & set(gone), left
+    sent = {n: tf.constant(a) for n, a in zip("abcdef", arrays, strict=False)}
+    by = old if reference is None else concrete(reference, free(*arrays))
+    wanted, found = by(**sent), new(**sent)
+    assert wanted.keys() == found.keys()
+    for name, value in wanted.items():
+        assert value.dtype == found[name].dtype
+        np.testing.assert_allclose(
+            found[name], value, rtol=tolerance, atol=tolerance, err_msg=name
+        )
+
+
+X, DY = random(0, 4, 3, whole=False), random(1, 4, 3)
+OF_ONE = {
+    "ReluGrad": lambda dy, x: raw.ReluGrad(gradients=dy, features=x),
+    "Relu6Grad": lambda dy, x: raw.Relu6Grad(gradients=dy, features=9 * x),
+    "LeakyReluGrad": lambda dy, x: raw.LeakyReluGrad(
+        gradients=dy, features=x, alpha=0.3
+    ),
+    "EluGrad": lambda dy, x: raw.EluGrad(gradients=dy, outputs=tf.nn.elu(x)),
+    "SeluGrad": lambda dy, x: raw.SeluGrad(gradients=dy, outputs=tf.nn.selu(x)),
+    "SoftplusGrad": lambda dy, x: raw.SoftplusGrad(gradients=dy, features=x),
+    "SoftsignGrad": lambda dy, x: raw.SoftsignGrad(gradients=dy, features=x),
+    "TanhGrad": lambda dy, x: raw.TanhGrad(y=tf.tanh(x), dy=dy),
+    "SigmoidGrad": lambda dy, x: raw.SigmoidGrad(y=tf.sigmoid(x), dy=dy),
+    "RsqrtGrad": lambda dy, x: raw.RsqrtGrad(y=tf.math.rsqrt(x * x + 1), dy=dy),
+    "SqrtGrad": lambda dy, x: raw.SqrtGrad(y=tf.sqrt(x * x + 1), dy=dy),
+    "ReciprocalGrad": lambda dy, x: raw.ReciprocalGrad(y=1 / x, dy=dy),
+    "InvGrad": lambda dy, x: raw.InvGrad(y=1 / x, dy=dy),
+}
+
+
+@pytest.mark.parametrize("kernel", OF_ONE)
+def test_activations(kernel) -> None:
+    check(FOR_LITERT, OF_ONE[kernel], [DY, X], gone=[kernel])
+
+
+def test_a_relu_has_no_gradient_at_zero() -> None:
+    zeros = np.zeros((2, 2))
+    for kernel in ("ReluGrad", "Relu6Grad", "LeakyReluGrad", "EluGrad"):
+        check(FOR_LITERT, OF_ONE[kernel], [np.ones((2, 2)), zeros], gone=[kernel])
+
+
+@pytest.mark.parametrize("logits", [X, 1000 * X])
+def test_losses(logits) -> None:
+    labels = np.int32([0, 2, 1, 1])
+    truth = np.abs(random(2, 4, 3))
+
+    def sparse(x, y):
+        made = raw.SparseSoftmaxCrossEntropyWithLogits(features=x, labels=y)
+        return made.loss, made.backprop
+
+    def dense(x, y):
+        made = raw.SoftmaxCrossEntropyWithLogits(features=x, labels=y)
+        return made.loss, made.backprop
+
+    gone = ["SparseSoftmaxCrossEntropyWithLogits", "SoftmaxCrossEntropyWithLogits"]
+    check(FOR_ONNX, sparse, [logits, labels], gone=gone)
+    truth /= truth.sum(1, keepdims=True)
+    check(FOR_ONNX, dense, [logits, truth], gone=gone)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_fused_batch_norm_and_its_gradient(training) -> None:
+    x, dy = (random(s, 3, 4, 5, 2).astype("float32") for s in (3, 4))
+    scale, offset = np.float32([1.5, 0.5]), np.float32([0.1, -0.2])
+    mean, variance = np.float32([0.3, -0.1]), np.float32([1.2, 0.8])
+
+    def both(x, dy):
+        made = raw.FusedBatchNormV3(
+            x=x,
+            scale=scale,
+            offset=offset,
+            mean=[] if training else mean,
+            variance=[] if training else variance,
+            is_training=training,
+        )
+        back = raw.FusedBatchNormGradV3(
+            y_backprop=dy,
+            x=x,
+            scale=scale,
+            reserve_space_1=made.reserve_space_1 if training else mean,
+            reserve_space_2=made.reserve_space_2 if training else variance,
+            reserve_space_3=made.reserve_space_3,
+            is_training=training,
+        )
+        of_batch = made.batch_mean, made.batch_variance
+        return made.y, *of_batch, *back[:3]
+
+    gone = ["FusedBatchNormV3", "FusedBatchNormGradV3"]
+    check(FOR_ONNX, both, [x, dy], gone=gone, tolerance=1e-5)
+
+
+# (height, width), kernel, strides, dilations, padding.
+CONVOLUTIONS = [
+    ((6, 7), (3, 3), (1, 1), (1, 1), "SAME"),
+    ((6, 7), (3, 3), (2, 2), (1, 1), "SAME"),
+    ((7, 6), (3, 2), (2, 3), (1, 1), "SAME"),
+    ((6, 7), (3, 3), (1, 1), (1, 1), "VALID"),
+    ((8, 8), (3, 3), (2, 2), (1, 1), "VALID"),
+    ((5, 8), (1, 1), (2, 2), (1, 1), "VALID"),
+    ((5, 8), (1, 1), (2, 2), (1, 1), "SAME"),
+    ((8, 9), (3, 3), (1, 1), (2, 2), "SAME"),
+    ((8, 9), (3, 2), (1, 1), (2, 3), "VALID"),
+    ((2, 2), (3, 3), (2, 2), (1, 1), "SAME"),
+    ((1, 1), (3, 3), (1, 1), (1, 1), "SAME"),
+]
+
+
+def gradients_of(function: Callable[[Any, Any], Any], kernel: np.ndarray) -> Any:
+    """A function of pictures and a seed, to the gradients by both arguments."""
+
+    def gradients(x, seed):
+        weights = tf.constant(kernel) * tf.reduce_sum(seed)
+        with tf.GradientTape() as tape:
+            tape.watch([x, weights])
+            y = function(x, weights)
+        # A gradient that differs from place to place.
+        dy = tf.sin(tf.cast(tf.range(tf.size(y)), y.dtype))
+        return tape.gradient(y, [x, weights], tf.reshape(dy, tf.shape(y)))
+
+    return gradients
+
+
+def spread(w: Any, dilations: tuple[int, int]) -> Any:
+    """A filter with zeros between its entries: TensorFlow's CPU kernels for gradients
+    know no dilations.
+    """
+    for axis, step in enumerate(dilations):
+        rows = tf.unstack(w, axis=axis)
+        zeros = [tf.zeros_like(rows[0])] * (step - 1)
+        parts = [rows[0], *(t for row in rows[1:] for t in (*zeros, row))]
+        w = tf.stack(parts, axis)
+    return w
+
+
+@pytest.mark.parametrize("form", RULES)
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_convolutions(form, case) -> None:
+    size, kernel, strides, dilations, padding = case
+    x, weights = random(5, 3, *size, 2), random(6, *kernel, 2, 4)
+    function = gradients_of(
+        lambda x, w: tf.nn.conv2d(x, w, strides, padding, dilations=dilations), weights
+    )
+    reference = gradients_of(
+        lambda x, w: tf.nn.conv2d(x, spread(w, dilations), strides, padding), weights
+    )
+    gone = ["Conv2DBackpropFilter"]
+    if max(dilations) > 1:
+        gone.append("Conv2DBackpropInput")
+    check(RULES[form], function, [x, np.ones(1)], gone=gone, reference=reference)
+
+
+@pytest.mark.parametrize("form", RULES)
+def test_convolutions_with_their_own_padding(form) -> None:
+    x, weights = random(5, 3, 6, 7, 2), random(6, 3, 3, 2, 4)
+    pads = [[0, 0], [1, 2], [0, 1], [0, 0]]
+    function = gradients_of(lambda x, w: tf.nn.conv2d(x, w, (2, 1), pads), weights)
+    gone = ["Conv2DBackpropFilter", "Conv2DBackpropInput"]
+    check(RULES[form], function, [x, np.ones(1)], gone=gone)
+
+
+@pytest.mark.parametrize("each", [1, 2])
+@pytest.mark.parametrize("case", [c for c in CONVOLUTIONS if {*c[2], *c[3]} < {1, 2}])
+def test_depthwise_convolutions(case, each) -> None:
+    """TensorFlow writes dilated ones as other operations."""
+    size, kernel, strides, _, padding = case
+    x, weights = random(5, 3, *size, 3), random(6, *kernel, 3, each)
+
+    function = gradients_of(
+        lambda x, w: tf.nn.depthwise_conv2d(x, w, (1, *strides, 1), padding), weights
+    )
+    gone = [f"DepthwiseConv2dNativeBackprop{part}" for part in ("Filter", "Input")]
+    check(FOR_ONNX, function, [x, np.ones(1)], gone=gone)
+
+
+# (height, width), window, strides, padding.
+POOLS = [
+    ((6, 6), (2, 2), (2, 2), "VALID"),
+    ((7, 5), (2, 2), (2, 2), "VALID"),
+    ((7, 5), (2, 2), (2, 2), "SAME"),
+    ((7, 6), (3, 3), (2, 2), "SAME"),
+    ((6, 7), (3, 2), (1, 2), "VALID"),
+    ((5, 5), (3, 3), (1, 1), "SAME"),
+    ((6, 6), (2, 2), (3, 3), "SAME"),
+]
+
+
+@pytest.mark.parametrize("pool", [tf.nn.max_pool2d, tf.nn.avg_pool2d])
+@pytest.mark.parametrize("case", POOLS)
+def test_pools(case, pool) -> None:
+    size, window, strides, padding = case
+    x = random(7, 3, *size, 2, whole=True)
+    function = gradients_of(
+        lambda x, w: pool(x * w, window, strides, padding), np.ones(())
+    )
+    gone = ["MaxPoolGrad", "AvgPoolGrad"]
+    check(FOR_LITERT, function, [x, np.ones(1)], gone=gone)
+
+
+SLICES = {
+    "from the front": lambda x: x[1:3],
+    "from the back": lambda x: x[-2:],
+    "all": lambda x: x[:],
+    "an inner axis": lambda x: x[:, 1:4],
+    "steps": lambda x: x[:, 1:5:2],
+    "steps to the end": lambda x: x[:, ::3],
+    "one": lambda x: x[:, 2],
+    "the last": lambda x: x[:, -1],
+    "the first row": lambda x: x[0],
+    "the last row": lambda x: x[-1],
+    "a new axis": lambda x: x[:, tf.newaxis, 2:],
+    "the end": lambda x: x[..., 1],
+    "all of it": lambda x: x[1:2, ..., tf.newaxis, ::2],
+    "none of it": lambda x: x[:, 4:2],
+}
+
+
+@pytest.mark.parametrize("how", SLICES)
+def test_slices(how) -> None:
+    x = random(8, 4, 6, 3)
+    function = gradients_of(lambda x, w: SLICES[how](x) * w, np.ones(()))
+    check(FOR_ONNX, function, [x, np.ones(1)], gone=["StridedSliceGrad"])
+
+
+BROADCASTS = {
+    "a bias": lambda x: (x, tf.reduce_sum(x, [0, 1])),
+    "a row": lambda x: (x, tf.reduce_sum(x, 0, keepdims=True)),
+    "a column": lambda x: (x, tf.reduce_sum(x, 2, keepdims=True)),
+    "a number": lambda x: (x, tf.reduce_sum(x)),
+    "alike": lambda x: (x, 2 * x),
+    "both": lambda x: (
+        tf.reduce_sum(x, 1, keepdims=True),
+        tf.reduce_sum(x, 2, keepdims=True),
+    ),
+    "ones": lambda x: (tf.reduce_sum(x, 1, keepdims=True), x[:, :1]),
+}
+
+
+@pytest.mark.parametrize("how", BROADCASTS)
+def test_broadcasts(how) -> None:
+    def product(x, w):
+        left, right = BROADCASTS[how](x)
+        return left * right * w
+
+    x = random(9, 4, 6, 3)
+    function = gradients_of(product, np.ones(()))
+    gone = ["BroadcastGradientArgs", "DynamicStitch"]
+    check(FOR_LITERT, function, [x, np.ones(1)], gone=gone, tolerance=1e-11)
+
+
+def test_means_and_sums_of_several_tensors() -> None:
+    def function(x, w):
+        means = tf.reduce_mean(x, [0, 2], keepdims=True) * w
+        joined = tf.concat([x, 2 * x[:, :2], x * w], 1)
+        return tf.reduce_sum(tf.add_n([means + x, x, x * x]), 0) * tf.reduce_mean(
+            joined, [0, 1]
+        )
+
+    x = random(10, 4, 6, 3)
+    gone = ["DynamicStitch", "ConcatOffset", "AddN", "ShapeN"]
+    check(
+        FOR_LITERT,
+        gradients_of(function, np.ones(())),
+        [x, np.ones(1)],
+        gone=gone,
+        tolerance=1e-10,
+    )
+
+
+def test_is_finite() -> None:
+    x = np.array([[1.0, np.inf], [-np.inf, np.nan]])
+    check(FOR_LITERT, tf.math.is_finite, [x], gone=["IsFinite"])
+
+
+def test_every_rule_is_tested_here() -> None:
+    """By its name; what a tape makes stands in a list `gone`."""
+    text = pathlib.Path(__file__).read_text(encoding="utf-8")
+    known = {*FOR_LITERT, *FOR_ONNX}
+    text += " Conv2DBackpropInput DepthwiseConv2dNativeBackpropFilter"
+    text += " DepthwiseConv2dNativeBackpropInput"
+    # Of biases, of marks and of what tf.function adds itself.
+    others = {"BiasAdd", "BiasAddGrad", "PlaceholderWithDefault", "PreventGradient"}
+    others |= {"IdentityN", "StopGradient"}
+    assert not {name for name in known - others if name not in text}
+
+
+def test_biases_and_marks() -> None:
+    def function(x, w):
+        y = tf.nn.bias_add(x, tf.ones([3], x.dtype) * w)
+        (y,) = raw.IdentityN(input=[y])
+        return tf.stop_gradient(y) * y
+
+    x = random(11, 4, 6, 3)
+    gone = ["BiasAdd", "BiasAddGrad", "IdentityN", "StopGradient"]
+    check(FOR_ONNX, gradients_of(function, np.ones(())), [x, np.ones(1)], gone=gone)
+
+
+def test_a_product_of_two_computed_matrices_is_a_batch_of_one_for_litert() -> None:
+    """LiteRT's converter forgets a ReLU after a plain one."""
+    a, b = random(12, 4, 6), random(13, 4, 3)
+
+    def computed(a, b):
+        return tf.nn.relu(tf.matmul(a, b, transpose_a=True))
+
+    def constant(a, b):
+        return tf.matmul(b, tf.ones([3, 2], b.dtype)) + a[:, :2]
+
+    check(FOR_LITERT, computed, [a, b], gone=["MatMul"])
+    check(FOR_LITERT, constant, [a, b], gone=["BatchMatMulV2"])

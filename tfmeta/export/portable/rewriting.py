@@ -1,0 +1,209 @@
+"""A graph written anew, with other operations in place of some of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
+
+Tensor: TypeAlias = Any
+# From an operation and the new tensors in place of its inputs to its new outputs, or to
+# NotImplemented where the operation can stay.
+Rule: TypeAlias = Callable[..., Any]
+Rules: TypeAlias = Mapping[str, Rule]
+
+# Tensors of at most so many numbers are computed now if their inputs are known now.
+_FOLDED = 1000
+_LOOPS = ("While", "StatelessWhile")
+_CHOICES = ("If", "StatelessIf")
+
+
+def rewritten(function: Any, rules: Rules) -> Any:
+    """Writes the graph of a function anew.
+
+    The new graph holds the values of variables as constants and calls no functions, but
+    for the bodies of loops and branches. What its outputs do not need is left out, and
+    what depends on nothing but constants is computed once.
+
+    Args:
+        function: A concrete function whose inputs are named and whose outputs are a
+            dict of tensors, such as a signature of a SavedModel.
+        rules: For types of operations what takes their place: a function of the old
+            operation and of its new inputs. It returns the new outputs, the first ones
+            at least, or NotImplemented if the operation may stay.
+
+    Returns:
+        A concrete function of the same inputs and outputs.
+
+    Raises:
+        Unportable: If a rule has no form for an operation; the error names its layer.
+    """
+    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+    specs = function.structured_input_signature[1]
+    places = {t.op.name: t for t in frozen.inputs}
+    writer = _Writer(rules)
+
+    def traced(**sent: Tensor) -> dict[str, Tensor]:
+        fed = {places[name].ref(): sent[name] for name in places}
+        outputs = writer.write(frozen.graph, frozen.outputs, fed)
+        names = sorted(function.structured_outputs)
+        return {n: tf.identity(t) for n, t in zip(names, outputs, strict=True)}
+
+    named = {
+        name: tf.TensorSpec(spec.shape, spec.dtype, name)
+        for name, spec in specs.items()
+    }
+    return tf.function(traced, autograph=False).get_concrete_function(**named)
+
+
+class _Writer:
+    """Writes operations into the graph that is being traced.
+
+    Args:
+        rules: The rules, see `rewritten`.
+    """
+
+    def __init__(self, rules: Rules):
+        self._rules = rules
+
+    def write(
+        self, graph: Any, outputs: Sequence[Tensor], fed: Mapping[Any, Tensor]
+    ) -> list[Tensor]:
+        """Writes what some tensors of another graph are computed by.
+
+        Args:
+            graph: The other graph.
+            outputs: Tensors of it.
+            fed: New tensors by the references of old ones, its inputs among them.
+
+        Returns:
+            The new tensors in place of the outputs.
+        """
+        new = dict(fed)
+        library = {f.signature.name: f for f in graph.as_graph_def().library.function}
+        for op in _in_order(outputs, new):
+            inputs = [new[t.ref()] for t in op.inputs]
+            written = self._written(op, inputs, library)
+            for old, tensor in zip(op.outputs, written, strict=False):
+                new[old.ref()] = tensor
+        return [new[t.ref()] for t in outputs]
+
+    def _written(
+        self, op: tf.Operation, inputs: list[Tensor], library: Mapping[str, Any]
+    ) -> Sequence[Tensor]:
+        if op.type in self._rules:
+            with tf.name_scope(op.name):
+                made = self._rules[op.type](op, *inputs)
+            if made is not NotImplemented:
+                return made if isinstance(made, list | tuple) else [made]
+        if op.type in _LOOPS:
+            return self._loop(op, inputs, library)
+        if op.type in _CHOICES:
+            return self._choice(op, inputs, library)
+        known = [tf.get_static_value(t) for t in inputs]
+        if inputs and all(v is not None and v.size <= _FOLDED for v in known):
+            return _computed(op, known)
+        return [_constant_if_known(t) for t in _copied(op, inputs)]
+
+    def _loop(
+        self, op: tf.Operation, inputs: list[Tensor], library: Mapping[str, Any]
+    ) -> Sequence[Tensor]:
+        said = op.get_attr("output_shapes")
+        shapes = [tf.TensorShape(s) for s in said] or [t.shape for t in inputs]
+        goes_on, body = (
+            function_def_to_graph(library[op.get_attr(part).name], shapes)
+            for part in ("cond", "body")
+        )
+
+        def condition(*state: Tensor) -> Tensor:
+            return self._inside(goes_on, state)[0]
+
+        def step(*state: Tensor) -> list[Tensor]:
+            return self._inside(body, state)
+
+        ended = tf.while_loop(condition, step, inputs, shape_invariants=shapes)
+        return list(ended)
+
+    def _choice(
+        self, op: tf.Operation, inputs: list[Tensor], library: Mapping[str, Any]
+    ) -> Sequence[Tensor]:
+        which, *given = inputs
+        shapes = [t.shape for t in given]
+        then, otherwise = (
+            function_def_to_graph(library[op.get_attr(part).name], shapes)
+            for part in ("then_branch", "else_branch")
+        )
+        chosen = tf.cond(
+            which,
+            lambda: self._inside(then, given),
+            lambda: self._inside(otherwise, given),
+        )
+        return list(chosen) if isinstance(chosen, list | tuple) else [chosen]
+
+    def _inside(self, graph: Any, inputs: Sequence[Tensor]) -> list[Tensor]:
+        fed = {t.ref(): new for t, new in zip(graph.inputs, inputs, strict=True)}
+        return self.write(graph, graph.outputs, fed)
+
+
+def _in_order(
+    outputs: Sequence[Tensor], there: Mapping[Any, Tensor]
+) -> list[tf.Operation]:
+    """The operations that outputs need, each after those that it reads."""
+    order: list[tf.Operation] = []
+    seen: set[str] = set()
+    waiting = [(t.op, False) for t in reversed(outputs) if t.ref() not in there]
+    while waiting:
+        op, read = waiting.pop()
+        if read:
+            order.append(op)
+        elif op.name not in seen:
+            seen.add(op.name)
+            waiting.append((op, True))
+            waiting += [(t.op, False) for t in op.inputs if t.ref() not in there]
+    return order
+
+
+def _copied(op: tf.Operation, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """The same operation on other inputs, in the graph that is being traced."""
+    attrs = {k: v for k, v in op.node_def.attr.items() if not k.startswith("_")}
+    new = tf.compat.v1.get_default_graph().create_op(
+        op.type,
+        list(inputs),
+        [t.dtype for t in op.outputs],
+        input_types=[t.dtype for t in inputs],
+        name=op.name,
+        attrs=attrs,
+        op_def=op.op_def,
+    )
+    return list(new.outputs)
+
+
+def _computed(op: tf.Operation, known: Sequence[np.ndarray]) -> list[Tensor]:
+    """The outputs of an operation whose inputs are known, as constants."""
+    with tf.Graph().as_default() as graph:
+        inputs = [
+            tf.constant(v, t.dtype) for v, t in zip(known, op.inputs, strict=True)
+        ]
+        outputs = _copied(op, inputs)
+        with tf.compat.v1.Session(graph=graph) as session:
+            values = session.run(outputs)
+    return [
+        tf.constant(v, t.dtype, name=op.name)
+        for v, t in zip(values, op.outputs, strict=True)
+    ]
+
+
+def _constant_if_known(tensor: Tensor) -> Tensor:
+    """A constant in place of a tensor whose value follows from shapes alone."""
+    if tensor.op.type == "Const" or tensor.dtype in (tf.string, tf.resource):
+        return tensor
+    value = tf.get_static_value(tensor)
+    if value is None or value.size > _FOLDED:
+        return tensor
+    return tf.constant(value, tensor.dtype)

@@ -1,0 +1,52 @@
+"""Fused batch normalisation and its gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+_IMAGES = (0, 1, 2)  # The axes of (examples, height, width, channels) without channels.
+
+
+def forward(
+    op: tf.Operation, x: Any, scale: Any, offset: Any, mean: Any, variance: Any
+) -> tuple[Any, ...]:
+    """`FusedBatchNormV3`.
+
+    In training, the second and third output are the batch's mean and its variance as
+    an estimate, divided by one less than the count. Those that TensorFlow keeps for the
+    gradient are, here, the mean and the variance that were used; `backward` takes them
+    so.
+    """
+    told = variance
+    if op.get_attr("is_training"):
+        mean = tf.reduce_mean(x, _IMAGES)
+        variance = tf.reduce_mean(tf.square(x - mean), _IMAGES)
+        count = _count(x)
+        told = variance * (count / tf.maximum(count - 1, 1))
+    factor = scale * tf.math.rsqrt(variance + op.get_attr("epsilon"))
+    y = (x - mean) * factor + offset
+    return y, mean, told, mean, variance, variance
+
+
+def _count(x: Any) -> Any:
+    """The number of entries of each channel."""
+    return tf.cast(tf.reduce_prod(tf.shape(x)[:3]), x.dtype)
+
+
+def backward(
+    op: tf.Operation, dy: Any, x: Any, scale: Any, mean: Any, variance: Any, _: Any
+) -> tuple[Any, ...]:
+    """`FusedBatchNormGradV3`, of the three first outputs."""
+    inverse = tf.math.rsqrt(variance + op.get_attr("epsilon"))
+    normed = (x - mean) * inverse
+    dscale, doffset = (tf.reduce_sum(t, _IMAGES) for t in (dy * normed, dy))
+    if not op.get_attr("is_training"):
+        return dy * (scale * inverse), dscale, doffset
+    count = _count(x)
+    dx = scale * inverse * (dy - doffset / count - normed * (dscale / count))
+    return dx, dscale, doffset
+
+
+BATCH_NORM = {"FusedBatchNormV3": forward, "FusedBatchNormGradV3": backward}
