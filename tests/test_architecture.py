@@ -40,14 +40,19 @@ PRIVATE = re.compile(
 )
 AT_POINT_OF_USE = {
     "PIL",
+    "ai_edge_litert",
+    "flatbuffers",
     "matplotlib",
     "mlserver",
+    "onnx",
+    "onnxruntime",
     "ray",
     "rich",
     "sklearn",
     "tensorboard",
     "tensorflow_datasets",
     "tensorflow_serving",
+    "tf2onnx",
 }
 # A warning's cause is removed, not its text. What an app's terminal shows is the app's.
 MUTES = {"set_verbosity", "filterwarnings", "simplefilter", "catch_warnings"}

@@ -1,4 +1,4 @@
-"""Every row of the table as a SavedModel that answers as the row's reference does."""
+"""Every row of the table, exported, answers as the row's reference does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from learner_cases import CASES, Case
 from learner_tasks import GAPPED, episode, numbers, state_of
 
 from tfmeta import Options, export
+from tfmeta.export.formats.by_name import format_of
 
 TOLERANCE = 1e-4  # Of probabilities and values in float32, after up to 100 steps.
 
@@ -32,6 +33,7 @@ def close(got, wanted) -> None:
     np.testing.assert_allclose(got, wanted, rtol=TOLERANCE, atol=TOLERANCE)
 
 
+FORMATS = ["litert", "onnx"]
 ADAPTIVE = [case for case in CASES if case.adapts]
 
 
@@ -83,3 +85,35 @@ def test_an_adapted_task_answers_as_its_reference(name: str, tmp_path) -> None:
     if not case.targets:
         told = [b"abcd"[i : i + 1] for i in wanted.argmax(-1)]
         assert answer["names"].numpy().tolist() == told
+
+
+def arrays(tensors: dict) -> dict[str, np.ndarray]:
+    return {name: np.asarray(value) for name, value in tensors.items()}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("case", ADAPTIVE, ids=lambda case: case.name)
+def test_in_other_formats_it_answers_as_its_reference(
+    case: Case, form: str, tmp_path
+) -> None:
+    learner, task = case.make(), episode(case, GAPPED)
+    folder = export.save(
+        learner,
+        tmp_path,
+        format=form,
+        allow_transductive=learner.mode == "task",
+        example_shape=case.shape if learner.net is None else None,
+    )
+    wanted = expected(case, learner, task)
+    support = {**named("support_x", task.support.x), "support_y": task.support.y}
+    support, query = arrays(support), arrays(named("query_x", task.query.x))
+    output = "values" if case.targets else "probabilities"
+    runtime = format_of(form)
+    both = runtime.answer(folder, "adapt_and_predict", {**support, **query})
+    assert both["valid"] == 1
+    close(both[output], wanted)
+    if not case.targets:
+        np.testing.assert_array_equal(both["labels"], wanted.argmax(-1))
+    state = runtime.answer(folder, "adapt", support)
+    told = runtime.answer(folder, "predict", {**query, **state})
+    close(told[output], wanted)

@@ -12,12 +12,13 @@ from tfmeta.core.nests import named
 from tfmeta.data.pictures.checked import decode_checked
 from tfmeta.data.pictures.format import PictureFormat
 from tfmeta.data.pictures.is_picture import is_picture
+from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.data.prepare.texts import is_text
 from tfmeta.export.checks import Check, text_check
 from tfmeta.export.example import sent_dtype
 from tfmeta.export.guards import Guard
 
-_X, _IMAGES, _TEXT = "_x", "_images", "_text"
+_X, IMAGES, _TEXT = "_x", "_images", "_text"
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,33 @@ def _holds_picture(spec: tf.TensorSpec, form: PictureFormat | None) -> bool:
 
 
 def _as_picture(field: Field, part: str, form: PictureFormat | None) -> PictureField:
-    name = part + _IMAGES + field.spec.name.removeprefix(part + _X)
+    name = part + IMAGES + field.spec.name.removeprefix(part + _X)
     form = form or PictureFormat(*field.spec.shape[1:])
     decode = tf.function(
         lambda contents: decode_checked(contents, form, what=name), autograph=False
     )
     return PictureField(tf.TensorSpec([None], tf.string, name), decode)
+
+
+def fields_of(
+    raw: Nest, preparation: Preparation, images: bool
+) -> dict[str, tuple[Nest, Nest]]:
+    """The inputs of support sets and of queries, by the end of a signature's name.
+
+    Args:
+        raw: The raw examples, a nest of specs.
+        preparation: What prepares them.
+        images: Whether there are also signatures that take files of pictures.
+
+    Returns:
+        For the signatures without an ending, and with the ending `IMAGES`, the two
+        nests of `Field`.
+    """
+    found = {"": (plain_fields(raw, "support"), plain_fields(raw, "query"))}
+    if images:
+        form = preparation.pictures
+        found[IMAGES] = (
+            picture_fields(raw, "support", form),
+            picture_fields(raw, "query", form),
+        )
+    return found

@@ -1,4 +1,4 @@
-"""The README.md of a SavedModel, and the request it shows."""
+"""The README.md of an export, and the request it shows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfmeta.core import Labels
 from tfmeta.export.facts import Facts
+from tfmeta.export.formats.base import Arrays, Format
 from tfmeta.export.signatures import ADAPT, BOTH, DEFAULT, EXTEND, PREDICT
 
 FACTS = "export.json"
@@ -26,108 +27,67 @@ _NORMALISATIONS = {
     "the other queries of its request.",
 }
 _WHAT = {
-    ("labels", False): "This SavedModel learns to classify from a few labelled "
-    "examples, in the graph, and answers queries. It needs TensorFlow alone.",
-    ("labels", True): "This SavedModel classifies; it has learned its classes and "
-    "learns no others. It needs TensorFlow alone.",
-    ("values", False): "This SavedModel learns to predict values from a few examples "
-    "with known ones, in the graph, and answers queries. It needs TensorFlow alone.",
-    ("values", True): "This SavedModel predicts the values of one task that it has "
-    "learned. It needs TensorFlow alone.",
+    ("labels", False): "learns to classify from a few labelled examples, in the graph, "
+    "and answers queries",
+    ("labels", True): "classifies; it has learned its classes and learns no others",
+    ("values", False): "learns to predict values from a few examples with known ones, "
+    "in the graph, and answers queries",
+    ("values", True): "predicts the values of one task that it has learned",
 }
 _REFUSED = {
     "raise": "Refused with a sentence: other shapes than those below,",
     "flag": "Answered with `valid` 0, labels -1, probabilities 0 and values NaN:",
 }
-_SNIPPET = """\
-import json, tensorflow as tf
-model = tf.saved_model.load(".")
-request = json.load(open("request.json"))
-ask = model.signatures[request["signature_name"]]
-answer = ask(**{k: tf.constant(v) for k, v in request["inputs"].items()})
-print({name: value.numpy().tolist() for name, value in answer.items()})"""
-
-_ASK = """\
-## Ask
-
-`request.json` is a request in the columnar form of TensorFlow Serving's REST interface,
-here shortened:
-
-```
-{{"signature_name": "{default}",
- "inputs": {{
-{inputs}}}}}
-```
-
-To a server:
-
-```
-curl -d @request.json http://localhost:8501/v1/models/{name}:predict
-```
-
-In Python, in this folder:
-
-```python
-{snippet}
-```
-
-{answer}
-
-From the command line, in this folder:
-
-```
-saved_model_cli run --dir . --tag_set serve --signature_def {default} \\
-    --inputs '{arrays}'
-```"""
 
 
 def write_readme(
-    folder: pathlib.Path, signatures: dict[str, Any], facts: Facts, served_name: str
+    folder: pathlib.Path,
+    signatures: dict[str, Any],
+    facts: Facts,
+    served_name: str,
+    form: Format,
 ) -> None:
-    """Writes README.md, export.json, request.json and request.npz beside a SavedModel.
+    """Writes README.md, export.json, request.json and request.npz beside an export.
 
-    The request is run on the model as it was saved; the answer goes into README.md. The
-    facts go into export.json too, for programs.
+    The request is run on the export as it was written; the answer goes into README.md.
+    The facts go into export.json too, for programs.
 
     Args:
-        folder: The folder of the SavedModel.
-        signatures: The concrete functions that the model was saved with, by name.
+        folder: The folder of the export.
+        signatures: The concrete functions that were written, by name.
         facts: The facts about the learner.
-        served_name: The model's name at a server.
+        served_name: The export's name at a server.
+        form: The format.
     """
-    told = {**facts.as_json(), "signatures": sorted(signatures)}
+    told = {**facts.as_json(), "format": form.name, "signatures": sorted(signatures)}
     (folder / FACTS).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    inputs = _sample(_inputs(signatures[DEFAULT]))
-    request = {
-        "signature_name": DEFAULT,
+    asked = next(name for name in (DEFAULT, BOTH, PREDICT) if name in signatures)
+    inputs = _sample(_inputs(signatures[asked]))
+    request: dict[str, Any] = {
+        "signature_name": asked,
         "inputs": {name: value.tolist() for name, value in inputs.items()},
     }
     (folder / REQUEST).write_text(json.dumps(request) + "\n", encoding="utf-8")
-    tensors = _tensors(request)
-    np.savez(folder / ARRAYS, **{name: t.numpy() for name, t in tensors.items()})
-    answer = _answer(folder, tensors, facts)
-    text = "\n".join(
-        [
-            *_about(facts, served_name),
-            *_how_to_ask(request, answer, served_name),
-            *_tables(signatures),
-        ]
+    # TensorFlow makes lists of numbers float32 or int32, as in the README's snippet.
+    arrays = {n: tf.constant(v).numpy() for n, v in request["inputs"].items()}
+    np.savez(folder / ARRAYS, **arrays)
+    shown = form.how_to_ask(
+        asked,
+        ",\n".join(f'    "{k}": {_short(v)}' for k, v in request["inputs"].items()),
+        ";".join(f"{name}={ARRAYS}[{name}]" for name in inputs),
+        "\n".join(_answer(form, folder, asked, arrays, facts)),
+        served_name,
     )
+    text = "\n".join([*_about(facts, served_name, form), shown, *_tables(signatures)])
     (folder / "README.md").write_text(text + "\n", encoding="utf-8")
 
 
-def _tensors(request: dict[str, Any]) -> dict[str, tf.Tensor]:
-    # TensorFlow makes lists of numbers float32 or int32, as in the README's snippet.
-    return {name: tf.constant(value) for name, value in request["inputs"].items()}
-
-
 def _answer(
-    folder: pathlib.Path, request: dict[str, tf.Tensor], facts: Facts
+    form: Format, folder: pathlib.Path, asked: str, request: Arrays, facts: Facts
 ) -> list[str]:
-    """What the saved model answers, in lines of README.md."""
-    served = tf.saved_model.load(str(folder))
+    """What the export answers, in lines of README.md."""
     try:
-        answer = served.signatures[DEFAULT](**request)
+        answer = form.answer(folder, asked, request)
     except tf.errors.InvalidArgumentError:
         if not facts.refuse_outside:
             raise
@@ -136,12 +96,11 @@ def _answer(
             "refused them, because they are far outside those of meta-training. Put",
             "examples of yours in their place.",
         ]
-    told = {name: value.numpy().tolist() for name, value in answer.items()}
     return [
         "This request was run when the model was saved. The answer:",
         "",
         "```",
-        str(told),
+        str({name: value.tolist() for name, value in answer.items()}),
         "```",
     ]
 
@@ -166,7 +125,7 @@ def _sample(specs: dict[str, tf.TensorSpec]) -> dict[str, np.ndarray]:
     return values
 
 
-def _about(facts: Facts, served_name: str) -> list[str]:
+def _about(facts: Facts, served_name: str, form: Format) -> list[str]:
     steps = "" if facts.steps is None else f", {facts.steps} inner steps"
     labels = isinstance(facts.targets, Labels)
     rejected = ""
@@ -180,7 +139,8 @@ def _about(facts: Facts, served_name: str) -> list[str]:
     return [
         f"# {served_name}",
         "",
-        _WHAT[facts.targets.name, facts.adapted],
+        f"This {form.noun} {_WHAT[facts.targets.name, facts.adapted]}. It needs "
+        f"{form.needs}.",
         "",
         f"* Method: {facts.learner}{steps}.",
         *([f"* Classes: {_classes(facts)}.{rejected}"] if labels else []),
@@ -210,7 +170,8 @@ def _classes(facts: Facts) -> str:
 
 def _tables(signatures: dict[str, Any]) -> list[str]:
     default = BOTH if BOTH in signatures else PREDICT
-    lines = ["", "## Signatures", "", f"`{DEFAULT}` is `{default}`. `?` is any number."]
+    alias = f"`{DEFAULT}` is `{default}`. " if DEFAULT in signatures else ""
+    lines = ["", "## Signatures", "", f"{alias}`?` is any number."]
     if any(_takes(function, "_images") for function in signatures.values()):
         lines += [
             "An image is the content of a JPEG, PNG, GIF or BMP file; in JSON it is "
@@ -256,19 +217,6 @@ def _state_of(name: str, signatures: dict[str, Any]) -> set[str]:
 def _row(way: str, name: str, spec: tf.TensorSpec) -> str:
     shape = ", ".join("?" if n is None else str(n) for n in spec.shape)
     return f"| {way} | `{name}` | {spec.dtype.name} | ({shape}) |"
-
-
-def _how_to_ask(request: dict, answer: list[str], served_name: str) -> list[str]:
-    inputs = [f'    "{k}": {_short(v)}' for k, v in request["inputs"].items()]
-    text = _ASK.format(
-        default=DEFAULT,
-        inputs=",\n".join(inputs),
-        name=served_name,
-        snippet=_SNIPPET,
-        answer="\n".join(answer),
-        arrays=";".join(f"{name}={ARRAYS}[{name}]" for name in request["inputs"]),
-    )
-    return text.splitlines()
 
 
 def _inputs(function: Any) -> dict[str, tf.TensorSpec]:

@@ -323,6 +323,18 @@ def test_means_and_sums_of_several_tensors() -> None:
     )
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_places_in_sorted_rows(side) -> None:
+    rows = np.sort(np.round(random(14, 3, 6)), 1)
+    values = np.round(random(15, 3, 4))
+    check(
+        FOR_LITERT,
+        lambda rows, values: tf.searchsorted(rows, values, side=side),
+        [rows, values],
+        gone=["LowerBound", "UpperBound"],
+    )
+
+
 def test_is_finite() -> None:
     x = np.array([[1.0, np.inf], [-np.inf, np.nan]])
     check(FOR_LITERT, tf.math.is_finite, [x], gone=["IsFinite"])

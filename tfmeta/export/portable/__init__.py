@@ -9,7 +9,7 @@ neither learners nor layers.
 from __future__ import annotations
 
 from tfmeta.export.portable.rewriting import rewritten
-from tfmeta.export.portable.rules import FOR_LITERT, FOR_ONNX
-from tfmeta.export.portable.unportable import Unportable
+from tfmeta.export.portable.rules.tables import FOR_LITERT, FOR_ONNX
+from tfmeta.export.portable.unportable import Unportable, scope_of
 
-__all__ = ["FOR_LITERT", "FOR_ONNX", "Unportable", "rewritten"]
+__all__ = ["FOR_LITERT", "FOR_ONNX", "Unportable", "rewritten", "scope_of"]

@@ -13,10 +13,7 @@ from tensorflow.python.framework.convert_to_constants import (
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
 Tensor: TypeAlias = Any
-# From an operation and the new tensors in place of its inputs to its new outputs, or to
-# NotImplemented where the operation can stay.
-Rule: TypeAlias = Callable[..., Any]
-Rules: TypeAlias = Mapping[str, Rule]
+Rules: TypeAlias = Mapping[str, Callable[..., Any]]
 
 # Tensors of at most so many numbers are computed now if their inputs are known now.
 _FOLDED = 1000
@@ -87,48 +84,67 @@ class _Writer:
         """
         new = dict(fed)
         library = {f.signature.name: f for f in graph.as_graph_def().library.function}
-        for op in _in_order(outputs, new):
+        order = _in_order(outputs, new)
+        read = {t.ref() for op in order for t in op.inputs}
+        read |= {t.ref() for t in outputs}
+        for op in order:
             inputs = [new[t.ref()] for t in op.inputs]
-            written = self._written(op, inputs, library)
+            if op.type in _LOOPS:
+                asked = {i for i, t in enumerate(op.outputs) if t.ref() in read}
+                written = self._loop(op, inputs, library, asked)
+            elif op.type in _CHOICES:
+                written = self._choice(op, inputs, library)
+            else:
+                written = self._written(op, inputs)
             for old, tensor in zip(op.outputs, written, strict=False):
                 new[old.ref()] = tensor
         return [new[t.ref()] for t in outputs]
 
-    def _written(
-        self, op: tf.Operation, inputs: list[Tensor], library: Mapping[str, Any]
-    ) -> Sequence[Tensor]:
+    def _written(self, op: tf.Operation, inputs: list[Tensor]) -> Sequence[Tensor]:
         if op.type in self._rules:
             with tf.name_scope(op.name):
                 made = self._rules[op.type](op, *inputs)
             if made is not NotImplemented:
                 return made if isinstance(made, list | tuple) else [made]
-        if op.type in _LOOPS:
-            return self._loop(op, inputs, library)
-        if op.type in _CHOICES:
-            return self._choice(op, inputs, library)
         known = [tf.get_static_value(t) for t in inputs]
-        if inputs and all(v is not None and v.size <= _FOLDED for v in known):
+        plain = all(t.dtype.is_numpy_compatible for t in op.outputs)
+        if inputs and plain and all(v is not None and v.size <= _FOLDED for v in known):
             return _computed(op, known)
         return [_constant_if_known(t) for t in _copied(op, inputs)]
 
     def _loop(
-        self, op: tf.Operation, inputs: list[Tensor], library: Mapping[str, Any]
-    ) -> Sequence[Tensor]:
+        self,
+        op: tf.Operation,
+        inputs: list[Tensor],
+        library: Mapping[str, Any],
+        asked: set[int],
+    ) -> Sequence[Tensor | None]:
         said = op.get_attr("output_shapes")
         shapes = [tf.TensorShape(s) for s in said] or [t.shape for t in inputs]
         goes_on, body = (
             function_def_to_graph(library[op.get_attr(part).name], shapes)
             for part in ("cond", "body")
         )
+        # What a loop only keeps, such as its steps for gradients of them, is left out.
+        live = _live(goes_on, body, asked)
+
+        def fed(graph: Any, state: Sequence[Tensor]) -> dict[Any, Tensor]:
+            return {graph.inputs[i].ref(): t for i, t in zip(live, state, strict=True)}
 
         def condition(*state: Tensor) -> Tensor:
-            return self._inside(goes_on, state)[0]
+            return self.write(goes_on, goes_on.outputs, fed(goes_on, state))[0]
 
         def step(*state: Tensor) -> list[Tensor]:
-            return self._inside(body, state)
+            return self.write(body, [body.outputs[i] for i in live], fed(body, state))
 
-        ended = tf.while_loop(condition, step, inputs, shape_invariants=shapes)
-        return list(ended)
+        ended = tf.while_loop(
+            condition,
+            step,
+            [inputs[i] for i in live],
+            shape_invariants=[shapes[i] for i in live],
+        )
+        found = dict(zip(live, ended, strict=True))
+        return [found.get(i) for i in range(len(inputs))]
 
     def _choice(
         self, op: tf.Operation, inputs: list[Tensor], library: Mapping[str, Any]
@@ -169,6 +185,25 @@ def _in_order(
     return order
 
 
+def _live(goes_on: Any, body: Any, asked: set[int]) -> list[int]:
+    """The variables of a loop that its condition and what is asked of it depend on."""
+    places = {t.ref(): i for i, t in enumerate(body.inputs)}
+    conditions = {t.ref(): i for i, t in enumerate(goes_on.inputs)}
+    live = asked | _needed(goes_on.outputs, conditions)
+    while True:
+        more = live | _needed([body.outputs[i] for i in live], places)
+        if more == live:
+            return sorted(live)
+        live = more
+
+
+def _needed(outputs: Sequence[Tensor], places: Mapping[Any, int]) -> set[int]:
+    """The numbers of the inputs that some outputs depend on."""
+    read = {t.ref() for op in _in_order(outputs, {}) for t in op.inputs}
+    read |= {t.ref() for t in outputs}
+    return {place for ref, place in places.items() if ref in read}
+
+
 def _copied(op: tf.Operation, inputs: Sequence[Tensor]) -> list[Tensor]:
     """The same operation on other inputs, in the graph that is being traced."""
     attrs = {k: v for k, v in op.node_def.attr.items() if not k.startswith("_")}
@@ -201,7 +236,7 @@ def _computed(op: tf.Operation, known: Sequence[np.ndarray]) -> list[Tensor]:
 
 def _constant_if_known(tensor: Tensor) -> Tensor:
     """A constant in place of a tensor whose value follows from shapes alone."""
-    if tensor.op.type == "Const" or tensor.dtype in (tf.string, tf.resource):
+    if tensor.op.type == "Const" or not tensor.dtype.is_numpy_compatible:
         return tensor
     value = tf.get_static_value(tensor)
     if value is None or value.size > _FOLDED:

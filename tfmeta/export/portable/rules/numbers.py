@@ -24,11 +24,25 @@ def add_n(op: tf.Operation, *inputs: Any) -> Any:
     return functools.reduce(operator.add, inputs)
 
 
+def lower_bound(op: tf.Operation, rows: Any, values: Any) -> Any:
+    """`LowerBound`: how many entries of a sorted row are below each value."""
+    below = tf.expand_dims(rows, 1) < tf.expand_dims(values, 2)
+    return tf.reduce_sum(tf.cast(below, op.get_attr("out_type")), 2)
+
+
+def upper_bound(op: tf.Operation, rows: Any, values: Any) -> Any:
+    """`UpperBound`: how many entries of a sorted row are not above each value."""
+    below = tf.expand_dims(rows, 1) <= tf.expand_dims(values, 2)
+    return tf.reduce_sum(tf.cast(below, op.get_attr("out_type")), 2)
+
+
 NUMBERS = {
     "AddN": add_n,
     "IdentityN": same,
     "IsFinite": is_finite,
+    "LowerBound": lower_bound,
     "PlaceholderWithDefault": same,
     "PreventGradient": same,
     "StopGradient": same,
+    "UpperBound": upper_bound,
 }

@@ -67,31 +67,37 @@ def windows_of(
     """
     if op.get_attr("data_format") != b"NHWC":
         raise Unportable(f"{op.type} of {layer_of(op)} has its channels before pixels")
-    if None in (*lengths, *sizes):
+    known = [n for n in (*lengths, *sizes) if n is not None]
+    if len(known) < 4:
         raise Unportable(f"{op.type} of {layer_of(op)} takes pictures of any size")
-    names = {name for name, _ in _attributes(op)}
-    strides = op.get_attr("strides")[1:3]
-    dilations = op.get_attr("dilations")[1:3] if "dilations" in names else (1, 1)
-    padding = op.get_attr("padding")
+    dilated = "dilations" in op.node_def.attr
+    dilations = op.get_attr("dilations")[1:3] if dilated else (1, 1)
+    strides, padding = op.get_attr("strides")[1:3], op.get_attr("padding")
     explicit = op.get_attr("explicit_paddings")[2:6] if padding == b"EXPLICIT" else ()
-    found = []
-    for axis in (0, 1):
-        n, k, s, d = lengths[axis], sizes[axis], strides[axis], dilations[axis]
-        assert n is not None and k is not None
-        reach = (k - 1) * d + 1
-        before = count = 0
-        if padding == b"SAME":
-            count = -(-n // s)
-            before = max((count - 1) * s + reach - n, 0) // 2
-        else:
-            before, after = explicit[2 * axis : 2 * axis + 2] if explicit else (0, 0)
-            count = (n + before + after - reach) // s + 1
-        found.append(Windows(n, k, s, d, before, count))
-    return found[0], found[1]
+    down, across = (
+        _along(
+            (known[axis], known[2 + axis], strides[axis], dilations[axis]),
+            padding == b"SAME",
+            explicit[2 * axis : 2 * axis + 2],
+        )
+        for axis in (0, 1)
+    )
+    return down, across
 
 
-def _attributes(op: tf.Operation) -> list[tuple[str, Any]]:
-    return list(op.node_def.attr.items())
+def _along(
+    axis: tuple[int, int, int, int], same: bool, explicit: Sequence[int]
+) -> Windows:
+    """The windows along an axis: its length, their size, stride and dilation."""
+    length, size, stride, dilation = axis
+    reach = (size - 1) * dilation + 1
+    if same:
+        count = -(-length // stride)
+        before = max((count - 1) * stride + reach - length, 0) // 2
+    else:
+        before, after = explicit or (0, 0)
+        count = (length + before + after - reach) // stride + 1
+    return Windows(length, size, stride, dilation, before, count)
 
 
 def padded(x: Any, axes: Sequence[Windows], value: float = 0.0) -> Any:

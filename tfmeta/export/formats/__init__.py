@@ -1,0 +1,1 @@
+"""What exports are written as: a class for each format."""

@@ -1,0 +1,111 @@
+"""The interface of formats."""
+
+from __future__ import annotations
+
+import abc
+import importlib.util
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+Arrays = dict[str, np.ndarray]
+DEVICE = "device"  # The extra that has the libraries of small runtimes.
+
+
+class Format(abc.ABC):
+    """A way to write the signatures of a learner; abstract.
+
+    Attributes:
+        name: What `save` calls it.
+        noun: What README.md calls an export.
+        needs: What README.md says that it needs, to answer.
+        raises: Whether its runtime can refuse a request with a sentence.
+        strings: Whether its runtime reads and gives strings.
+        aliases: Whether the default signature has TensorFlow's name for it too.
+        libraries: The modules that writing takes, beside TensorFlow.
+    """
+
+    name: str
+    noun: str
+    needs: str
+    raises = False
+    strings = False
+    aliases = False
+    libraries: tuple[str, ...] = ()
+
+    def check_installed(self) -> None:
+        """Raises ValueError if a library that writing needs is not installed."""
+        missing = [m for m in self.libraries if importlib.util.find_spec(m) is None]
+        if missing:
+            raise ValueError(
+                f"The format {self.name} needs {' and '.join(missing)}, not installed "
+                f"here. Install tfmeta[{DEVICE}]."
+            )
+
+    @abc.abstractmethod
+    def write(
+        self, module: tf.Module, signatures: Mapping[str, Any], folder: pathlib.Path
+    ) -> None:
+        """Writes signatures.
+
+        Args:
+            module: The module that holds the variables.
+            signatures: The concrete functions by name.
+            folder: The folder to write to.
+
+        Raises:
+            ValueError: If the format has no form for an operation.
+        """
+
+    @abc.abstractmethod
+    def answer(self, folder: pathlib.Path, signature: str, request: Arrays) -> Arrays:
+        """Asks what was written, as a user would.
+
+        Args:
+            folder: The folder that `write` wrote to.
+            signature: The signature's name.
+            request: The inputs by name.
+
+        Returns:
+            The outputs by name.
+        """
+
+    @abc.abstractmethod
+    def how_to_ask(
+        self, signature: str, inputs: str, arrays: str, answer: str, served_name: str
+    ) -> str:
+        """The section of README.md that shows a request.
+
+        Args:
+            signature: The signature that is asked.
+            inputs: Its inputs, shortened, as JSON's lines.
+            arrays: The inputs as an option of `saved_model_cli`.
+            answer: What was answered, in lines.
+            served_name: The export's name at a server.
+
+        Returns:
+            Markdown.
+        """
+
+
+def check_portable(noun: str, signatures: Mapping[str, Any]) -> None:
+    """Refuses signatures of texts, which small runtimes cannot read.
+
+    Args:
+        noun: What the error calls the format.
+        signatures: The concrete functions by name.
+
+    Raises:
+        ValueError: If an input is a string.
+    """
+    for function in signatures.values():
+        for spec in function.structured_input_signature[1].values():
+            if spec.dtype == tf.string:
+                raise ValueError(
+                    f"{noun} cannot read strings, but {spec.name} is one. Leave out "
+                    "images and names, or use format='savedmodel', which reads texts "
+                    "and files."
+                )

@@ -1,0 +1,133 @@
+"""ONNX: a file for each signature."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tfmeta.export.formats.base import Arrays, Format, check_portable
+from tfmeta.export.portable import FOR_ONNX, Unportable, rewritten, scope_of
+
+_OPSET = 18
+_NEW = "new_"  # Before the name of an output that is an input's too.
+_ASK = """\
+## Ask
+
+The files need `onnxruntime` and no other library; there is one for each signature. A
+request is in `request.npz`, with these inputs, here shortened:
+
+```
+{inputs}
+```
+
+In Python, in this folder:
+
+```python
+import numpy as np, onnxruntime
+model = onnxruntime.InferenceSession("{signature}.onnx")
+names = [output.name for output in model.get_outputs()]
+answer = dict(zip(names, model.run(names, dict(np.load("request.npz")))))
+print({{name: value.tolist() for name, value in answer.items()}})
+```
+
+{answer}"""
+
+
+class Onnx(Format):
+    """A `.onnx` file for each signature."""
+
+    name = "onnx"
+    noun = "folder of ONNX files"
+    needs = "ONNX Runtime alone"
+    libraries = ("onnx", "onnxruntime", "tf2onnx")
+
+    def write(
+        self, module: tf.Module, signatures: Mapping[str, Any], folder: pathlib.Path
+    ) -> None:
+        """Writes a file for each signature; see `Format.write`."""
+        del module  # The values of variables are in the graphs.
+        check_portable(self.noun, signatures)
+        files = {n: converted(rewritten(f, FOR_ONNX)) for n, f in signatures.items()}
+        for name, content in files.items():
+            (folder / f"{name}.onnx").write_bytes(content)
+
+    def answer(self, folder: pathlib.Path, signature: str, request: Arrays) -> Arrays:
+        """Asks a file; see `Format.answer`."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        path = str(folder / f"{signature}.onnx")
+        model = onnxruntime.InferenceSession(path, options)
+        names = [output.name for output in model.get_outputs()]
+        return dict(zip(names, model.run(names, request), strict=True))
+
+    def how_to_ask(
+        self, signature: str, inputs: str, arrays: str, answer: str, served_name: str
+    ) -> str:
+        """By ONNX Runtime; see `Format.how_to_ask`."""
+        return _ASK.format(signature=signature, inputs=inputs, answer=answer)
+
+
+def converted(function: Any) -> bytes:
+    """The ONNX file of a concrete function.
+
+    Args:
+        function: A function of named inputs, as `rewritten` writes it.
+
+    Returns:
+        The file. Its inputs and outputs have the names of the function's; an output
+        that has the name of an input gets "new_" before it.
+
+    Raises:
+        Unportable: If ONNX has no form for an operation.
+    """
+    import onnx
+    import tf2onnx
+
+    inputs = [t.name for t in function.inputs]
+    outputs = [t.name for t in function.outputs]
+    model, _ = tf2onnx.convert.from_graph_def(
+        function.graph.as_graph_def(),
+        name="tfmeta",
+        input_names=inputs,
+        output_names=outputs,
+        opset=_OPSET,
+    )
+    for graph in _graphs(model.graph):
+        for node in graph.node:
+            if not node.domain and not onnx.defs.has(node.op_type):
+                raise Unportable(
+                    f"ONNX has no form for the operation {node.op_type} of "
+                    f"{scope_of(node.name)}. Take a net without it, or use "
+                    "format='savedmodel'."
+                )
+    names = {name: name.partition(":")[0] for name in inputs}
+    taken = set(names.values())
+    for name, tensor in zip(sorted(function.structured_outputs), outputs, strict=True):
+        names[tensor] = _NEW + name if name in taken else name
+    _rename(model.graph, names)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _graphs(graph: Any) -> Iterator[Any]:
+    """A graph and those of its loops and branches."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _graphs(attribute.g)
+
+
+def _rename(graph: Any, names: Mapping[str, str]) -> None:
+    """Gives tensors of a graph other names; loops may read them too."""
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = names.get(value.name, value.name)
+    for each in _graphs(graph):
+        for node in each.node:
+            node.input[:] = [names.get(name, name) for name in node.input]
+            node.output[:] = [names.get(name, name) for name in node.output]
