@@ -131,18 +131,15 @@ def save(
     said = on_bad_input_of(on_bad_input, form)
     check_mode(learner, allow_transductive)
     check_steps(learner, steps)
-    shared: dict[str, Any] = {
-        "temperature": temperature,
-        "reject_below": reject_below,
-    }
+    told: dict[str, Any] = dict(temperature=temperature, reject_below=reject_below)
     if not learner.adapts:
-        shared |= {"refuse_outside": refuse_outside, "example_shape": example_shape}
-        return _save_unadapted(model, path, on_bad_input, format=format, **shared)
+        told |= {"refuse_outside": refuse_outside, "example_shape": example_shape}
+        return _save_unadapted(model, path, on_bad_input, format=format, **told)
     targets = learner.targets_for()
     check_labels(learner, targets, names)
     preparation = as_preparation(getattr(model, "prepare", None), learner.inputs)
     raw = raw_inputs(learner, preparation, example_shape)
-    answer = Answer(targets, **shared)
+    answer = Answer(targets, **told)
     prepare = Prepare(preparation, refuse_outside=refuse_outside)
     verbs = Verbs(learner, Options(steps=steps))
     signatures = _signatures(
@@ -152,8 +149,7 @@ def save(
     )
     used = learner.default_steps if steps is None else steps
     facts = Facts.of(learner, answer, prepare, steps=used, on_bad_input=said)
-    variables = variables_of(learner)
-    return written(path, signatures, variables, preparation, facts, form)
+    return written(path, signatures, variables_of(learner), preparation, facts, form)
 
 
 def _signatures(
