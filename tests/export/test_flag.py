@@ -76,7 +76,7 @@ def test_a_good_request_is_valid_and_answered(name, served) -> None:
     wanted = python_answer(learner, REQUEST)
     query = {"query_x": request.pop("query_x")}
     state = model.signatures["adapt"](**request)
-    assert int(state["valid"]) == 1 and state["valid"].dtype == tf.int32
+    assert int(state["state_valid"]) == 1 and state["state_valid"].dtype == tf.int32
     for answer in (
         model.signatures["serving_default"](**request, **query),
         model.signatures["predict"](**query, **state),
@@ -117,9 +117,9 @@ def test_further_examples_do_not_make_a_state_valid(served) -> None:
     state = model.signatures["adapt"](**request)
     good = constants(REQUEST)
     good.pop("query_x")
-    assert int(model.signatures["extend"](**good, **state)["valid"]) == 0
+    assert int(model.signatures["extend"](**good, **state)["state_valid"]) == 0
     state = model.signatures["adapt"](**good)
-    assert int(model.signatures["extend"](**good, **state)["valid"]) == 1
+    assert int(model.signatures["extend"](**good, **state)["state_valid"]) == 1
 
 
 def test_no_values_are_nan(tmp_path) -> None:

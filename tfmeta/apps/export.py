@@ -1,20 +1,27 @@
-"""Exports a trained run as a SavedModel that adapts where it is served.
+"""Exports a trained run, which then adapts where it is served.
 
     tfmeta export --run_dir=runs/first --out=exported
+    tfmeta export --run_dir=runs/first --out=exported --format=litert,onnx
 
-The folder's README.md shows a request that was run, and its answer. With --images and
---names there are further signatures, which take pictures as files and names of classes.
+A SavedModel is for servers; --format names formats for small runtimes, on phones or in
+browsers. The folder's README.md shows a request that was run, and its answer. With
+--images and --names a SavedModel has further signatures, which take pictures as files
+and names of classes.
 """
 
 from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
 
 from absl import flags
 
 from tfmeta.apps import console, runs, scoring
 from tfmeta.apps.flags.parts import Parts
 from tfmeta.export import save
+from tfmeta.export.formats.by_name import DEFAULT_FORMAT, FORMATS, format_of
 from tfmeta.learners import Learner
-from tfmeta.training import RunFolder
+from tfmeta.training import MetaModel, RunFolder
 
 FLAGS = flags.FLAGS
 PARTS = Parts()
@@ -29,6 +36,12 @@ def define_flags() -> None:
         None,
         "Where to write: exported/3 is version 3, exported takes the next free number "
         "in it. Left out: a folder exported in the run's.",
+    )
+    flags.DEFINE_list(
+        "format",
+        None,
+        f"What to write: some of {', '.join(FORMATS)}, with commas between, each into "
+        "a folder of its name below --out. Left out: a SavedModel into --out itself.",
     )
     scoring.define_step_flag()
     flags.DEFINE_bool(
@@ -65,9 +78,10 @@ def _define_answer_flags() -> None:
     )
     flags.DEFINE_enum(
         "on_bad_input",
-        "raise",
+        None,
         ["raise", "flag"],
-        "Refuse a bad request with a sentence, or flag it by an output named valid.",
+        "Refuse a bad request with a sentence, or flag it by an output named valid. "
+        "Left out: raise in a SavedModel, flag elsewhere.",
     )
 
 
@@ -85,22 +99,46 @@ def main() -> dict:
             f"{path} keeps no temperature. Give --temperature: "
             f"{console.command('evaluate', zoo=FLAGS.zoo)} --calibration finds one."
         )
+    asked = list(dict.fromkeys(FLAGS.format or ()))
+    for name in asked:
+        format_of(name)
     run, model = runs.open_model(path, FLAGS.which)
-    folder = save(
-        model,
-        FLAGS.out or run.path / "exported",
-        allow_transductive=FLAGS.allow_transductive,
-        steps=FLAGS.eval_steps,
-        images=FLAGS.images,
-        names=FLAGS.names,
-        temperature=_temperature(run, model.learner),
-        reject_below=FLAGS.reject_below,
-        refuse_outside=FLAGS.refuse_outside,
-        on_bad_input=FLAGS.on_bad_input,
-    )
-    console.say(f"Exported {type(model.learner).__name__} to {folder}")
-    console.say(f"How to ask it: {folder}/README.md")
-    return {"learner": type(model.learner).__name__, "path": str(folder)}
+    out = FLAGS.out or run.path / "exported"
+    places = {name: f"{out}/{name}" for name in asked} or {DEFAULT_FORMAT: str(out)}
+    folders = _saved(model, places, _temperature(run, model.learner))
+    learner = type(model.learner).__name__
+    for folder in folders.values():
+        console.say(f"Exported {learner} to {folder}")
+        console.say(f"How to ask it: {folder}/README.md")
+    return {"learner": learner, "path": next(iter(folders.values())), "paths": folders}
+
+
+def _saved(
+    model: MetaModel, places: Mapping[str, str], temperature: float | None
+) -> dict[str, str]:
+    """Writes the model in each format, or in none; the folders by format."""
+    folders: dict[str, str] = {}
+    try:
+        for name, place in places.items():
+            folder = save(
+                model,
+                place,
+                format=name,
+                allow_transductive=FLAGS.allow_transductive,
+                steps=FLAGS.eval_steps,
+                images=FLAGS.images,
+                names=FLAGS.names,
+                temperature=temperature,
+                reject_below=FLAGS.reject_below,
+                refuse_outside=FLAGS.refuse_outside,
+                on_bad_input=FLAGS.on_bad_input,
+            )
+            folders[name] = str(folder)
+    except BaseException:
+        for each in folders.values():
+            shutil.rmtree(each, ignore_errors=True)
+        raise
+    return folders
 
 
 def _temperature(run: RunFolder, learner: Learner) -> float | None:

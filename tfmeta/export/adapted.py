@@ -19,7 +19,7 @@ from tfmeta.export.example import Shape, raw_inputs
 from tfmeta.export.facts import Facts
 from tfmeta.export.fields import fields_of
 from tfmeta.export.formats.base import Format
-from tfmeta.export.formats.by_name import format_of
+from tfmeta.export.formats.by_name import DEFAULT_FORMAT, format_of
 from tfmeta.export.formats.writing import guard_of, on_bad_input_of, written
 from tfmeta.export.prepared import Prepare
 from tfmeta.export.signatures import DEFAULT, PREDICT, Stages, fixed
@@ -40,7 +40,7 @@ def save_classifier(
     refuse_outside: bool = False,
     allow_transductive: bool = False,
     example_shape: Shape | None = None,
-    format: str = "savedmodel",
+    format: str = DEFAULT_FORMAT,
 ) -> pathlib.Path:
     """Writes one adapted classifier; it only predicts.
 
@@ -116,7 +116,7 @@ def save_regressor(
     refuse_outside: bool = False,
     allow_transductive: bool = False,
     example_shape: Shape | None = None,
-    format: str = "savedmodel",
+    format: str = DEFAULT_FORMAT,
 ) -> pathlib.Path:
     """Writes one adapted regressor; it only predicts.
 

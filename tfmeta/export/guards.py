@@ -11,6 +11,7 @@ from tfmeta.core.episode import Tensor
 from tfmeta.export.checks import Check, said, shape_checks
 
 VALID = "valid"
+STATE_VALID = "state_valid"  # In an adapted state, which `predict` gets beside queries.
 Tensors = dict[str, Tensor]
 
 
@@ -107,7 +108,7 @@ class Flag(Guard):
 
     It is for runtimes that cannot raise. After a failed check the graph computes with
     zeros, and the answer is none: label -1, probability 0 for each class, NaN for
-    values. An adapted state has its `valid` too, so that no state of a refused support
+    values. An adapted state has `state_valid`, so that no state of a refused support
     set is answered from. Shapes are compared by the runtime itself.
     """
 
@@ -139,11 +140,11 @@ class Flag(Guard):
     def state_checks(self, state: Tensors) -> list[Check]:
         """That the support set was valid; see `Guard.state_checks`."""
         sentence = said("The adapted state is of a support set that was not valid.")
-        return [Check(tf.equal(state[VALID], 1), sentence)]
+        return [Check(tf.equal(state[STATE_VALID], 1), sentence)]
 
     def state(self, tensors: Tensors) -> Tensors:
-        """Adds `valid`; see `Guard.state`."""
-        return {**tensors, VALID: tf.cast(self.valid, tf.int32)}
+        """Adds `state_valid`; see `Guard.state`."""
+        return {**tensors, STATE_VALID: tf.cast(self.valid, tf.int32)}
 
     def answer(self, outputs: Tensors, nothing: float) -> Tensors:
         """No answer where a check has failed, and `valid`; see `Guard.answer`."""
@@ -152,4 +153,5 @@ class Flag(Guard):
             none = tf.constant(nothing if t.dtype.is_floating else -1, t.dtype)
             return tf.where(self.valid, t, none)
 
-        return self.state({name: or_none(t) for name, t in outputs.items()})
+        answers = {name: or_none(t) for name, t in outputs.items()}
+        return {**answers, VALID: tf.cast(self.valid, tf.int32)}

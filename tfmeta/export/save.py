@@ -19,7 +19,7 @@ from tfmeta.export.checks import check_labels, check_mode, check_steps
 from tfmeta.export.example import Shape, raw_inputs, target_spec
 from tfmeta.export.facts import Facts
 from tfmeta.export.fields import fields_of
-from tfmeta.export.formats.by_name import format_of
+from tfmeta.export.formats.by_name import DEFAULT_FORMAT, format_of
 from tfmeta.export.formats.writing import guard_of, on_bad_input_of, written
 from tfmeta.export.known import Known, Names, Numbers
 from tfmeta.export.prepared import Prepare
@@ -36,7 +36,7 @@ def save(
     *,
     images: bool = False,
     names: bool = False,
-    format: str = "savedmodel",
+    format: str = DEFAULT_FORMAT,
     temperature: float | None = None,
     reject_below: float | None = None,
     refuse_outside: bool = False,
@@ -94,9 +94,10 @@ def save(
         refuse_outside: Whether a request is refused if it has prepared values far
             outside those of meta-training; see `Preparation.outside`.
         on_bad_input: "raise" refuses a request with a sentence. "flag" is for runtimes
-            that cannot raise: each signature has an output `valid`, int32 1 or 0. Where
-            it is 0, the labels are -1, the probabilities 0 and the values NaN. None for
-            "raise" in a SavedModel, and "flag" in the other formats.
+            that cannot raise: answers have an output `valid`, int32 1 or 0, and an
+            adapted state has `state_valid`. Where it is 0, the labels are -1, the
+            probabilities 0 and the values NaN. None for "raise" in a SavedModel, and
+            "flag" in the other formats.
         allow_transductive: Whether normalisation "task" may be served, where a query's
             answer depends on the other queries of its request.
         steps: The number of inner steps; None for the learner's own number outside

@@ -17,7 +17,7 @@ from tfmeta.core.nests import named
 from tfmeta.export.answer import Answer
 from tfmeta.export.checks import Check, finite_checks, row_checks
 from tfmeta.export.fields import read, specs_of
-from tfmeta.export.guards import VALID, Guard
+from tfmeta.export.guards import STATE_VALID, VALID, Guard
 from tfmeta.export.known import CLASSES, Known
 from tfmeta.export.prepared import Prepare
 from tfmeta.export.verbs import Verbs, variables_of
@@ -94,7 +94,9 @@ class Adaptive:
             name: tf.TensorSpec(spec.shape, spec.dtype, name)
             for name, spec in adapt.structured_outputs.items()
         }
-        _check_names(named(self._state), {*support, *query, VALID, CLASSES})
+        _check_names(
+            named(self._state), {*support, *query, VALID, STATE_VALID, CLASSES}
+        )
         found = {
             ADAPT: adapt,
             PREDICT: graph(self._predict, {**query, **state}),

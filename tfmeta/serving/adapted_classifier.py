@@ -273,6 +273,7 @@ class AdaptedClassifier(AdaptedTask):
         path: str | os.PathLike[str],
         *,
         temperature: float | None = None,
+        format: str = "savedmodel",
         reject_below: float | None = None,
         refuse_outside: bool = False,
         allow_transductive: bool = False,
@@ -289,6 +290,8 @@ class AdaptedClassifier(AdaptedTask):
             temperature: The number that logits are divided by before they become
                 probabilities, see `tfmeta.evaluation.fit_temperature`; None to leave
                 them, as `predict` does.
+            format: "savedmodel", or "litert" or "onnx" for small runtimes, which give
+                labels and no names; export.json lists the names in their order.
             reject_below: A query is answered if its largest class probability, after
                 the temperature, is at least this number; every other query gets the
                 label -1 and the name "". None answers all queries.
@@ -310,6 +313,7 @@ class AdaptedClassifier(AdaptedTask):
             self.classes.tolist(),
             path,
             weights=self.weights,
+            format=format,
             temperature=temperature,
             refuse_outside=refuse_outside,
             reject_below=reject_below,

@@ -106,6 +106,7 @@ class AdaptedRegressor(AdaptedTask):
         self,
         path: str | os.PathLike[str],
         *,
+        format: str = "savedmodel",
         refuse_outside: bool = False,
         allow_transductive: bool = False,
     ) -> pathlib.Path:
@@ -118,6 +119,7 @@ class AdaptedRegressor(AdaptedTask):
         Args:
             path: The folder to write. "power/3" is version 3 of "power"; "power" is the
                 next free version of it.
+            format: "savedmodel", or "litert" or "onnx" for small runtimes.
             refuse_outside: Whether queries are refused whose prepared values are far
                 outside those of meta-training; see `Preparation.outside`.
             allow_transductive: Whether normalisation "task" may be served, where a
@@ -134,6 +136,7 @@ class AdaptedRegressor(AdaptedTask):
             self.learner,
             self.adapted,
             path,
+            format=format,
             weights=self.weights,
             refuse_outside=refuse_outside,
             allow_transductive=allow_transductive,

@@ -335,6 +335,13 @@ def test_places_in_sorted_rows(side) -> None:
     )
 
 
+def test_error_functions() -> None:
+    x = np.linspace(-5, 5, 101)[:, None]
+    check(FOR_ONNX, tf.math.erfc, [x], gone=["Erfc"])
+    for function in (tf.math.erf, tf.math.erfc):
+        check(FOR_LITERT, function, [x], gone=["Erf", "Erfc"], tolerance=2e-7)
+
+
 def test_is_finite() -> None:
     x = np.array([[1.0, np.inf], [-np.inf, np.nan]])
     check(FOR_LITERT, tf.math.is_finite, [x], gone=["IsFinite"])

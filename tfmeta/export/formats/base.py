@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 Arrays = dict[str, np.ndarray]
-DEVICE = "device"  # The extra that has the libraries of small runtimes.
 
 
 class Format(abc.ABC):
@@ -41,8 +40,8 @@ class Format(abc.ABC):
         missing = [m for m in self.libraries if importlib.util.find_spec(m) is None]
         if missing:
             raise ValueError(
-                f"The format {self.name} needs {' and '.join(missing)}, not installed "
-                f"here. Install tfmeta[{DEVICE}]."
+                f"The format {self.name} needs {' and '.join(missing)}. Install the "
+                "extra 'device': pip install \"tfmeta[device]\"."
             )
 
     @abc.abstractmethod
@@ -91,11 +90,11 @@ class Format(abc.ABC):
         """
 
 
-def check_portable(noun: str, signatures: Mapping[str, Any]) -> None:
+def check_portable(name: str, signatures: Mapping[str, Any]) -> None:
     """Refuses signatures of texts, which small runtimes cannot read.
 
     Args:
-        noun: What the error calls the format.
+        name: The format's name.
         signatures: The concrete functions by name.
 
     Raises:
@@ -105,7 +104,7 @@ def check_portable(noun: str, signatures: Mapping[str, Any]) -> None:
         for spec in function.structured_input_signature[1].values():
             if spec.dtype == tf.string:
                 raise ValueError(
-                    f"{noun} cannot read strings, but {spec.name} is one. Leave out "
-                    "images and names, or use format='savedmodel', which reads texts "
-                    "and files."
+                    f"The format {name} has no strings, but {spec.name} is one. Leave "
+                    "out images and names, or use format='savedmodel', which reads "
+                    "texts and files."
                 )

@@ -7,6 +7,7 @@ from tfmeta.export.formats.litert import LiteRT
 from tfmeta.export.formats.onnx import Onnx
 from tfmeta.export.formats.saved_model import SavedModel
 
+DEFAULT_FORMAT = "savedmodel"
 FORMATS: dict[str, type[Format]] = {
     "savedmodel": SavedModel,
     "litert": LiteRT,

@@ -53,7 +53,7 @@ class LiteRT(Format):
     ) -> None:
         """Writes model.tflite; see `Format.write`."""
         del module  # The values of variables are in the graphs.
-        check_portable(self.noun, signatures)
+        check_portable(self.name, signatures)
         graphs = {n: rewritten(each, FOR_LITERT) for n, each in signatures.items()}
         (folder / FILE).write_bytes(_shared(_converted(graphs)))
 

@@ -49,7 +49,7 @@ class Onnx(Format):
     ) -> None:
         """Writes a file for each signature; see `Format.write`."""
         del module  # The values of variables are in the graphs.
-        check_portable(self.noun, signatures)
+        check_portable(self.name, signatures)
         files = {n: converted(rewritten(f, FOR_ONNX)) for n, f in signatures.items()}
         for name, content in files.items():
             (folder / f"{name}.onnx").write_bytes(content)
@@ -96,6 +96,7 @@ def converted(function: Any) -> bytes:
         input_names=inputs,
         output_names=outputs,
         opset=_OPSET,
+        custom_op_handlers={"SelectV2": (_where, [])},
     )
     for graph in _graphs(model.graph):
         for node in graph.node:
@@ -112,6 +113,22 @@ def converted(function: Any) -> bytes:
     _rename(model.graph, names)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _where(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """Makes a choice of numbers a choice.
+
+    The converter's own way multiplies both by 0 or 1 and adds, and so keeps the NaN of
+    the one that is not chosen.
+    """
+    del name, arguments
+    from onnx import TensorProto
+    from tf2onnx.onnx_opset.controlflow import Select
+
+    if context.get_dtype(node.output[0]) == TensorProto.BOOL:
+        Select.version_7(context, node)  # ONNX Runtime has no choice of truth values.
+    else:
+        node.type = "Where"
 
 
 def _graphs(graph: Any) -> Iterator[Any]:

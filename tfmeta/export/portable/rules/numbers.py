@@ -24,6 +24,11 @@ def add_n(op: tf.Operation, *inputs: Any) -> Any:
     return functools.reduce(operator.add, inputs)
 
 
+def erfc(op: tf.Operation, x: Any) -> Any:
+    """`Erfc`: 1 less the error function."""
+    return 1 - tf.math.erf(x)
+
+
 def lower_bound(op: tf.Operation, rows: Any, values: Any) -> Any:
     """`LowerBound`: how many entries of a sorted row are below each value."""
     below = tf.expand_dims(rows, 1) < tf.expand_dims(values, 2)
@@ -38,6 +43,7 @@ def upper_bound(op: tf.Operation, rows: Any, values: Any) -> Any:
 
 NUMBERS = {
     "AddN": add_n,
+    "Erfc": erfc,
     "IdentityN": same,
     "IsFinite": is_finite,
     "LowerBound": lower_bound,
