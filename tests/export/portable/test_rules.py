@@ -370,6 +370,16 @@ def test_biases_and_marks() -> None:
     check(FOR_ONNX, gradients_of(function, np.ones(())), [x, np.ones(1)], gone=gone)
 
 
+def test_truth_values_are_split_in_slices_for_litert() -> None:
+    x = random(16, 4, 6, 3)
+
+    def function(x):
+        return tf.split(x > 0, 3, 1), tf.split(x, 3, -1)
+
+    check(FOR_LITERT, lambda x: function(x)[0], [x], gone=["Split"])
+    check(FOR_LITERT, lambda x: function(x)[1], [x], gone=["StridedSlice"])
+
+
 def test_a_product_of_two_computed_matrices_is_a_batch_of_one_for_litert() -> None:
     """LiteRT's converter forgets a ReLU after a plain one."""
     a, b = random(12, 4, 6), random(13, 4, 3)

@@ -49,4 +49,14 @@ def _tail(x: Any) -> Any:
     return total * tf.exp(-x * x)
 
 
-ONLY_LITERT = {"Erf": erf, "Erfc": erfc, "MatMul": matmul}
+def split(op: tf.Operation, axis: Any, x: Any) -> Any:
+    """`Split` of truth values, as slices: LiteRT splits numbers alone."""
+    if x.dtype != tf.bool:
+        return NotImplemented
+    place, parts = int(tf.get_static_value(axis)), op.get_attr("num_split")
+    size = x.shape[place] // parts
+    before = (slice(None),) * (place % x.shape.rank)
+    return [x[(*before, slice(i * size, (i + 1) * size))] for i in range(parts)]
+
+
+ONLY_LITERT = {"Erf": erf, "Erfc": erfc, "MatMul": matmul, "Split": split}
