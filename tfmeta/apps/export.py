@@ -18,6 +18,7 @@ from absl import flags
 
 from tfmeta.apps import console, runs, scoring
 from tfmeta.apps.flags.parts import Parts
+from tfmeta.data import Part
 from tfmeta.export import save
 from tfmeta.export.formats.by_name import DEFAULT_FORMAT, FORMATS, format_of
 from tfmeta.learners import Learner
@@ -43,6 +44,13 @@ def define_flags() -> None:
         f"What to write: some of {', '.join(FORMATS)}, with commas between, each into "
         "a folder of its name below --out. Left out: a SavedModel into --out itself.",
     )
+    flags.DEFINE_bool(
+        "selftest",
+        False,
+        "Put 100 episodes of the run's test part into the page of --format=web, for it "
+        "to test itself on.",
+    )
+    runs.define_place_flags()
     scoring.define_step_flag()
     flags.DEFINE_bool(
         "allow_transductive",
@@ -102,10 +110,13 @@ def main() -> dict:
     asked = list(dict.fromkeys(FLAGS.format or ()))
     for name in asked:
         format_of(name)
+    if FLAGS.selftest and not any(FORMATS[name].takes_selftest for name in asked):
+        raise ValueError("--selftest is for --format=web. Leave out --selftest.")
     run, model = runs.open_model(path, FLAGS.which)
     out = FLAGS.out or run.path / "exported"
     places = {name: f"{out}/{name}" for name in asked} or {DEFAULT_FORMAT: str(out)}
-    folders = _saved(model, places, _temperature(run, model.learner))
+    part = runs.source_of(runs.flags_of(run)).test if FLAGS.selftest else None
+    folders = _saved(model, places, _temperature(run, model.learner), part)
     learner = type(model.learner).__name__
     for folder in folders.values():
         console.say(f"Exported {learner} to {folder}")
@@ -114,7 +125,10 @@ def main() -> dict:
 
 
 def _saved(
-    model: MetaModel, places: Mapping[str, str], temperature: float | None
+    model: MetaModel,
+    places: Mapping[str, str],
+    temperature: float | None,
+    selftest: Part | None,
 ) -> dict[str, str]:
     """Writes the model in each format, or in none; the folders by format."""
     folders: dict[str, str] = {}
@@ -124,6 +138,7 @@ def _saved(
                 model,
                 place,
                 format=name,
+                selftest=selftest if FORMATS[name].takes_selftest else None,
                 allow_transductive=FLAGS.allow_transductive,
                 steps=FLAGS.eval_steps,
                 images=FLAGS.images,

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfmeta.core import Options, Targets
 from tfmeta.core.episode import NO_EXAMPLES, Nest
+from tfmeta.data.part import Part
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.export.adapted import save_classifier
 from tfmeta.export.answer import Answer
@@ -37,6 +38,7 @@ def save(
     images: bool = False,
     names: bool = False,
     format: str = DEFAULT_FORMAT,
+    selftest: Part | None = None,
     temperature: float | None = None,
     reject_below: float | None = None,
     refuse_outside: bool = False,
@@ -81,9 +83,12 @@ def save(
             and answers have `names` and `classes` beside the probabilities, whose
             column i belongs to class i. `extend_names` puts new classes last.
         format: "savedmodel"; "litert", one file for phones and other devices,
-            model.tflite; or "onnx", a file for each signature. The latter two take
-            numbers alone: neither files of pictures, nor names, nor texts. Where an
-            output of an ONNX file would have an input's name, it has "new_" before it.
+            model.tflite; "onnx", a file for each signature; or "web", a page that
+            learns what its visitor draws. The latter three take numbers alone: neither
+            files of pictures, nor names, nor texts. Where an output of an ONNX file
+            would have an input's name, it has "new_" before it.
+        selftest: For the format "web", the part of a source, such as `source.test`,
+            from which 100 episodes go into the page, for `window.tfmeta.selftest()`.
         temperature: The number that logits are divided by before they become
             probabilities; None to leave them. `tfmeta.evaluation.fit_temperature`
             finds it. It changes no label. In Python, `MetaModel.adapt(...).predict`
@@ -128,7 +133,7 @@ def save(
         [b'owl']
     """
     learner = as_learner(model)
-    form = format_of(format)
+    form = format_of(format, selftest)
     said = on_bad_input_of(on_bad_input, form)
     check_mode(learner, allow_transductive)
     check_steps(learner, steps)

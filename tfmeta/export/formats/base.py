@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.export.facts import Facts
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -23,6 +25,7 @@ class Format(abc.ABC):
         needs: What README.md says that it needs, to answer.
         raises: Whether its runtime can refuse a request with a sentence.
         strings: Whether its runtime reads and gives strings.
+        takes_selftest: Whether it takes episodes that it can test itself on.
         aliases: Whether the default signature has TensorFlow's name for it too.
         libraries: The modules that writing takes, beside TensorFlow.
     """
@@ -33,6 +36,7 @@ class Format(abc.ABC):
     raises = False
     strings = False
     aliases = False
+    takes_selftest = False
     libraries: tuple[str, ...] = ()
 
     def check_installed(self) -> None:
@@ -46,7 +50,11 @@ class Format(abc.ABC):
 
     @abc.abstractmethod
     def write(
-        self, module: tf.Module, signatures: Mapping[str, Any], folder: pathlib.Path
+        self,
+        module: tf.Module,
+        signatures: Mapping[str, Any],
+        folder: pathlib.Path,
+        facts: Facts,
     ) -> None:
         """Writes signatures.
 
@@ -54,6 +62,7 @@ class Format(abc.ABC):
             module: The module that holds the variables.
             signatures: The concrete functions by name.
             folder: The folder to write to.
+            facts: What is told of the learner.
 
         Raises:
             ValueError: If the format has no form for an operation.

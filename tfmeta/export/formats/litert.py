@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfmeta.export.facts import Facts
 from tfmeta.export.formats.base import Arrays, Format, check_portable
 from tfmeta.export.portable import FOR_LITERT, Unportable, rewritten, scope_of
 
@@ -49,10 +50,14 @@ class LiteRT(Format):
     libraries = ("ai_edge_litert",)
 
     def write(
-        self, module: tf.Module, signatures: Mapping[str, Any], folder: pathlib.Path
+        self,
+        module: tf.Module,
+        signatures: Mapping[str, Any],
+        folder: pathlib.Path,
+        facts: Facts,
     ) -> None:
         """Writes model.tflite; see `Format.write`."""
-        del module  # The values of variables are in the graphs.
+        del module, facts  # The values of variables are in the graphs.
         check_portable(self.name, signatures)
         graphs = {n: rewritten(each, FOR_LITERT) for n, each in signatures.items()}
         (folder / FILE).write_bytes(_shared(_converted(graphs)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfmeta.export.facts import Facts
 from tfmeta.export.formats.base import Arrays, Format, check_portable
 from tfmeta.export.portable import FOR_ONNX, Unportable, rewritten, scope_of
 
@@ -45,10 +46,14 @@ class Onnx(Format):
     libraries = ("onnx", "onnxruntime", "tf2onnx")
 
     def write(
-        self, module: tf.Module, signatures: Mapping[str, Any], folder: pathlib.Path
+        self,
+        module: tf.Module,
+        signatures: Mapping[str, Any],
+        folder: pathlib.Path,
+        facts: Facts,
     ) -> None:
         """Writes a file for each signature; see `Format.write`."""
-        del module  # The values of variables are in the graphs.
+        del module, facts  # The values of variables are in the graphs.
         check_portable(self.name, signatures)
         files = {n: converted(rewritten(f, FOR_ONNX)) for n, f in signatures.items()}
         for name, content in files.items():

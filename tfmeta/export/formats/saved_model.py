@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from tfmeta.export.facts import Facts
 from tfmeta.export.formats.base import Arrays, Format
 
 _MARK = "_gradient_op_type"
@@ -68,9 +69,14 @@ class SavedModel(Format):
     aliases = True
 
     def write(
-        self, module: tf.Module, signatures: Mapping[str, Any], folder: pathlib.Path
+        self,
+        module: tf.Module,
+        signatures: Mapping[str, Any],
+        folder: pathlib.Path,
+        facts: Facts,
     ) -> None:
         """Writes the SavedModel; see `Format.write`."""
+        del facts
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
         file = folder / "saved_model.pb"

@@ -51,7 +51,7 @@ def written(
     if not form.aliases:
         signatures = {n: f for n, f in signatures.items() if n != DEFAULT}
     with folder.writing() as partial:
-        form.write(module, signatures, partial)
+        form.write(module, signatures, partial, facts)
         write_readme(partial, signatures, facts, folder.served_name, form)
     return folder.path
 
