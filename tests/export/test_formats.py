@@ -252,3 +252,35 @@ def test_a_litert_file_has_built_in_operations_and_each_constant_once(tmp_path) 
         names = {graph.name.decode() for graph in model.subgraphs}
         assert {"adapt", "predict", "adapt_and_predict"} <= names
     assert sizes["anil"] < sizes["forward"] + 300_000
+
+
+def test_weights_of_eight_bits_take_a_quarter_and_change_little(form, tmp_path) -> None:
+    learner = learners.ProtoNet(fresh(conv4(strided=True, filters=32), seed=0))
+    request = {
+        "support_x": DRAWS.random((10, 28, 28, 1), "f"),
+        "support_y": np.tile(np.arange(5, dtype=np.int32), 2),
+        "query_x": DRAWS.random((20, 28, 28, 1), "f"),
+    }
+    found, sizes = {}, {}
+    for weights in ("float32", "int8"):
+        folder = export.save(
+            learner, tmp_path / weights, format=form.name, precision=weights
+        )
+        found[weights] = form.answer(folder, "adapt_and_predict", request)
+        files = [*folder.glob("*.tflite"), *folder.glob("adapt.onnx")]
+        sizes[weights] = sum(file.stat().st_size for file in files)
+    number = learner.count_params() * 3  # Bytes that int8 saves.
+    assert sizes["int8"] < sizes["float32"] - 0.9 * number
+    low, high = (found[w]["probabilities"] for w in ("int8", "float32"))
+    assert 0 < np.abs(low - high).max() < 0.05
+
+
+def test_weights_of_eight_bits_are_for_learners_without_inner_steps(tmp_path) -> None:
+    with pytest.raises(ValueError, match="'float32' for MAML, whose inner"):
+        export.save(maml(), tmp_path, format="litert", precision="int8")
+    with pytest.raises(ValueError, match="precision is for the format litert or onnx"):
+        export.save(learners.ProtoNet(vectors()), tmp_path, precision="int8")
+    with pytest.raises(ValueError, match="precision must be 'float32' or 'int8'"):
+        export.save(
+            learners.ProtoNet(vectors()), tmp_path, format="onnx", precision="a"
+        )

@@ -38,19 +38,7 @@ def define_flags() -> None:
         "Where to write: exported/3 is version 3, exported takes the next free number "
         "in it. Left out: a folder exported in the run's.",
     )
-    flags.DEFINE_list(
-        "format",
-        None,
-        f"What to write: some of {', '.join(FORMATS)}, with commas between, each into "
-        "a folder of its name below --out. Left out: a SavedModel into --out itself.",
-    )
-    flags.DEFINE_bool(
-        "selftest",
-        False,
-        "Put 100 episodes of the run's test part into the page of --format=web, for it "
-        "to test itself on.",
-    )
-    runs.define_place_flags()
+    _define_format_flags()
     scoring.define_step_flag()
     flags.DEFINE_bool(
         "allow_transductive",
@@ -64,6 +52,30 @@ def define_flags() -> None:
     )
     flags.DEFINE_bool("names", False, "Add signatures that take the names of classes.")
     _define_answer_flags()
+
+
+def _define_format_flags() -> None:
+    """Defines what is written."""
+    flags.DEFINE_list(
+        "format",
+        None,
+        f"What to write: some of {', '.join(FORMATS)}, with commas between, each into "
+        "a folder of its name below --out. Left out: a SavedModel into --out itself.",
+    )
+    flags.DEFINE_enum(
+        "precision",
+        None,
+        ["float32", "int8"],
+        "How small formats keep weights: int8 takes a quarter of the space, for "
+        "learners that adapt without inner steps. Left out: float32.",
+    )
+    flags.DEFINE_bool(
+        "selftest",
+        False,
+        "Put 100 episodes of the run's test part into the page of --format=web, for it "
+        "to test itself on.",
+    )
+    runs.define_place_flags()
 
 
 def _define_answer_flags() -> None:
@@ -110,7 +122,9 @@ def main() -> dict:
     asked = list(dict.fromkeys(FLAGS.format or ()))
     for name in asked:
         format_of(name)
-    if FLAGS.selftest and not any(FORMATS[name].takes_selftest for name in asked):
+    if FLAGS.selftest and not any(
+        "selftest" in FORMATS[name].options for name in asked
+    ):
         raise ValueError("--selftest is for --format=web. Leave out --selftest.")
     run, model = runs.open_model(path, FLAGS.which)
     out = FLAGS.out or run.path / "exported"
@@ -138,7 +152,10 @@ def _saved(
                 model,
                 place,
                 format=name,
-                selftest=selftest if FORMATS[name].takes_selftest else None,
+                selftest=selftest if "selftest" in FORMATS[name].options else None,
+                precision=FLAGS.precision
+                if "precision" in FORMATS[name].options
+                else None,
                 allow_transductive=FLAGS.allow_transductive,
                 steps=FLAGS.eval_steps,
                 images=FLAGS.images,

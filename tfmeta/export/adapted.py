@@ -14,7 +14,7 @@ from tfmeta.core.class_names import class_texts
 from tfmeta.core.episode import Nest
 from tfmeta.data.prepare.preparation import as_preparation
 from tfmeta.export.answer import Answer
-from tfmeta.export.checks import check_mode
+from tfmeta.export.checks import check_mode, check_precision
 from tfmeta.export.example import Shape, raw_inputs
 from tfmeta.export.facts import Facts
 from tfmeta.export.fields import fields_of
@@ -41,6 +41,7 @@ def save_classifier(
     allow_transductive: bool = False,
     example_shape: Shape | None = None,
     format: str = DEFAULT_FORMAT,
+    precision: str | None = None,
 ) -> pathlib.Path:
     """Writes one adapted classifier; it only predicts.
 
@@ -66,6 +67,7 @@ def save_classifier(
         example_shape: As in `save`.
         format: As in `save`; only a SavedModel gives names too. In the other formats,
             export.json lists them in the order of the labels.
+        precision: As in `save`.
 
     Returns:
         The version folder.
@@ -92,6 +94,7 @@ def save_classifier(
         [b'wren']
     """
     check_mode(learner, allow_transductive)
+    check_precision(None, precision)
     return _save_adapted(
         learner,
         adapted,
@@ -102,7 +105,7 @@ def save_classifier(
         refuse_outside=refuse_outside,
         example_shape=example_shape,
         names=class_texts(classes),
-        form=format_of(format),
+        form=format_of(format, precision=precision),
     )
 
 
@@ -117,6 +120,7 @@ def save_regressor(
     allow_transductive: bool = False,
     example_shape: Shape | None = None,
     format: str = DEFAULT_FORMAT,
+    precision: str | None = None,
 ) -> pathlib.Path:
     """Writes one adapted regressor; it only predicts.
 
@@ -136,6 +140,7 @@ def save_regressor(
         allow_transductive: As in `save`.
         example_shape: As in `save`.
         format: As in `save`.
+        precision: As in `save`.
 
     Returns:
         The version folder.
@@ -145,6 +150,7 @@ def save_regressor(
             be written.
     """
     check_mode(learner, allow_transductive)
+    check_precision(None, precision)
     return _save_adapted(
         learner,
         adapted,
@@ -154,7 +160,7 @@ def save_regressor(
         prepare=prepare,
         refuse_outside=refuse_outside,
         example_shape=example_shape,
-        form=format_of(format),
+        form=format_of(format, precision=precision),
     )
 
 

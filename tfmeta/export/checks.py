@@ -293,6 +293,30 @@ def check_mode(learner: Learner, allow_transductive: bool) -> None:
         )
 
 
+def check_precision(learner: Learner | None, precision: str | None) -> None:
+    """Refuses weights that cannot be kept so.
+
+    Args:
+        learner: The learner; None for an adapted task, which takes no steps.
+        precision: "float32", "int8", or None for the former.
+
+    Raises:
+        ValueError: If there is no such way, or inner steps would change what was
+            rounded.
+    """
+    if precision not in (None, "float32", "int8"):
+        raise ValueError(
+            f"precision must be 'float32' or 'int8'. Received: {precision!r}."
+        )
+    steps = None if learner is None else learner.default_steps
+    if precision == "int8" and steps is not None:
+        raise ValueError(
+            f"precision must be 'float32' for {type(learner).__name__}, whose inner "
+            "steps are smaller than what int8 rounds by. Received: 'int8'. Leave out "
+            "precision."
+        )
+
+
 def check_steps(learner: Learner, steps: int | None) -> None:
     """Refuses a number of inner steps that the learner cannot take.
 

@@ -274,6 +274,7 @@ class AdaptedClassifier(AdaptedTask):
         *,
         temperature: float | None = None,
         format: str = "savedmodel",
+        precision: str | None = None,
         reject_below: float | None = None,
         refuse_outside: bool = False,
         allow_transductive: bool = False,
@@ -292,6 +293,7 @@ class AdaptedClassifier(AdaptedTask):
                 them, as `predict` does.
             format: "savedmodel", or "litert" or "onnx" for small runtimes, which give
                 labels and no names; export.json lists the names in their order.
+            precision: Of the weights in a small format, see `tfmeta.export.save`.
             reject_below: A query is answered if its largest class probability, after
                 the temperature, is at least this number; every other query gets the
                 label -1 and the name "". None answers all queries.
@@ -314,6 +316,7 @@ class AdaptedClassifier(AdaptedTask):
             path,
             weights=self.weights,
             format=format,
+            precision=precision,
             temperature=temperature,
             refuse_outside=refuse_outside,
             reject_below=reject_below,

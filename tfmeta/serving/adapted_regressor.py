@@ -107,6 +107,7 @@ class AdaptedRegressor(AdaptedTask):
         path: str | os.PathLike[str],
         *,
         format: str = "savedmodel",
+        precision: str | None = None,
         refuse_outside: bool = False,
         allow_transductive: bool = False,
     ) -> pathlib.Path:
@@ -120,6 +121,7 @@ class AdaptedRegressor(AdaptedTask):
             path: The folder to write. "power/3" is version 3 of "power"; "power" is the
                 next free version of it.
             format: "savedmodel", or "litert" or "onnx" for small runtimes.
+            precision: Of the weights in a small format, see `tfmeta.export.save`.
             refuse_outside: Whether queries are refused whose prepared values are far
                 outside those of meta-training; see `Preparation.outside`.
             allow_transductive: Whether normalisation "task" may be served, where a
@@ -137,6 +139,7 @@ class AdaptedRegressor(AdaptedTask):
             self.adapted,
             path,
             format=format,
+            precision=precision,
             weights=self.weights,
             refuse_outside=refuse_outside,
             allow_transductive=allow_transductive,

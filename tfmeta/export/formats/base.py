@@ -16,6 +16,9 @@ from tfmeta.export.facts import Facts
 Arrays = dict[str, np.ndarray]
 
 
+FLOAT, INT8 = "float32", "int8"  # How weights are kept in a file.
+
+
 class Format(abc.ABC):
     """A way to write the signatures of a learner; abstract.
 
@@ -25,7 +28,7 @@ class Format(abc.ABC):
         needs: What README.md says that it needs, to answer.
         raises: Whether its runtime can refuse a request with a sentence.
         strings: Whether its runtime reads and gives strings.
-        takes_selftest: Whether it takes episodes that it can test itself on.
+        options: What `save` may tell it beside the learner: "selftest", "precision".
         aliases: Whether the default signature has TensorFlow's name for it too.
         libraries: The modules that writing takes, beside TensorFlow.
     """
@@ -36,7 +39,7 @@ class Format(abc.ABC):
     raises = False
     strings = False
     aliases = False
-    takes_selftest = False
+    options: frozenset[str] = frozenset()
     libraries: tuple[str, ...] = ()
 
     def check_installed(self) -> None:

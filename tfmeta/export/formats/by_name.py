@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tfmeta.data.part import Part
+from typing import Any
+
 from tfmeta.export.formats.base import Format
 from tfmeta.export.formats.litert import LiteRT
 from tfmeta.export.formats.onnx import Onnx
@@ -18,28 +19,28 @@ FORMATS: dict[str, type[Format]] = {
 }
 
 
-def format_of(name: str, selftest: Part | None = None) -> Format:
+def format_of(name: str, **said: Any) -> Format:
     """The format of a name, whose libraries are there.
 
     Args:
         name: One of `FORMATS`.
-        selftest: The part whose episodes the export can test itself on; None for none.
+        **said: Options of the format, such as `selftest`; None is as left out.
 
     Raises:
         ValueError: If there is no such format, if a library that it needs is not
-            installed, or if it takes no episodes.
+            installed, or if it does not take an option.
     """
     if name not in FORMATS:
         raise ValueError(
             f"format must be one of {', '.join(FORMATS)}. Received: {name!r}."
         )
-    kind = FORMATS[name]
-    if selftest is not None and not kind.takes_selftest:
-        takes = [n for n, each in FORMATS.items() if each.takes_selftest]
+    given = {option: value for option, value in said.items() if value is not None}
+    for option in given.keys() - FORMATS[name].options:
+        takes = [n for n, each in FORMATS.items() if option in each.options]
         raise ValueError(
-            f"selftest is for the format {' or '.join(takes)}. Received: format="
-            f"{name!r}. Leave out selftest."
+            f"{option} is for the format {' or '.join(takes)}. Received: format="
+            f"{name!r}. Leave out {option}."
         )
-    found = kind() if selftest is None else kind(selftest)  # type: ignore[call-arg]
+    found = FORMATS[name](**given)
     found.check_installed()
     return found

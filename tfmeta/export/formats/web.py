@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from tfmeta.data.part import Part
 from tfmeta.export.facts import Facts
+from tfmeta.export.formats.base import FLOAT
 from tfmeta.export.formats.onnx import Onnx
 from tfmeta.export.signatures import ADAPT, BOTH, PREDICT
 
@@ -62,14 +63,16 @@ class Web(Onnx):
 
     Args:
         selftest: The part whose episodes the page can test itself on; None for none.
+        precision: As in `Onnx`.
     """
 
     name = "web"
     noun = "page"
     needs = "a browser alone"
-    takes_selftest = True
+    options = frozenset({"selftest", "precision"})
 
-    def __init__(self, selftest: Part | None = None):
+    def __init__(self, selftest: Part | None = None, precision: str = FLOAT):
+        super().__init__(precision)
         self.selftest = selftest
 
     def check_installed(self) -> None:

@@ -1,0 +1,232 @@
+"""Small runtimes beside the SavedModel: the same answers, and how fast, from how much.
+
+    python benchmarks/portable.py --data_dir=DIR equal
+    python benchmarks/portable.py speed
+
+`equal` exports nets that ship, asks each format on the same 1,000 test episodes, and
+counts those where a probability or value differs by more than 1e-4, and the answers
+that changed although they were clear. `speed` times `adapt_and_predict` of a strided
+conv4 with 64 filters on random drawings, one thread each. Each format is asked in a
+process of its own, which imports its runtime and NumPy alone; --python names another
+Python for them, such as one of an environment that has nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+import tfmeta
+from tfmeta import export, learners
+from tfmeta.evaluation.student_t import half_width
+from tfmeta.nets import conv4
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", None, "Where TFDS keeps its data.")
+flags.DEFINE_integer("episodes", 1000, "The episodes of `equal`.")
+flags.DEFINE_integer("calls", 50, "The calls of `speed` that are timed.")
+flags.DEFINE_string("python", sys.executable, "The Python that asks small runtimes.")
+
+FORMATS = ("savedmodel", "litert", "onnx")
+WARM = 5
+# What asks a format: its folder, requests in an .npz file, and where answers go.
+ASK = """
+import os, sys, time
+import numpy as np
+
+form, folder, requests, answers, count, often = sys.argv[1:]
+if form == "savedmodel":
+    import tensorflow as tf
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    model = tf.saved_model.load(folder).signatures["adapt_and_predict"]
+    def ask(request):
+        sent = {k: tf.constant(v) for k, v in request.items()}
+        return {k: v.numpy() for k, v in model(**sent).items()}
+elif form == "litert":
+    from ai_edge_litert.interpreter import Interpreter
+    runner = Interpreter(folder + "/model.tflite", num_threads=1)
+    runner = runner.get_signature_runner("adapt_and_predict")
+    ask = lambda request: runner(**request)
+else:
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(folder + "/adapt_and_predict.onnx", options)
+    names = [output.name for output in session.get_outputs()]
+    ask = lambda request: dict(zip(names, session.run(names, request)))
+held = np.load(requests)
+found, times = {}, []
+for i in range(int(count)):
+    request = {k.split("/")[1]: held[k] for k in held.files if k.startswith(f"{i}/")}
+    for turn in range(int(often)):
+        start = time.perf_counter()
+        answer = ask(request)
+        times.append(time.perf_counter() - start)
+    output = "values" if "values" in answer else "probabilities"
+    found[str(i)] = np.array(answer[output])
+peak = [l for l in open("/proc/self/status") if l.startswith("VmHWM")][0].split()[1]
+np.savez(answers, times=np.array(times), peak=int(peak) / 1024, **found)
+"""
+
+
+def main(argv: list[str]) -> None:
+    """Runs what is named."""
+    for name in argv[1:] or ["equal", "speed"]:
+        {"equal": equal, "speed": speed}[name]()
+
+
+def asked(
+    form: str, folder: pathlib.Path, requests: list[dict], *, often: int = 1
+) -> Any:
+    """The answers to requests, the times and the peak of memory in MB."""
+    with tempfile.TemporaryDirectory() as place:
+        sent, got = f"{place}/requests.npz", f"{place}/answers.npz"
+        rows = {
+            f"{i}/{k}": v for i, each in enumerate(requests) for k, v in each.items()
+        }
+        np.savez(sent, **rows)
+        python = sys.executable if form == "savedmodel" else FLAGS.python
+        count = str(len(requests))
+        command = [python, "-I", "-c", ASK, form, str(folder), sent, got, count]
+        subprocess.run([*command, str(often)], check=True, stderr=subprocess.DEVNULL)
+        with np.load(got) as file:
+            return {name: file[name] for name in file.files}
+
+
+def test_requests(name: str, source: Any, **sizes: int) -> tuple[list[dict], list]:
+    """Requests of the episodes of a test part, and what is true."""
+    requests, truths = [], []
+    for x, y in tfmeta.data.episodes(
+        source.test, seed=1, count=FLAGS.episodes, **sizes
+    ):
+        support, query = (x[f"{part}_x"][0].numpy() for part in ("support", "query"))
+        scale = 255 if support.dtype == np.uint8 else 1
+        request = {
+            "support_x": (support / scale).astype(np.float32),
+            "support_y": x["support_y"][0].numpy(),
+            "query_x": (query / scale).astype(np.float32),
+        }
+        requests.append(request)
+        truths.append(y[0].numpy())
+    return requests, truths
+
+
+def equal() -> None:
+    """Compares the formats on test episodes of nets that ship."""
+    shots = {"way": 5, "shot": 1, "query": 15}
+    nets = {
+        "omniglot_maml": (
+            lambda: load("tfds:omniglot", split="vinyals", rotations=True),
+            shots,
+        ),
+        "cifar_fs_protonet": (lambda: load("tfds:cifar100", split="cifar_fs"), shots),
+        "sinusoid_maml": (lambda: load("sinusoid"), {"shot": 5, "query": 100}),
+    }
+    for name, (source, sizes) in nets.items():
+        requests, truths = test_requests(name, source(), **sizes)
+        answers = {}
+        with tempfile.TemporaryDirectory() as place:
+            for form in FORMATS:
+                folder = export.save(
+                    tfmeta.zoo.load(name), f"{place}/{form}", format=form
+                )
+                answers[form] = asked(form, folder, requests)
+        for form in FORMATS:
+            tell(name, form, answers, truths)
+
+
+def load(name: str, **options: Any) -> Any:
+    """A source, from where TFDS keeps its data."""
+    return tfmeta.data.load(name, data_dir=FLAGS.data_dir, **options)
+
+
+def tell(name: str, form: str, answers: dict, truths: list) -> None:
+    """Prints how a format's answers compare with the SavedModel's."""
+    base, mine = answers["savedmodel"], answers[form]
+    far, changed, scores = [], 0, []
+    for i, truth in enumerate(truths):
+        a, b = base[str(i)], mine[str(i)]
+        if np.abs(a - b).max() > 1e-4:
+            far.append(i)
+        if truth.ndim == 1:
+            first, second = np.sort(a, -1)[:, -1], np.sort(a, -1)[:, -2]
+            clear = first - second > 1e-3
+            changed += int((clear & (a.argmax(-1) != b.argmax(-1))).sum())
+            scores.append(float(np.mean(b.argmax(-1) == truth)))
+        else:
+            scores.append(float(np.mean((b - truth) ** 2)))
+    half = half_width(np.array(scores))
+    told = {
+        "net": name,
+        "format": form,
+        "mean": round(float(np.mean(scores)), 5),
+        "ci95": round(float(half), 5),
+        "within 1e-4": f"{len(truths) - len(far)} of {len(truths)}",
+        "others": far[:20],
+        "clear answers changed": changed,
+    }
+    print(json.dumps(told), flush=True)
+
+
+def speed() -> None:
+    """Times the formats on one request each."""
+    shape = (28, 28, 1)
+
+    def maml(steps: int) -> learners.Learner:
+        net = conv4(way=5, strided=True, input_shape=shape)
+        return learners.MAML(net, inner_steps=steps, normalisation="support")
+
+    cases = {
+        "MAML, 1 step": lambda: maml(1),
+        "MAML, 5 steps": lambda: maml(5),
+        "ProtoNet": lambda: learners.ProtoNet(conv4(strided=True, input_shape=shape)),
+    }
+    draws = np.random.default_rng(0)
+    for name, make in cases.items():
+        learner = make()
+        for shot in (1, 5):
+            request = {
+                "support_x": draws.random((5 * shot, *shape), np.float32),
+                "support_y": np.repeat(np.arange(5, dtype=np.int32), shot),
+                "query_x": draws.random((5, *shape), np.float32),
+            }
+            for form in FORMATS:
+                with tempfile.TemporaryDirectory() as place:
+                    folder = export.save(learner, place, format=form)
+                    found = asked(form, folder, [request], often=WARM + FLAGS.calls)
+                    size = sum(f.stat().st_size for f in weights(folder))
+                times = 1000 * found["times"][WARM:]
+                told = {
+                    "learner": name,
+                    "shot": shot,
+                    "format": form,
+                    "p50_ms": round(float(np.median(times)), 2),
+                    "p90_ms": round(float(np.quantile(times, 0.9)), 2),
+                    "peak_mb": round(float(found["peak"])),
+                    "kb": round(size / 1000),
+                }
+                print(json.dumps(told), flush=True)
+
+
+def weights(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The files that a runtime needs to adapt and predict in one."""
+    names = {"model.tflite", "adapt_and_predict.onnx", "saved_model.pb"}
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.name in names or path.name.startswith("variables.")
+    ]
+
+
+if __name__ == "__main__":
+    tf.config.threading.set_intra_op_parallelism_threads(2)
+    app.run(main)
