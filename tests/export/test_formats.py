@@ -200,7 +200,7 @@ def test_what_cannot_go_is_refused_in_a_sentence(form, tmp_path) -> None:
 def test_an_unknown_format_and_a_missing_library_are_named(
     tmp_path, monkeypatch
 ) -> None:
-    with pytest.raises(ValueError, match="one of savedmodel, litert, onnx. Received"):
+    with pytest.raises(ValueError, match="litert, onnx, web. Received"):
         export.save(maml(), tmp_path / "out", format="tflite")
     monkeypatch.setattr(FORMATS["onnx"], "libraries", ("no_such_library",))
     with pytest.raises(ValueError, match=r"needs no_such_library. Install the extra"):
