@@ -50,21 +50,23 @@ def save(
 ) -> pathlib.Path:
     """Writes a learner that learns new tasks without the code of tfmeta.
 
-    Its signatures are `adapt`, `predict` and `adapt_and_predict`, which is also
-    `serving_default`, and `extend` if the learner extends. `adapt` takes a support set
-    and returns the adapted state as named tensors; `predict` takes queries and that
-    state and returns answers; `extend` takes that state and further support examples
-    and returns a state. The numbers of examples and queries are free in each request,
-    and so is the way unless the net has a head. If an example is a nest, its keys name
-    the inputs, such as `support_x_NAME` and `query_x_NAME`; if an example is one text,
-    they are `support_text` and `query_text`. The answers are `probabilities` and
-    `labels`; a learner of values answers with `values`.
+    Its signatures are `adapt`, `predict` and `adapt_and_predict`, in a SavedModel also
+    under the name `serving_default`; and `extend` if the learner can add examples
+    later, but for the format "web". `adapt` takes a support set and returns the adapted
+    state as named tensors; `predict` takes queries and that state and returns answers;
+    `extend` takes that state and further support examples and returns a state. The
+    numbers of examples and queries are free in each request, and so is the number of
+    classes unless the net has a head, a last layer of fixed size. If an example is a
+    nest, such as a dict, its keys name the inputs, such as `support_x_NAME` and
+    `query_x_NAME`; if an example is one text, they are `support_text` and `query_text`.
+    The answers are `probabilities` and `labels`; a learner of values answers with
+    `values`.
 
     Inputs are raw examples, which the graph prepares as the model does. Floats are sent
     as float32; pictures too, scaled as in training to 0..1. Whole numbers are sent as
-    int32, texts as strings in UTF-8. The graph refuses impossible inputs with a
-    sentence. A README.md in the folder shows a request, and the answer that the saved
-    model gave.
+    int32, texts as strings in UTF-8. A SavedModel refuses impossible inputs with a
+    sentence, the other formats by an output `valid`. A README.md in the folder shows a
+    request, and the answer that the export gave.
 
     Of a learner that does not adapt, such as `Supervised`, the export only predicts;
     see `save_classifier`.
@@ -88,8 +90,9 @@ def save(
             learns what its visitor draws. The latter three take numbers alone: neither
             files of pictures, nor names, nor texts. Where an output of an ONNX file
             would have an input's name, it has "new_" before it.
-        precision: "int8" keeps the weights of a small format in a quarter of the space,
-            for learners that adapt without inner steps; None for "float32".
+        precision: For the formats "litert", "onnx" and "web". "int8" keeps large
+            weights in a quarter of the space, for learners that adapt without inner
+            steps; None for "float32".
         selftest: For the format "web", the part of a source, such as `source.test`,
             from which 100 episodes go into the page, for `window.tfmeta.selftest()`.
         temperature: The number that logits are divided by before they become
@@ -105,7 +108,7 @@ def save(
             that cannot raise: answers have an output `valid`, int32 1 or 0, and an
             adapted state has `state_valid`. Where it is 0, the labels are -1, the
             probabilities 0 and the values NaN. None for "raise" in a SavedModel, and
-            "flag" in the other formats.
+            "flag" in the other formats, which cannot raise.
         allow_transductive: Whether normalisation "task" may be served, where a query's
             answer depends on the other queries of its request.
         steps: The number of inner steps; None for the learner's own number outside
