@@ -122,7 +122,6 @@ def test_it_tests_itself_as_accurately_as_python(page, folder) -> None:
 
 
 def test_no_request_leaves_the_page(page) -> None:
-    page.get_log("performance")
     call(page, "tfmeta.selftest()")
     home = page.current_url
     asked = [json.loads(e["message"])["message"] for e in page.get_log("performance")]
@@ -292,12 +291,13 @@ def test_everything_has_a_name_and_it_fits_three_widths(page) -> None:
     )
     assert unnamed == 0
     for width in (360, 800, 1400):
-        page.set_window_size(width, 900)
+        sizes = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", sizes)
         wide, shown = page.execute_script(
             "return [document.documentElement.scrollWidth, window.innerWidth]"
         )
-        assert wide <= shown
-    page.set_window_size(1280, 1000)
+        assert wide <= shown == width
+    page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_it_opens_without_a_network(folder, browser) -> None:
@@ -324,12 +324,16 @@ def test_colours_have_contrast(theme) -> None:
         )
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
+    def contrast(a: str, b: str) -> float:
+        low, high = sorted((light(a), light(b)))
+        return (high + 0.05) / (low + 0.05)
+
+    assert contrast("line", "card") >= 3  # The border of a field.
     for text_, ground in (
         *(("ink", "card"), ("ink", "ground"), ("soft", "card"), ("soft", "ground")),
         *(("accent", "card"), ("on-accent", "accent"), ("ink", "bar")),
     ):
-        low, high = sorted((light(text_), light(ground)))
-        assert (high + 0.05) / (low + 0.05) >= 4.5, (text_, ground)
+        assert contrast(text_, ground) >= 4.5, (text_, ground)
 
 
 def test_the_list_kept_for_offline_use_is_that_of_the_files(folder) -> None:

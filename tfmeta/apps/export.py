@@ -11,6 +11,8 @@ and names of classes.
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
 import shutil
 from collections.abc import Mapping
 
@@ -122,20 +124,35 @@ def main() -> dict:
     asked = list(dict.fromkeys(FLAGS.format or ()))
     for name in asked:
         format_of(name)
-    if FLAGS.selftest and not any(
-        "selftest" in FORMATS[name].options for name in asked
-    ):
-        raise ValueError("--selftest is for --format=web. Leave out --selftest.")
+    _check_options(asked)
     run, model = runs.open_model(path, FLAGS.which)
     out = FLAGS.out or run.path / "exported"
     places = {name: f"{out}/{name}" for name in asked} or {DEFAULT_FORMAT: str(out)}
-    part = runs.source_of(runs.flags_of(run)).test if FLAGS.selftest else None
+    part = _test_part(run) if FLAGS.selftest else None
     folders = _saved(model, places, _temperature(run, model.learner), part)
     learner = type(model.learner).__name__
     for folder in folders.values():
         console.say(f"Exported {learner} to {folder}")
         console.say(f"How to ask it: {folder}/README.md")
     return {"learner": learner, "path": next(iter(folders.values())), "paths": folders}
+
+
+def _check_options(asked: list[str]) -> None:
+    """Refuses options that none of the formats takes."""
+    for option in ("selftest", "precision"):
+        takes = [name for name, form in FORMATS.items() if option in form.options]
+        if FLAGS[option].present and not set(takes) & set(asked):
+            raise ValueError(
+                f"--{option} is for --format={' or --format='.join(takes)}. Leave out "
+                f"--{option}."
+            )
+
+
+def _test_part(run: RunFolder) -> Part:
+    """The run's test part, which has no class that it was trained on."""
+    source = runs.source_of(runs.flags_of(run))
+    run.check_data(source)
+    return source.test
 
 
 def _saved(
@@ -169,6 +186,8 @@ def _saved(
     except BaseException:
         for each in folders.values():
             shutil.rmtree(each, ignore_errors=True)
+            with contextlib.suppress(OSError):  # Others may have written there.
+                pathlib.Path(each).parent.rmdir()
         raise
     return folders
 

@@ -21,6 +21,7 @@ FLAGS = flags.FLAGS
 # Where the data lie, how they are read, and which of their classes meet in an episode
 # may be said of a run anew.
 ANEW = ("data_dir", "download", "store", "by_superclass")
+_FIXED = ("episodes_file", "protocol")  # These say which episodes there are.
 _HOME = "tfmeta."
 _ZOO = "zoo:"  # Before the name of a net that ships, where a run's folder may stand.
 
@@ -201,8 +202,9 @@ def source_of(values: Mapping[str, Any]) -> Source:
 
 def data_name(values: Mapping[str, Any]) -> str:
     """What results call the data that flags name."""
-    one = " by superclass" if values.get("by_superclass") else ""
-    return f"{values[DATASET.flag]}{one}"
+    asked = recorded_arguments(DATASET, values).get("by_superclass")
+    fixed = any(name in FLAGS and FLAGS[name].value for name in _FIXED)
+    return f"{values[DATASET.flag]}{' by superclass' if asked and not fixed else ''}"
 
 
 def differing_data(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tfmeta.data.source import Source
 from tfmeta.data.split import Split
 
+_TURNS = ("rot90", "rot180", "rot270")
+
 
 def by_superclass(source: Source) -> Source:
     """Makes the episodes of a source harder: their classes are of one superclass.
@@ -58,5 +60,5 @@ def superclass(name: str) -> str:
         ('Korean', 'Korean/rot90')
     """
     first, *others = name.split("/")
-    turned = [each for each in others[-1:] if each.startswith("rot")]
+    turned = [each for each in others[-1:] if each in _TURNS]
     return "/".join([first, *turned])

@@ -62,7 +62,7 @@ def write_readme(
     told = {**facts.as_json(), "format": form.name, "signatures": sorted(signatures)}
     (folder / FACTS).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     asked = next(name for name in (DEFAULT, BOTH, PREDICT) if name in signatures)
-    inputs = _sample(_inputs(signatures[asked]))
+    inputs = sample(inputs_of(signatures[asked]))
     request: dict[str, Any] = {
         "signature_name": asked,
         "inputs": {name: value.tolist() for name, value in inputs.items()},
@@ -105,7 +105,7 @@ def _answer(
     ]
 
 
-def _sample(specs: dict[str, tf.TensorSpec]) -> dict[str, np.ndarray]:
+def sample(specs: dict[str, tf.TensorSpec]) -> dict[str, np.ndarray]:
     """A tiny request: three support examples and one query, or only two queries."""
     draws = np.random.default_rng(0)
     adapts = "support_y" in specs
@@ -180,7 +180,7 @@ def _tables(signatures: dict[str, Any]) -> list[str]:
     for name, function in signatures.items():
         if name == DEFAULT:
             continue
-        inputs, state = _inputs(function), _state_of(name, signatures)
+        inputs, state = inputs_of(function), _state_of(name, signatures)
         rows = [_row("input", n, s) for n, s in inputs.items() if n not in state]
         if state:
             rows.append(f"| input | all that `{ADAPT}{_ending(name)}` gives | | |")
@@ -195,7 +195,7 @@ def _tables(signatures: dict[str, Any]) -> list[str]:
 
 
 def _takes(function: Any, part: str) -> bool:
-    return any(part in name for name in _inputs(function))
+    return any(part in name for name in inputs_of(function))
 
 
 def _ending(name: str) -> str:
@@ -219,7 +219,8 @@ def _row(way: str, name: str, spec: tf.TensorSpec) -> str:
     return f"| {way} | `{name}` | {spec.dtype.name} | ({shape}) |"
 
 
-def _inputs(function: Any) -> dict[str, tf.TensorSpec]:
+def inputs_of(function: Any) -> dict[str, tf.TensorSpec]:
+    """The inputs of a signature by name, those of support sets first."""
     args, kwargs = function.structured_input_signature
     specs = {**{spec.name: spec for spec in args}, **kwargs}
     order = sorted(specs, key=lambda name: (not name.startswith("support"), name))

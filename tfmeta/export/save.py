@@ -194,7 +194,7 @@ def _save_unadapted(
 ) -> pathlib.Path:
     """Writes a classifier that has learned its classes without a support set."""
     learner: Any = as_learner(model)
-    if on_bad_input == "flag":
+    if on_bad_input == "flag" and format_of(options["format"]).raises:
         raise ValueError(
             f"on_bad_input must be 'raise' for {type(learner).__name__}, which does "
             "not adapt. Received: 'flag'. Leave out on_bad_input."

@@ -58,7 +58,7 @@ class Format(abc.ABC):
         signatures: Mapping[str, Any],
         folder: pathlib.Path,
         facts: Facts,
-    ) -> None:
+    ) -> dict[str, Any]:
         """Writes signatures.
 
         Args:
@@ -66,6 +66,9 @@ class Format(abc.ABC):
             signatures: The concrete functions by name.
             folder: The folder to write to.
             facts: What is told of the learner.
+
+        Returns:
+            The signatures that were written.
 
         Raises:
             ValueError: If the format has no form for an operation.

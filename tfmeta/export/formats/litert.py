@@ -63,12 +63,13 @@ class LiteRT(Format):
         signatures: Mapping[str, Any],
         folder: pathlib.Path,
         facts: Facts,
-    ) -> None:
+    ) -> dict[str, Any]:
         """Writes model.tflite; see `Format.write`."""
         del module, facts  # The values of variables are in the graphs.
         check_portable(self.name, signatures)
         graphs = {n: rewritten(each, FOR_LITERT) for n, each in signatures.items()}
         (folder / FILE).write_bytes(_shared(_converted(graphs, self.precision)))
+        return dict(signatures)
 
     def answer(self, folder: pathlib.Path, signature: str, request: Arrays) -> Arrays:
         """Asks the file; see `Format.answer`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,8 +21,9 @@ _NEW = "new_"  # Before the name of an output that is an input's too.
 _ASK = """\
 ## Ask
 
-The files need `onnxruntime` and no other library; there is one for each signature. A
-request is in `request.npz`, with these inputs, here shortened:
+The files need `onnxruntime` and no other library; there is one for each signature. In
+`extend.onnx`, outputs whose names inputs have too begin with `new_`. A request is in
+`request.npz`, with these inputs, here shortened:
 
 ```
 {inputs}
@@ -61,7 +64,7 @@ class Onnx(Format):
         signatures: Mapping[str, Any],
         folder: pathlib.Path,
         facts: Facts,
-    ) -> None:
+    ) -> dict[str, Any]:
         """Writes a file for each signature; see `Format.write`."""
         del module, facts  # The values of variables are in the graphs.
         check_portable(self.name, signatures)
@@ -71,6 +74,7 @@ class Onnx(Format):
         }
         for name, content in files.items():
             (folder / f"{name}.onnx").write_bytes(content)
+        return dict(signatures)
 
     def answer(self, folder: pathlib.Path, signature: str, request: Arrays) -> Arrays:
         """Asks a file; see `Format.answer`."""
@@ -109,14 +113,15 @@ def converted(function: Any, precision: str = FLOAT) -> bytes:
 
     inputs = [t.name for t in function.inputs]
     outputs = [t.name for t in function.outputs]
-    model, _ = tf2onnx.convert.from_graph_def(
-        function.graph.as_graph_def(),
-        name="tfmeta",
-        input_names=inputs,
-        output_names=outputs,
-        opset=_OPSET,
-        custom_op_handlers={"SelectV2": (_where, [])},
-    )
+    with _said_by_converter() as said:
+        model, _ = tf2onnx.convert.from_graph_def(
+            function.graph.as_graph_def(),
+            name="tfmeta",
+            input_names=inputs,
+            output_names=outputs,
+            opset=_OPSET,
+            custom_op_handlers={"SelectV2": (_where, [])},
+        )
     for graph in _graphs(model.graph):
         for node in graph.node:
             if not node.domain and not onnx.defs.has(node.op_type):
@@ -125,6 +130,11 @@ def converted(function: Any, precision: str = FLOAT) -> bytes:
                     f"{scope_of(node.name)}. Take a net without it, or use "
                     "format='savedmodel'."
                 )
+    if said:
+        raise Unportable(
+            f"ONNX has no form for a part of the graph: {said[0]} Take another net, or "
+            "use format='savedmodel'."
+        )
     names = {name: name.partition(":")[0] for name in inputs}
     taken = set(names.values())
     for name, tensor in zip(sorted(function.structured_outputs), outputs, strict=True):
@@ -134,6 +144,23 @@ def converted(function: Any, precision: str = FLOAT) -> bytes:
         _keep_in_bytes(model.graph)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+@contextlib.contextmanager
+def _said_by_converter() -> Iterator[list[str]]:
+    """Collects the errors that the converter only writes into its log."""
+    said: list[str] = []
+
+    class Collects(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(" ".join(record.getMessage().split())[:300])
+
+    log, handler = logging.getLogger("tf2onnx"), Collects(logging.ERROR)
+    log.addHandler(handler)
+    try:
+        yield said
+    finally:
+        log.removeHandler(handler)
 
 
 def _where(context: Any, node: Any, name: str, arguments: Any) -> None:

@@ -74,7 +74,7 @@ class SavedModel(Format):
         signatures: Mapping[str, Any],
         folder: pathlib.Path,
         facts: Facts,
-    ) -> None:
+    ) -> dict[str, Any]:
         """Writes the SavedModel; see `Format.write`."""
         del facts
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
@@ -89,6 +89,7 @@ class SavedModel(Format):
         file.write_bytes(content.SerializeToString(deterministic=True))
         # The fingerprint is of the file as it was.
         (folder / "fingerprint.pb").unlink(missing_ok=True)
+        return dict(signatures)
 
     def answer(self, folder: pathlib.Path, signature: str, request: Arrays) -> Arrays:
         """Asks the SavedModel; see `Format.answer`."""

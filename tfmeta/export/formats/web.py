@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import importlib.resources
+import io
 import json
 import pathlib
 import shutil
@@ -18,12 +20,16 @@ import tensorflow as tf
 
 from tfmeta.data.part import Part
 from tfmeta.export.facts import Facts
-from tfmeta.export.formats.base import FLOAT
+from tfmeta.export.formats.base import FLOAT, check_portable
 from tfmeta.export.formats.onnx import Onnx
 from tfmeta.export.signatures import ADAPT, BOTH, PREDICT
 
 RUNTIME = "onnxruntime-web"
 VERSION = "1.30.0"
+_SHA512 = (
+    "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02V"
+    "b7QmRMDs1SigqR4CXAfKYQ=="
+)
 # What the page needs of npm's package, and what it calls it.
 _FILES = {
     "package/dist/ort.wasm.bundle.min.mjs": "ort.js",
@@ -90,9 +96,10 @@ class Web(Onnx):
         signatures: Mapping[str, Any],
         folder: pathlib.Path,
         facts: Facts,
-    ) -> None:
+    ) -> dict[str, Any]:
         """Writes the page; see `Format.write`."""
-        height, width = _sides(signatures)
+        height, width = _sides(signatures, facts)
+        check_portable(self.name, signatures)
         kept = {n: f for n, f in signatures.items() if n in (ADAPT, PREDICT, BOTH)}
         super().write(module, kept, folder, facts)
         page = {
@@ -110,6 +117,8 @@ class Web(Onnx):
             told = json.dumps(_episodes(self.selftest, (height, width), facts.max_way))
             (folder / "episodes.json").write_text(told + "\n", encoding="utf-8")
         _fetch_runtime(folder / "ort")
+        _mark_offline(folder)
+        return kept
 
     def how_to_ask(
         self, signature: str, inputs: str, arrays: str, answer: str, served_name: str
@@ -118,8 +127,13 @@ class Web(Onnx):
         return _ASK.format(inputs=inputs, answer=answer)
 
 
-def _sides(signatures: Mapping[str, Any]) -> tuple[int, int]:
+def _sides(signatures: Mapping[str, Any], facts: Facts) -> tuple[int, int]:
     """Height and width of the drawings that the net takes."""
+    if facts.prepare is not None:
+        raise ValueError(
+            "The format web draws pictures of ink 1 on a ground of 0, but this model "
+            f"takes raw examples, which {facts.prepare} prepares. Use format='onnx'."
+        )
     specs = signatures[PREDICT].structured_input_signature[1]
     shape = specs["query_x"].shape if "query_x" in specs else tf.TensorShape(None)
     labels = ADAPT in signatures and "labels" in signatures[PREDICT].structured_outputs
@@ -171,26 +185,47 @@ def _fetch_runtime(folder: pathlib.Path) -> None:
     """Puts ONNX Runtime's WebAssembly into a folder, from npm.
 
     Raises:
-        ValueError: If npm cannot bring it.
+        ValueError: If npm cannot bring it, or brings something else.
     """
     folder.mkdir()
     with tempfile.TemporaryDirectory() as place:
-        command = ["npm", "pack", f"{RUNTIME}@{VERSION}", "--pack-destination", place]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=60 * _MINUTES
-            )
-            said = done.stderr.strip().splitlines()[-1:] if done.returncode else []
-        except (OSError, subprocess.TimeoutExpired) as error:
-            said = [str(error)]
-        archives = list(pathlib.Path(place).glob("*.tgz"))
-        if said or len(archives) != 1:
+        archive = _packed_runtime(place)
+        if base64.b64encode(hashlib.sha512(archive).digest()).decode() != _SHA512:
             raise ValueError(
-                f"npm could not bring {RUNTIME} {VERSION}: {' '.join(said)}. Try again "
-                "with a network, or use format='onnx'."
+                f"npm brought another {RUNTIME} {VERSION} than the one that is known. "
+                "Look at npm's registry setting, or use format='onnx'."
             )
-        with tarfile.open(archives[0]) as archive:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             for inside, name in _FILES.items():
-                content = archive.extractfile(inside)
-                if content is not None:
-                    (folder / name).write_bytes(content.read())
+                content: Any = files.extractfile(inside)
+                (folder / name).write_bytes(content.read())
+
+
+def _packed_runtime(place: str) -> bytes:
+    """Npm's package, fetched in an empty folder, whose settings are nobody's."""
+    command = [shutil.which("npm") or "npm", "pack", f"{RUNTIME}@{VERSION}"]
+    try:
+        done = subprocess.run(
+            command, cwd=place, capture_output=True, text=True, timeout=60 * _MINUTES
+        )
+        failed = [] if done.returncode == 0 else done.stderr.splitlines()[:2] or ["?"]
+    except (OSError, subprocess.TimeoutExpired) as error:
+        failed = [str(error)]
+    found = list(pathlib.Path(place).glob("*.tgz"))
+    if failed or len(found) != 1:
+        raise ValueError(
+            f"npm could not bring {RUNTIME} {VERSION}: {' '.join(failed)}. Try again "
+            "with a network, or use format='onnx'."
+        )
+    return found[0].read_bytes()
+
+
+def _mark_offline(folder: pathlib.Path) -> None:
+    """Names the files of this very page, which a browser keeps together."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    script = folder / "offline.js"
+    text = script.read_text(encoding="utf-8")
+    script.write_text(text.replace("VERSION", digest.hexdigest()[:16]), "utf-8")

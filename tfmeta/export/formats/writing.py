@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfmeta.data.prepare.preparation import Preparation
 from tfmeta.export.facts import Facts
 from tfmeta.export.formats.base import Format
+from tfmeta.export.formats.compared import check_answers
 from tfmeta.export.guards import Flag, Guard, Raise
 from tfmeta.export.readme import write_readme
 from tfmeta.export.signatures import DEFAULT, module_of
@@ -51,8 +52,9 @@ def written(
     if not form.aliases:
         signatures = {n: f for n, f in signatures.items() if n != DEFAULT}
     with folder.writing() as partial:
-        form.write(module, signatures, partial, facts)
-        write_readme(partial, signatures, facts, folder.served_name, form)
+        kept = form.write(module, signatures, partial, facts)
+        write_readme(partial, kept, facts, folder.served_name, form)
+        check_answers(partial, kept, form)
     return folder.path
 
 

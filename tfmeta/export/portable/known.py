@@ -65,6 +65,8 @@ def _sliced(op: tf.Operation) -> list[int | None] | None:
     ends = [tf.get_static_value(t) for t in op.inputs[1:]]
     if any(end is None or len(end) != 1 for end in ends):
         return None
+    if op.get_attr("new_axis_mask") or op.get_attr("ellipsis_mask"):
+        return None
     entries = known(op.inputs[0])
     begin, end, step = (int(e[0]) for e in ends)
     if op.get_attr("shrink_axis_mask"):

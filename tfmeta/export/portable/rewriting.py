@@ -12,12 +12,15 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
+from tfmeta.export.portable.unportable import Unportable, layer_of
+
 Tensor: TypeAlias = Any
 Rules: TypeAlias = Mapping[str, Callable[..., Any]]
 
 # Tensors of at most so many numbers are computed now if their inputs are known now.
 _FOLDED = 1000
 _LOOPS = ("While", "StatelessWhile")
+_LOWERED = ("Merge", "RefSwitch", "Switch", "_SwitchN")  # Of tf.switch_case.
 _CHOICES = ("If", "StatelessIf")
 
 
@@ -44,11 +47,17 @@ def rewritten(function: Any, rules: Rules) -> Any:
     frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     specs = function.structured_input_signature[1]
     places = {t.op.name: t for t in frozen.inputs}
-    writer = _Writer(rules)
+    if places.keys() - specs.keys():
+        raise Unportable(
+            "The graph reads what is neither a variable nor an input, such as a lookup "
+            "table, which small runtimes do not have. Take a net or a preparation "
+            "without it, or use format='savedmodel'."
+        )
+    writer = _Writer(rules, frozen.graph)
 
     def traced(**sent: Tensor) -> dict[str, Tensor]:
         fed = {places[name].ref(): sent[name] for name in places}
-        outputs = writer.write(frozen.graph, frozen.outputs, fed)
+        outputs = writer.write(frozen.outputs, fed)
         names = sorted(function.structured_outputs)
         return {n: tf.identity(t) for n, t in zip(names, outputs, strict=True)}
 
@@ -64,26 +73,27 @@ class _Writer:
 
     Args:
         rules: The rules, see `rewritten`.
+        root: The graph that has the functions of all loops and branches.
     """
 
-    def __init__(self, rules: Rules):
-        self._rules = rules
+    def __init__(self, rules: Rules, root: Any):
+        self._rules, self._root = rules, root
+        library = root.as_graph_def().library
+        self._functions = {each.signature.name: each for each in library.function}
 
     def write(
-        self, graph: Any, outputs: Sequence[Tensor], fed: Mapping[Any, Tensor]
+        self, outputs: Sequence[Tensor], fed: Mapping[Any, Tensor]
     ) -> list[Tensor]:
         """Writes what some tensors of another graph are computed by.
 
         Args:
-            graph: The other graph.
-            outputs: Tensors of it.
+            outputs: Tensors of the other graph.
             fed: New tensors by the references of old ones, its inputs among them.
 
         Returns:
             The new tensors in place of the outputs.
         """
         new = dict(fed)
-        library = {f.signature.name: f for f in graph.as_graph_def().library.function}
         order = _in_order(outputs, new)
         read = {t.ref() for op in order for t in op.inputs}
         read |= {t.ref() for t in outputs}
@@ -91,9 +101,9 @@ class _Writer:
             inputs = [new[t.ref()] for t in op.inputs]
             if op.type in _LOOPS:
                 asked = {i for i, t in enumerate(op.outputs) if t.ref() in read}
-                written = self._loop(op, inputs, library, asked)
+                written = self._loop(op, inputs, asked)
             elif op.type in _CHOICES:
-                written = self._choice(op, inputs, library)
+                written = self._choice(op, inputs)
             else:
                 written = self._written(op, inputs)
             for old, tensor in zip(op.outputs, written, strict=False):
@@ -106,25 +116,30 @@ class _Writer:
                 made = self._rules[op.type](op, *inputs)
             if made is not NotImplemented:
                 return made if isinstance(made, list | tuple) else [made]
+        called = any(a.func.name or a.list.func for a in op.node_def.attr.values())
+        if called or op.type in _LOWERED:
+            raise Unportable(
+                f"Small runtimes have no form for {op.type} of {layer_of(op)}, which "
+                "calls a function. Take a net without it, or use format='savedmodel'."
+            )
         known = [tf.get_static_value(t) for t in inputs]
-        plain = all(t.dtype.is_numpy_compatible for t in op.outputs)
-        if inputs and plain and all(v is not None and v.size <= _FOLDED for v in known):
+        small = all(v is not None and v.size <= _FOLDED for v in known)
+        if inputs and small and _can_be_computed(op):
             return _computed(op, known)
         return [_constant_if_known(t) for t in _copied(op, inputs)]
 
+    def _graph(self, op: tf.Operation, part: str, shapes: Sequence[Any]) -> Any:
+        """The graph of a function that an operation calls."""
+        found = self._functions[op.get_attr(part).name]
+        with self._root.as_default():  # It has the functions that this one calls.
+            return function_def_to_graph(found, input_shapes=list(shapes))
+
     def _loop(
-        self,
-        op: tf.Operation,
-        inputs: list[Tensor],
-        library: Mapping[str, Any],
-        asked: set[int],
+        self, op: tf.Operation, inputs: list[Tensor], asked: set[int]
     ) -> Sequence[Tensor | None]:
         said = op.get_attr("output_shapes")
         shapes = [tf.TensorShape(s) for s in said] or [t.shape for t in inputs]
-        goes_on, body = (
-            function_def_to_graph(library[op.get_attr(part).name], shapes)
-            for part in ("cond", "body")
-        )
+        goes_on, body = (self._graph(op, part, shapes) for part in ("cond", "body"))
         # What a loop only keeps, such as its steps for gradients of them, is left out.
         live = _live(goes_on, body, asked)
 
@@ -132,10 +147,10 @@ class _Writer:
             return {graph.inputs[i].ref(): t for i, t in zip(live, state, strict=True)}
 
         def condition(*state: Tensor) -> Tensor:
-            return self.write(goes_on, goes_on.outputs, fed(goes_on, state))[0]
+            return self.write(goes_on.outputs, fed(goes_on, state))[0]
 
         def step(*state: Tensor) -> list[Tensor]:
-            return self.write(body, [body.outputs[i] for i in live], fed(body, state))
+            return self.write([body.outputs[i] for i in live], fed(body, state))
 
         ended = tf.while_loop(
             condition,
@@ -146,14 +161,11 @@ class _Writer:
         found = dict(zip(live, ended, strict=True))
         return [found.get(i) for i in range(len(inputs))]
 
-    def _choice(
-        self, op: tf.Operation, inputs: list[Tensor], library: Mapping[str, Any]
-    ) -> Sequence[Tensor]:
+    def _choice(self, op: tf.Operation, inputs: list[Tensor]) -> Sequence[Tensor]:
         which, *given = inputs
         shapes = [t.shape for t in given]
         then, otherwise = (
-            function_def_to_graph(library[op.get_attr(part).name], shapes)
-            for part in ("then_branch", "else_branch")
+            self._graph(op, part, shapes) for part in ("then_branch", "else_branch")
         )
         chosen = tf.cond(
             which,
@@ -164,7 +176,7 @@ class _Writer:
 
     def _inside(self, graph: Any, inputs: Sequence[Tensor]) -> list[Tensor]:
         fed = {t.ref(): new for t, new in zip(graph.inputs, inputs, strict=True)}
-        return self.write(graph, graph.outputs, fed)
+        return self.write(graph.outputs, fed)
 
 
 def _in_order(
@@ -217,6 +229,14 @@ def _copied(op: tf.Operation, inputs: Sequence[Tensor]) -> list[Tensor]:
         op_def=op.op_def,
     )
     return list(new.outputs)
+
+
+def _can_be_computed(op: tf.Operation) -> bool:
+    """Whether an operation gives the same, few numbers whenever it runs."""
+    sizes = [t.shape.num_elements() for t in op.outputs]
+    few = all(size is not None and size <= _FOLDED for size in sizes)
+    plain = all(t.dtype.is_numpy_compatible for t in op.outputs)
+    return few and plain and not op.op_def.is_stateful
 
 
 def _computed(op: tf.Operation, known: Sequence[np.ndarray]) -> list[Tensor]:

@@ -8,6 +8,11 @@ const $ = (id) => document.getElementById(id);
 const FIRST = ["A", "B", "C"];
 const percent = (share) => `${(100 * share).toFixed(share > 0.995 || share < 0.005 ? 1 : 0)} %`;
 
+// For those who do not see the pen.
+const tell = (text) => {
+  $("pen").textContent = text;
+};
+
 let page;
 let net;
 let classes = [];
@@ -49,7 +54,7 @@ function addPad(each) {
   const place = document.createElement("div");
   place.className = "pad";
   each.place.querySelector(".drawings").append(place);
-  each.pads.push(new Pad(place, { label: "", size: page, pen: page.pen, changed: learn }));
+  each.pads.push(new Pad(place, { label: "", size: page, pen: page.pen, changed: learn, told: tell }));
 }
 
 function nameAll() {
@@ -57,7 +62,7 @@ function nameAll() {
     const name = each.name.trim() || `sign ${i + 1}`;
     each.pads.forEach((pad, k) => pad.name(`Drawing ${k + 1} of ${name}`));
     each.place.querySelector(".remove").setAttribute("aria-label", `Remove ${name}`);
-    each.place.querySelector(".more").setAttribute("aria-label", `Another drawing of ${name}`);
+    each.place.querySelector(".more").setAttribute("aria-label", `One more drawing of ${name}`);
     each.place.querySelector(".back").setAttribute("aria-label", `Undo a line of ${name}`);
     each.place.querySelector(".remove").disabled = classes.length <= 2;
   });
@@ -65,6 +70,18 @@ function nameAll() {
 }
 
 const drawn = (each) => each.pads.filter((pad) => !pad.empty);
+
+// What a promise of the net comes to; if it fails, the page says why.
+async function tried(ask) {
+  try {
+    return await ask();
+  } catch (error) {
+    learned = null;
+    showAnswer();
+    $("learned").textContent = `The net could not do that: ${error.message}`;
+    return null;
+  }
+}
 
 async function learn() {
   const known = classes.filter((each) => drawn(each).length);
@@ -79,8 +96,8 @@ async function learn() {
   }
   const pictures = known.flatMap((each) => drawn(each).map((pad) => pad.pixels()));
   const labels = known.flatMap((each, label) => drawn(each).map(() => label));
-  const found = await net.adapt(pictures, labels);
-  if (mine !== turn) return;
+  const found = await tried(() => net.adapt(pictures, labels));
+  if (!found || mine !== turn) return;
   learned = { ...found, known };
   const drawings = labels.length === known.length ? "a drawing each" : `${labels.length} drawings`;
   $("learned").textContent =
@@ -95,9 +112,9 @@ async function answer() {
   const mine = ++asked;
   shares = null;
   if (learned && !query.empty) {
-    const [found] = await net.predict(learned, [query.pixels()]);
-    if (mine !== asked) return;
-    shares = found;
+    const found = await tried(() => net.predict(learned, [query.pixels()]));
+    if (!found || mine !== asked) return;
+    [shares] = found;
   }
   showAnswer();
 }
@@ -165,6 +182,7 @@ async function start() {
     size: page,
     pen: page.pen,
     changed: answer,
+    told: tell,
   });
   startOver();
   $("add-class").addEventListener("click", () => addClass("", true));

@@ -5,7 +5,8 @@ const STEP = 0.03; // How far an arrow key moves the pen, as a share of the fiel
 
 export class Pad {
   // size: {height, width} of the net's pictures; pen: its width, as a share of the field.
-  constructor(place, { label, size, pen, changed }) {
+  constructor(place, { label, size, pen, changed, told = () => {} }) {
+    this.told = told;
     this.lines = [];
     this.size = size;
     this.pen = pen;
@@ -35,13 +36,13 @@ export class Pad {
 
   clear() {
     this.lines = [];
-    this.down = false;
+    this.lift();
     this.redraw();
   }
 
   undo() {
     this.lines.pop();
-    this.down = false;
+    this.lift();
     this.redraw();
   }
 
@@ -49,6 +50,12 @@ export class Pad {
   draw(lines) {
     this.lines = lines.map((line) => line.map(([x, y]) => ({ x, y })));
     this.redraw();
+  }
+
+  // Ends a line that is being drawn, by pointer or keyboard.
+  lift() {
+    this.pointer = undefined;
+    this.down = false;
   }
 
   redraw() {
@@ -83,7 +90,13 @@ export class Pad {
     canvas.addEventListener("pointercancel", end);
     canvas.addEventListener("keydown", (event) => this.key(event));
     canvas.addEventListener("focus", () => this.show());
-    canvas.addEventListener("blur", () => this.show());
+    canvas.addEventListener("blur", () => {
+      if (this.down) {
+        this.lift();
+        this.changed();
+      }
+      this.show();
+    });
   }
 
   place(event) {
@@ -110,6 +123,7 @@ export class Pad {
       this.show();
     } else if (event.key === " ") {
       this.down = !this.down;
+      this.told(this.down ? "Pen down" : "Pen up");
       if (this.down) this.lines.push([this.at]);
       this.show();
       if (!this.down) this.changed();

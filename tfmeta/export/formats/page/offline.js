@@ -1,6 +1,6 @@
 // Keeps the page's files, so that it opens without a network too.
 
-const KEPT = "tfmeta";
+const KEPT = "tfmeta-VERSION";
 const FILES = [
   "./",
   "app.js",
@@ -20,25 +20,27 @@ const FILES = [
 self.addEventListener("install", (event) => {
   const keep = async () => {
     const kept = await caches.open(KEPT);
-    await Promise.all(FILES.map((file) => kept.add(file).catch(() => {})));
+    // Only a self-test needs the episodes, which may not be there.
+    await kept.addAll(FILES.filter((file) => file !== "episodes.json"));
+    await kept.add("episodes.json").catch(() => {});
     await self.skipWaiting();
   };
   event.waitUntil(keep());
 });
 
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
-
-self.addEventListener("fetch", (event) => {
-  const answer = async () => {
-    try {
-      const fresh = await fetch(event.request);
-      if (fresh.ok) (await caches.open(KEPT)).put(event.request, fresh.clone());
-      return fresh;
-    } catch (error) {
-      const kept = await caches.match(event.request, { ignoreSearch: true });
-      if (kept) return kept;
-      throw error;
-    }
+self.addEventListener("activate", (event) => {
+  const tidy = async () => {
+    const old = (await caches.keys()).filter((key) => key.startsWith("tfmeta-") && key !== KEPT);
+    await Promise.all(old.map((key) => caches.delete(key)));
+    await self.clients.claim();
   };
-  if (event.request.method === "GET") event.respondWith(answer());
+  event.waitUntil(tidy());
+});
+
+// Files that belong together come from one place: all as they were kept, or all fresh.
+self.addEventListener("fetch", (event) => {
+  const own = FILES.some((file) => new URL(file, self.location).href === event.request.url);
+  if (event.request.method !== "GET" || !own) return;
+  const answer = async () => (await caches.match(event.request)) ?? fetch(event.request);
+  event.respondWith(answer());
 });

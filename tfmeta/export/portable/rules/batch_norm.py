@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfmeta.export.portable.unportable import Unportable, layer_of
+
 _IMAGES = (0, 1, 2)  # The axes of (examples, height, width, channels) without channels.
 
 
@@ -19,6 +21,7 @@ def forward(
     gradient are, here, the mean and the variance that were used; `backward` takes them
     so.
     """
+    _check(op)
     told = variance
     if op.get_attr("is_training"):
         mean = tf.reduce_mean(x, _IMAGES)
@@ -30,6 +33,14 @@ def forward(
     return y, mean, told, mean, variance, variance
 
 
+def _check(op: tf.Operation) -> None:
+    if op.get_attr("data_format") != b"NHWC":
+        raise Unportable(f"{op.type} of {layer_of(op)} has its channels before pixels")
+    names = op.node_def.attr
+    if "exponential_avg_factor" in names and op.get_attr("exponential_avg_factor") != 1:
+        raise Unportable(f"{op.type} of {layer_of(op)} averages over time")
+
+
 def _count(x: Any) -> Any:
     """The number of entries of each channel."""
     return tf.cast(tf.reduce_prod(tf.shape(x)[:3]), x.dtype)
@@ -39,6 +50,7 @@ def backward(
     op: tf.Operation, dy: Any, x: Any, scale: Any, mean: Any, variance: Any, _: Any
 ) -> tuple[Any, ...]:
     """`FusedBatchNormGradV3`, of the three first outputs."""
+    _check(op)
     inverse = tf.math.rsqrt(variance + op.get_attr("epsilon"))
     normed = (x - mean) * inverse
     dscale, doffset = (tf.reduce_sum(t, _IMAGES) for t in (dy * normed, dy))

@@ -49,6 +49,8 @@ def filter_as_convolution(op: tf.Operation, x: Any, sizes: Any, dy: Any) -> Any:
 
 def pictures(op: tf.Operation, sizes: Any, kernel: Any, dy: Any) -> Any:
     """`Conv2DBackpropInput`; small runtimes have it unless windows are dilated."""
+    if known(sizes)[3] not in (None, kernel.shape[2]):
+        raise Unportable(f"{op.type} of {layer_of(op)} convolves groups of channels")
     plain = op.get_attr("padding") != b"EXPLICIT"
     if plain and set(op.get_attr("dilations")) == {1}:
         return NotImplemented

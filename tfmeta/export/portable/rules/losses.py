@@ -18,7 +18,9 @@ def dense(op: tf.Operation, logits: Any, truth: Any) -> tuple[Any, Any]:
     shifted = logits - tf.reduce_max(logits, -1, keepdims=True)
     powers = tf.exp(shifted)
     total = tf.reduce_sum(powers, -1, keepdims=True)
-    loss = tf.reduce_sum(truth * (tf.math.log(total) - shifted), -1)
+    # A class that is out of the question has an infinite cost.
+    costs = tf.where(truth == 0, tf.zeros_like(truth), tf.math.log(total) - shifted)
+    loss = tf.reduce_sum(truth * costs, -1)
     return loss, powers / total - truth
 
 

@@ -24,6 +24,13 @@ def add_n(op: tf.Operation, *inputs: Any) -> Any:
     return functools.reduce(operator.add, inputs)
 
 
+def select(op: tf.Operation, chosen: Any, x: Any, y: Any) -> Any:
+    """`Select`, whose condition may be a vector that chooses rows."""
+    if chosen.shape.rank == 1 and x.shape.rank > 1:
+        chosen = tf.reshape(chosen, [-1, *[1] * (x.shape.rank - 1)])
+    return tf.where(chosen, x, y)
+
+
 def erfc(op: tf.Operation, x: Any) -> Any:
     """`Erfc`: 1 less the error function."""
     return 1 - tf.math.erf(x)
@@ -49,6 +56,7 @@ NUMBERS = {
     "LowerBound": lower_bound,
     "PlaceholderWithDefault": same,
     "PreventGradient": same,
+    "Select": select,
     "StopGradient": same,
     "UpperBound": upper_bound,
 }

@@ -18,12 +18,19 @@ def shape_n(op: tf.Operation, *inputs: Any) -> list[Any]:
 
 def bias(op: tf.Operation, x: Any, b: Any) -> Any:
     """`BiasAdd` of channels that are last."""
+    _check_channels(op)
     return x + b
 
 
 def bias_gradient(op: tf.Operation, dy: Any) -> Any:
     """`BiasAddGrad` of channels that are last."""
+    _check_channels(op)
     return tf.reduce_sum(dy, list(range(dy.shape.rank - 1)))
+
+
+def _check_channels(op: tf.Operation) -> None:
+    if op.get_attr("data_format") != b"NHWC":
+        raise Unportable(f"{op.type} of {layer_of(op)} has its channels before pixels")
 
 
 def broadcast(op: tf.Operation, left: Any, right: Any) -> tuple[Any, Any]:

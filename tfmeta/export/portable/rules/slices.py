@@ -82,7 +82,8 @@ def _around(
     # The length is known when the graph runs; a place below 0 counts from the end.
     size = shape[axis]
     first = _place(start or 0, size)
-    return first, size - (size if stop is None else _place(stop, size))
+    last = size if stop is None else tf.maximum(_place(stop, size), first)
+    return first, size - last
 
 
 def _place(place: int, size: Any) -> Any:

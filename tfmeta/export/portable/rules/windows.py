@@ -148,6 +148,11 @@ def laid(values: Any, axes: Sequence[Windows], row: int, column: int) -> Any:
         start = place * w.dilation - w.before
         # What lies in the padding is cut off.
         low, high = max(-start, 0), max(start + w.spread - w.length, 0)
+        if low + high >= w.spread:
+            shape = tf.shape(values)
+            around = [shape[:axis], [w.length], shape[axis + 1 :]]
+            values = tf.zeros(tf.concat(around, 0), values.dtype)
+            continue
         if low or high:
             values = tf.gather(values, tf.range(low, w.spread - high), axis=axis)
         pads = [(0, 0)] * 4
