@@ -61,7 +61,7 @@ def _request(function: Any) -> Arrays:
 
 def _by_tensorflow(function: Any, request: Arrays) -> Arrays:
     answer = function(**{name: tf.constant(value) for name, value in request.items()})
-    return {name: value.numpy() for name, value in answer.items()}
+    return {name: np.asarray(value) for name, value in answer.items()}
 
 
 def _check(
