@@ -16,9 +16,9 @@ BLOCK = re.compile(r"^```(python|bash)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# (\w+\.py)\n")
 GUIDES = {  # What the blocks of a guide print, in order.
     "anywhere.md": [
-        "Exported ProtoNet to anywhere/litert/1",
-        "Exported ProtoNet to anywhere/onnx/1",
-        "[1 2 0] 1\n['present', 'prototypes', 'state_valid']\n[1 2 0]\n[1 2 0]\n",
+        "anywhere/litert/1\n",
+        "anywhere/onnx/1\n",
+        "[1 2 0] 1\n['counts', 'prototypes', 'state_valid']\n[1 2 0]\n[1 2 0]\n",
     ],
     "own_method.md": ["accuracy", "Exported NearestMean", "['low' 'high']"],
     "own_net.md": ["ProtoNet: ", "validation accuracy", "None\n", "(5, 2)"],
