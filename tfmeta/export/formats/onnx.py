@@ -164,19 +164,20 @@ def _said_by_converter() -> Iterator[list[str]]:
 
 
 def _where(context: Any, node: Any, name: str, arguments: Any) -> None:
-    """Makes a choice of numbers a choice.
+    """Makes a choice by one truth value, such as `valid`, a choice.
 
     The converter's own way multiplies both by 0 or 1 and adds, and so keeps the NaN of
-    the one that is not chosen.
+    the one that is not chosen. Choices by many truth values stay as it makes them.
     """
     del name, arguments
     from onnx import TensorProto
     from tf2onnx.onnx_opset.controlflow import Select
 
-    if context.get_dtype(node.output[0]) == TensorProto.BOOL:
-        Select.version_7(context, node)  # ONNX Runtime has no choice of truth values.
-    else:
+    numbers = context.get_dtype(node.output[0]) != TensorProto.BOOL
+    if numbers and context.get_shape(node.input[0]) == []:
         node.type = "Where"
+    else:
+        Select.version_9(context, node)
 
 
 def _keep_in_bytes(graph: Any) -> None:
