@@ -249,8 +249,11 @@ def test_padded_tasks_are_prepared() -> None:
     assert_same(weights(a), weights(b))
 
 
-@pytest.mark.parametrize("policy", ["float64", "mixed_bfloat16"])
-def test_under_another_policy_the_net_gets_its_own_dtype(policy) -> None:
+# bfloat16 rounds to 3 digits; one task alone may take another kernel than a batch of them.
+@pytest.mark.parametrize(
+    ("policy", "atol"), [("float64", 1e-5), ("mixed_bfloat16", 0.03)]
+)
+def test_under_another_policy_the_net_gets_its_own_dtype(policy, atol) -> None:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -259,6 +262,6 @@ def test_under_another_policy_the_net_gets_its_own_dtype(policy) -> None:
         batches = tf.nn.softmax(model.predict(x, verbose=0)).numpy()
         adapted = model.adapt(x["support_x"][0].numpy(), x["support_y"][0])
         alone = adapted.predict(x["query_x"][0].numpy())
-        np.testing.assert_allclose(alone, batches[0], atol=1e-5)
+        np.testing.assert_allclose(alone, batches[0], rtol=0, atol=atol)
     finally:
         keras.config.set_dtype_policy(before)
