@@ -249,7 +249,7 @@ def test_padded_tasks_are_prepared() -> None:
     assert_same(weights(a), weights(b))
 
 
-# bfloat16 rounds to 3 digits; one task alone may take another kernel than a batch of them.
+# bfloat16 rounds to 3 digits, and a batch of tasks may take another kernel than one.
 @pytest.mark.parametrize(
     ("policy", "atol"), [("float64", 1e-5), ("mixed_bfloat16", 0.03)]
 )
