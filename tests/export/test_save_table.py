@@ -37,8 +37,6 @@ FORMATS = {"litert": "ai_edge_litert", "onnx": "tf2onnx"}
 # Where a format has no form for a row's net: what the sentence names.
 REFUSED = {
     ("matching_net_full_context", "onnx"): "TensorListReserve of lstm",
-    # The converter's answer is another than TensorFlow's, and so is not given.
-    ("maml_images", "onnx"): "is another in the written file",
 }
 ADAPTIVE = [case for case in CASES if case.adapts]
 

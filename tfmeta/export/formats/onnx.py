@@ -113,7 +113,7 @@ def converted(function: Any, precision: str = FLOAT) -> bytes:
 
     inputs = [t.name for t in function.inputs]
     outputs = [t.name for t in function.outputs]
-    with _said_by_converter() as said:
+    with _said_by_converter() as said, _shapes_of_squares():
         model, _ = tf2onnx.convert.from_graph_def(
             function.graph.as_graph_def(),
             name="tfmeta",
@@ -161,6 +161,34 @@ def _said_by_converter() -> Iterator[list[str]]:
         yield said
     finally:
         log.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _shapes_of_squares() -> Iterator[None]:
+    """Lets the converter know the shape of a square that it moves a transposition past.
+
+    It leaves the old one, and takes transpositions for mere reshapes by it later: with
+    pictures of one pixel, wrongly.
+    """
+    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
+
+    move = TransposeOptimizer._mul_handler
+
+    def mended(self: Any, transposition: Any, product: Any) -> bool:
+        shape = self._g.get_shape(product.output[0])
+        moved = bool(move(self, transposition, product))
+        if moved and shape and product.input[0] == product.input[1]:
+            order = transposition.get_attr_value("perm")
+            before = [shape[order.index(axis)] for axis in range(len(order))]
+            self._g.set_shape(product.output[0], before)
+            self._g.set_shape(transposition.output[0], shape)
+        return moved
+
+    TransposeOptimizer._mul_handler = mended
+    try:
+        yield
+    finally:
+        TransposeOptimizer._mul_handler = move
 
 
 def _where(context: Any, node: Any, name: str, arguments: Any) -> None:
