@@ -21,16 +21,32 @@ def forward(
     gradient are, here, the mean and the variance that were used; `backward` takes them
     so.
     """
-    _check(op)
-    told = variance
-    if op.get_attr("is_training"):
-        mean = tf.reduce_mean(x, _IMAGES)
-        variance = tf.reduce_mean(tf.square(x - mean), _IMAGES)
-        count = _count(x)
-        told = variance * (count / tf.maximum(count - 1, 1))
+    mean, variance, told = _statistics(op, x, mean, variance)
     factor = scale * tf.math.rsqrt(variance + op.get_attr("epsilon"))
     y = (x - mean) * factor + offset
     return y, mean, told, mean, variance, variance
+
+
+def forward_by_given(
+    op: tf.Operation, x: Any, scale: Any, offset: Any, mean: Any, variance: Any
+) -> tuple[Any, ...]:
+    """As `forward`, where runtimes can normalise by a given mean and variance."""
+    mean, variance, told = _statistics(op, x, mean, variance)
+    y, *_ = tf.compat.v1.nn.fused_batch_norm(
+        x, scale, offset, mean, variance, op.get_attr("epsilon"), is_training=False
+    )
+    return y, mean, told, mean, variance, variance
+
+
+def _statistics(op: tf.Operation, x: Any, mean: Any, variance: Any) -> tuple[Any, ...]:
+    """Mean and variance to normalise by, and the variance that is told."""
+    _check(op)
+    if not op.get_attr("is_training"):
+        return mean, variance, variance
+    mean = tf.reduce_mean(x, _IMAGES)
+    variance = tf.reduce_mean(tf.square(x - mean), _IMAGES)
+    count = _count(x)
+    return mean, variance, variance * (count / tf.maximum(count - 1, 1))
 
 
 def _check(op: tf.Operation) -> None:
@@ -62,3 +78,4 @@ def backward(
 
 
 BATCH_NORM = {"FusedBatchNormV3": forward, "FusedBatchNormGradV3": backward}
+BY_GIVEN = {**BATCH_NORM, "FusedBatchNormV3": forward_by_given}

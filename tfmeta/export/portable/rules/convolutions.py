@@ -1,9 +1,10 @@
-"""Gradients of convolutions."""
+"""Convolutions of weights that the graph computes, and gradients of all."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfmeta.export.portable.known import known
@@ -17,34 +18,46 @@ from tfmeta.export.portable.rules.windows import (
 from tfmeta.export.portable.unportable import Unportable, layer_of
 
 
-def filter_as_product(op: tf.Operation, x: Any, sizes: Any, dy: Any) -> Any:
-    """`Conv2DBackpropFilter` as one product of matrices, for runtimes of any batch."""
+def weights(op: tf.Operation, x: Any, sizes: Any, dy: Any) -> Any:
+    """`Conv2DBackpropFilter` as one product of matrices."""
     height, width, channels, filters = _sizes(op, sizes)
     axes = windows_of(op, x.shape[1:3], (height, width))
     _check_groups(op, x, channels)
-    x = padded(x, axes)
-    entries = [taken(x, axes, i, j) for i in range(height) for j in range(width)]
-    columns = tf.reshape(tf.concat(entries, -1), [-1, height * width * channels])
+    columns = _columns(x, axes)
     product = tf.matmul(columns, tf.reshape(dy, [-1, filters]), transpose_a=True)
     return tf.reshape(product, [height, width, channels, filters])
 
 
-def filter_as_convolution(op: tf.Operation, x: Any, sizes: Any, dy: Any) -> Any:
-    """`Conv2DBackpropFilter` as a convolution, whose channels are the batch."""
-    height, width, channels, _ = _sizes(op, sizes)
-    axes = windows_of(op, x.shape[1:3], (height, width))
-    _check_groups(op, x, channels)
+def _columns(x: Any, axes: tuple[Windows, Windows]) -> Any:
+    """The entries of each window in a row, `(windows, entries)`."""
     x = padded(x, axes)
-    ends = [w.length + w.before + w.after for w in axes]
-    x = x[:, : ends[0], : ends[1], :]
-    found = tf.raw_ops.Conv2D(
-        input=tf.transpose(x, (3, 1, 2, 0)),
-        filter=tf.transpose(dy, (1, 2, 0, 3)),
-        strides=[1, *(w.dilation for w in axes), 1],
-        dilations=[1, *(w.stride for w in axes), 1],
-        padding="VALID",
+    _, height, width, channels = x.shape
+    down, across = (
+        np.add.outer(np.arange(w.count) * w.stride, np.arange(w.size) * w.dilation)
+        for w in axes
     )
-    return tf.transpose(found, (1, 2, 0, 3))
+    # By window (row, column) and by entry (row, column) the pixel's number.
+    pixels = down[:, None, :, None] * width + across[None, :, None, :]
+    found = tf.gather(
+        tf.reshape(x, [-1, height * width, channels]),
+        tf.constant(pixels.reshape(-1), tf.int32),
+        axis=1,
+    )
+    return tf.reshape(found, [-1, axes[0].size * axes[1].size * channels])
+
+
+def strided(op: tf.Operation, x: Any, kernel: Any) -> Any:
+    """`Conv2D` with a stride, of weights that the graph computes, as one product."""
+    if tf.get_static_value(kernel) is not None or set(op.get_attr("strides")) == {1}:
+        return NotImplemented
+    sizes = (*x.shape[1:], *kernel.shape)
+    last = op.get_attr("data_format") == b"NHWC"
+    if None in sizes or not last or x.shape[-1] != kernel.shape[2]:
+        return NotImplemented
+    axes = windows_of(op, x.shape[1:3], kernel.shape[:2])
+    filters = kernel.shape[3]
+    product = tf.matmul(_columns(x, axes), tf.reshape(kernel, [-1, filters]))
+    return tf.reshape(product, [-1, *(w.count for w in axes), filters])
 
 
 def pictures(op: tf.Operation, sizes: Any, kernel: Any, dy: Any) -> Any:
@@ -125,10 +138,10 @@ def _check_groups(op: tf.Operation, x: Any, channels: int) -> None:
         raise Unportable(f"{op.type} of {layer_of(op)} convolves groups of channels")
 
 
-_COMMON = {
+CONVOLUTIONS = {
+    "Conv2D": strided,
+    "Conv2DBackpropFilter": weights,
     "Conv2DBackpropInput": pictures,
     "DepthwiseConv2dNativeBackpropFilter": depthwise_filter,
     "DepthwiseConv2dNativeBackpropInput": depthwise_pictures,
 }
-AS_PRODUCT = {**_COMMON, "Conv2DBackpropFilter": filter_as_product}
-AS_CONVOLUTION = {**_COMMON, "Conv2DBackpropFilter": filter_as_convolution}

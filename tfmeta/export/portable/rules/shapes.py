@@ -11,6 +11,18 @@ from tfmeta.export.portable.known import known
 from tfmeta.export.portable.unportable import Unportable, layer_of
 
 
+def reshape(op: tf.Operation, x: Any, shape: Any) -> Any:
+    """`Reshape`, to a shape that is known but for one length."""
+    try:
+        lengths = known(shape)
+    except ValueError:
+        return NotImplemented
+    whole = tf.get_static_value(shape) is not None
+    if whole or lengths.count(None) != 1 or {0, -1} & set(lengths):
+        return NotImplemented
+    return tf.reshape(x, [-1 if n is None else n for n in lengths])
+
+
 def shape_n(op: tf.Operation, *inputs: Any) -> list[Any]:
     """`ShapeN`."""
     return [tf.shape(x, op.get_attr("out_type")) for x in inputs]
@@ -93,5 +105,6 @@ SHAPES = {
     "BroadcastGradientArgs": broadcast,
     "ConcatOffset": concat_offset,
     "DynamicStitch": dynamic_stitch,
+    "Reshape": reshape,
     "ShapeN": shape_n,
 }
