@@ -8,7 +8,8 @@ counts those where a probability or value differs by more than 1e-4, and the ans
 that changed although they were clear. `speed` times `adapt_and_predict` of a strided
 conv4 with 64 filters on random drawings, one thread each. Each format is asked in a
 process of its own, which imports its runtime and NumPy alone; --python names another
-Python for them, such as one of an environment that has nothing else.
+Python for them, such as one of an environment that has nothing else. `web` is the
+page's WebAssembly, run by Node.js.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ flags.DEFINE_integer("calls", 50, "The calls of `speed` that are timed.")
 flags.DEFINE_string("python", sys.executable, "The Python that asks small runtimes.")
 
 FORMATS = ("savedmodel", "litert", "onnx")
+TIMED = (*FORMATS, "web")
 WARM = 5
 # What asks a format: its folder, requests in an .npz file, and where answers go.
 ASK = """
@@ -76,6 +78,34 @@ for i in range(int(count)):
 peak = [l for l in open("/proc/self/status") if l.startswith("VmHWM")][0].split()[1]
 np.savez(answers, times=np.array(times), peak=int(peak) / 1024, **found)
 """
+# The same by Node.js: its module's name tells it that the page's runtime is a module.
+ASK_WEB = """
+import fs from "node:fs";
+const [folder, requests, answers, often] = process.argv.slice(2);
+fs.copyFileSync(`${folder}/ort/ort.js`, `${folder}/ort/ort.mjs`);
+const ort = await import(`${folder}/ort/ort.mjs`);
+ort.env.wasm.numThreads = 1;
+ort.env.wasm.wasmBinary = fs.readFileSync(`${folder}/ort/ort.wasm`);
+const model = fs.readFileSync(`${folder}/adapt_and_predict.onnx`);
+const session = await ort.InferenceSession.create(model);
+const made = { float32: Float32Array, int32: Int32Array };
+const times = [], found = [];
+for (const request of JSON.parse(fs.readFileSync(requests))) {
+  const sent = {};
+  for (const [name, { type, dims, data }] of Object.entries(request))
+    sent[name] = new ort.Tensor(type, made[type].from(data), dims);
+  let answer;
+  for (let turn = 0; turn < Number(often); turn++) {
+    const start = performance.now();
+    answer = await session.run(sent);
+    times.push((performance.now() - start) / 1000);
+  }
+  const { dims, data } = answer.values ?? answer.probabilities;
+  found.push({ dims, data: Array.from(data) });
+}
+const peak = process.resourceUsage().maxRSS / 1024;
+fs.writeFileSync(answers, JSON.stringify({ times, peak, found }));
+"""
 
 
 def main(argv: list[str]) -> None:
@@ -88,6 +118,8 @@ def asked(
     form: str, folder: pathlib.Path, requests: list[dict], *, often: int = 1
 ) -> Any:
     """The answers to requests, the times and the peak of memory in MB."""
+    if form == "web":
+        return asked_by_node(folder, requests, often)
     with tempfile.TemporaryDirectory() as place:
         sent, got = f"{place}/requests.npz", f"{place}/answers.npz"
         rows = {
@@ -100,6 +132,33 @@ def asked(
         subprocess.run([*command, str(often)], check=True, stderr=subprocess.DEVNULL)
         with np.load(got) as file:
             return {name: file[name] for name in file.files}
+
+
+def asked_by_node(folder: pathlib.Path, requests: list[dict], often: int) -> Any:
+    """As `asked`, of a page's WebAssembly."""
+    with tempfile.TemporaryDirectory() as place:
+        here = pathlib.Path(place)
+        rows = [
+            {
+                name: {
+                    "type": str(value.dtype),
+                    "dims": value.shape,
+                    "data": value.reshape(-1).tolist(),
+                }
+                for name, value in request.items()
+            }
+            for request in requests
+        ]
+        (here / "ask.mjs").write_text(ASK_WEB)
+        (here / "requests.json").write_text(json.dumps(rows))
+        names = (here / name for name in ("ask.mjs", "requests.json", "answers.json"))
+        script, sent, got = map(str, names)
+        command = ["node", script, str(folder.resolve()), sent, got, str(often)]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        told = json.loads((here / "answers.json").read_text())
+    values = [np.reshape(each["data"], each["dims"]) for each in told.pop("found")]
+    told["times"] = np.array(told["times"])
+    return {**told, **{str(i): value for i, value in enumerate(values)}}
 
 
 def test_requests(name: str, source: Any, **sizes: int) -> tuple[list[dict], list]:
@@ -194,17 +253,20 @@ def speed() -> None:
     for name, make in cases.items():
         learner = make()
         for shot in (1, 5):
+            answers: dict[str, np.ndarray] = {}  # The first format's.
             request = {
                 "support_x": draws.random((5 * shot, *shape), np.float32),
                 "support_y": np.repeat(np.arange(5, dtype=np.int32), shot),
                 "query_x": draws.random((5, *shape), np.float32),
             }
-            for form in FORMATS:
+            for form in TIMED:
                 with tempfile.TemporaryDirectory() as place:
                     folder = export.save(learner, place, format=form)
                     found = asked(form, folder, [request], often=WARM + FLAGS.calls)
                     size = sum(f.stat().st_size for f in weights(folder))
                 times = 1000 * found["times"][WARM:]
+                wanted = answers.setdefault("0", found["0"])
+                np.testing.assert_allclose(found["0"], wanted, atol=1e-4)
                 told = {
                     "learner": name,
                     "shot": shot,
