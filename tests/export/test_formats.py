@@ -197,6 +197,23 @@ def test_what_cannot_go_is_refused_in_a_sentence(form, tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("numbers", ["float16", "bfloat16"])
+def test_nets_of_short_numbers_go_or_are_refused(form, numbers, tmp_path) -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(f"mixed_{numbers}")
+    try:
+        net = conv4(filters=4, strided=True, input_shape=(8, 8, 1))
+        learner = learners.ProtoNet(fresh(net, seed=0))
+    finally:
+        keras.config.set_dtype_policy(before)
+    if (form.name, numbers) == ("onnx", "float16"):
+        export.save(learner, tmp_path / "out", format=form.name)  # It compares them.
+        return
+    with pytest.raises(ValueError, match=f"computes in float32, this net in {numbers}"):
+        export.save(learner, tmp_path / "out", format=form.name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unknown_format_and_a_missing_library_are_named(
     tmp_path, monkeypatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import importlib.util
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,17 +105,29 @@ class Format(abc.ABC):
         """
 
 
-def check_portable(name: str, signatures: Mapping[str, Any]) -> None:
+def check_portable(
+    name: str, signatures: Mapping[str, Any], *, without: Sequence[str] = ()
+) -> None:
     """Refuses signatures of texts, which small runtimes cannot read.
 
     Args:
         name: The format's name.
         signatures: The concrete functions by name.
+        without: The types of numbers that the runtime does not compute with.
 
     Raises:
-        ValueError: If an input is a string.
+        ValueError: If an input is a string, or a graph computes with such numbers.
     """
     for function in signatures.values():
+        used = _types_of(function)
+        for numbers in without:
+            if tf.as_dtype(numbers).as_datatype_enum in used:
+                raise ValueError(
+                    f"The format {name} computes in float32, this net in {numbers}. "
+                    "Build the net anew under the policy 'float32' "
+                    "(keras.config.set_dtype_policy) and give it the weights, or use "
+                    "format='savedmodel'."
+                )
         for spec in function.structured_input_signature[1].values():
             if spec.dtype == tf.string:
                 raise ValueError(
@@ -123,3 +135,10 @@ def check_portable(name: str, signatures: Mapping[str, Any]) -> None:
                     "out images and names, or use format='savedmodel', which reads "
                     "texts and files."
                 )
+
+
+def _types_of(function: Any) -> set[int]:
+    """The types of tensors that a graph and the functions it calls compute with."""
+    graph = function.graph.as_graph_def()
+    nodes = (graph.node, *(called.node_def for called in graph.library.function))
+    return {a.type for each in nodes for node in each for a in node.attr.values()}

@@ -66,7 +66,7 @@ class LiteRT(Format):
     ) -> dict[str, Any]:
         """Writes model.tflite; see `Format.write`."""
         del module, facts  # The values of variables are in the graphs.
-        check_portable(self.name, signatures)
+        check_portable(self.name, signatures, without=("float16", "bfloat16"))
         graphs = {n: rewritten(each, FOR_LITERT) for n, each in signatures.items()}
         (folder / FILE).write_bytes(_shared(_converted(graphs, self.precision)))
         return dict(signatures)

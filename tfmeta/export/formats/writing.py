@@ -53,8 +53,8 @@ def written(
         signatures = {n: f for n, f in signatures.items() if n != DEFAULT}
     with folder.writing() as partial:
         kept = form.write(module, signatures, partial, facts)
-        write_readme(partial, kept, facts, folder.served_name, form)
         check_answers(partial, kept, form)
+        write_readme(partial, kept, facts, folder.served_name, form)
     return folder.path
 
 

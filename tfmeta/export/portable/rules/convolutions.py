@@ -50,9 +50,9 @@ def strided(op: tf.Operation, x: Any, kernel: Any) -> Any:
     """`Conv2D` with a stride, of weights that the graph computes, as one product."""
     if tf.get_static_value(kernel) is not None or set(op.get_attr("strides")) == {1}:
         return NotImplemented
-    sizes = (*x.shape[1:], *kernel.shape)
+    sized = x.shape[1:].is_fully_defined() and kernel.shape.is_fully_defined()
     last = op.get_attr("data_format") == b"NHWC"
-    if None in sizes or not last or x.shape[-1] != kernel.shape[2]:
+    if not sized or not last or x.shape[-1] != kernel.shape[2]:
         return NotImplemented
     axes = windows_of(op, x.shape[1:3], kernel.shape[:2])
     filters = kernel.shape[3]
