@@ -7,11 +7,11 @@
 `equal` exports nets that ship, asks each format on the same 1,000 test episodes, and
 counts those where a probability or value differs by more than 1e-4, and the answers
 that changed although they were clear. `int8` does so with weights of eight bits, on 600
-episodes. `speed` times `adapt_and_predict` of a strided
-conv4 with 64 filters on random drawings, one thread each. Each format is asked in a
-process of its own, which imports its runtime and NumPy alone; --python names another
-Python for them, such as one of an environment that has nothing else. `web` is the
-page's WebAssembly, run by Node.js.
+episodes. `speed` times `adapt_and_predict` of a strided conv4 with 64 filters on random
+drawings, one thread each; "off" is how far its answer is from the SavedModel's. Each
+format is asked in a process of its own, which imports its runtime and NumPy alone;
+--python names another Python for them, such as one of an environment that has nothing
+else. `web` is the page's WebAssembly, run by Node.js.
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ def speed() -> None:
     for name, make in cases.items():
         learner = make()
         for shot in (1, 5):
-            answers: dict[str, np.ndarray] = {}  # The first format's.
+            wanted = None  # What the SavedModel answers.
             request = {
                 "support_x": draws.random((5 * shot, *shape), np.float32),
                 "support_y": np.repeat(np.arange(5, dtype=np.int32), shot),
@@ -275,7 +275,7 @@ def speed() -> None:
                     found = asked(form, folder, [request], often=WARM + FLAGS.calls)
                     size = sum(f.stat().st_size for f in weights(folder))
                 times = 1000 * found["times"][WARM:]
-                wanted = answers.setdefault("0", found["0"])
+                wanted = found["0"] if wanted is None else wanted
                 told = {
                     "learner": name,
                     "shot": shot,

@@ -108,7 +108,7 @@ class Format(abc.ABC):
 def check_portable(
     name: str, signatures: Mapping[str, Any], *, without: Sequence[str] = ()
 ) -> None:
-    """Refuses signatures of texts, which small runtimes cannot read.
+    """Refuses what small runtimes cannot do: texts, and numbers they do not have.
 
     Args:
         name: The format's name.
