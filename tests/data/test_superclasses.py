@@ -70,6 +70,19 @@ def test_without_a_large_superclass_the_largest_is_named():
     part.sampler(way=2, shot=1, query=1)
 
 
+def test_only_classes_that_are_drawn_need_enough_examples():
+    names = ("cat/tom", "cat/kit", "cow")
+    y = np.repeat([0, 1, 2], [4, 4, 1])
+    x = np.zeros((len(y), 1), np.float32)
+    part = data.Split("train", x, y, names, superclasses=("cat", "cat", "cow"))
+    ids = part.sampler(way=2, shot=1, query=3).batch_ids(np.arange(9))[0]
+    assert np.max(ids) < 8  # Never the cow, of which there is one.
+    with pytest.raises(ValueError, match=r"every class.*'cow' \(1\)\."):
+        part.sampler(way=1, shot=1, query=3)
+    with pytest.raises(ValueError, match=r"every class.*'cat/kit' \(4\)\."):
+        part.sampler(way=2, shot=1, query=4)
+
+
 def test_tasks_of_values_have_no_superclass():
     with pytest.raises(ValueError, match="tasks of values"):
         data.by_superclass(data.load("sinusoid"))

@@ -54,3 +54,9 @@ def test_from_scratch_knows_nothing_of_the_nets_weights() -> None:
     np.testing.assert_array_equal(weights[0][0], weights[1][0])
     for kernel in (weights[2][0], net.get_weights()[0]):
         assert abs(weights[0][0] - kernel).max() > 0.1
+
+
+@pytest.mark.parametrize("learner", [FineTune, FromScratch])
+def test_nothing_is_carried_where_no_task_trains(learner) -> None:
+    with pytest.raises(ValueError, match=f"Received: one for {learner.__name__}"):
+        learner(plain(MAX_WAY), rule=Adam(carried=True))

@@ -35,7 +35,8 @@ class FineTune(GradientLearner):
         **kwargs: For `Learner`, such as `targets`.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range, or the rule carries moments from task
+            to task.
 
     Reference:
         W.-Y. Chen, Y.-C. Liu, Z. Kira, Y.-C. Wang, J.-B. Huang, "A Closer Look at

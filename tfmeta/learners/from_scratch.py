@@ -37,8 +37,8 @@ class FromScratch(GradientLearner):
         **kwargs: For `Learner`, such as `targets`.
 
     Raises:
-        ValueError: If a number is out of range, or the net cannot run in the
-            normalisation mode.
+        ValueError: If a number is out of range, the rule carries moments from task to
+            task, or the net cannot run in the normalisation mode.
     """
 
     meta_trained = False

@@ -97,6 +97,7 @@ class GradientLearner(Learner):
             batch_size=inner_batch,
         )
         self.bodies = self.descent.bodies
+        self._check_carried()
 
     def _check_end(self, made: bool) -> None:
         """Refuses a net that ends in probabilities, where its end is known to matter.
@@ -114,6 +115,17 @@ class GradientLearner(Learner):
             if "head" in self.arguments():
                 instead += ', or head="prototypes" if they embed'
             check_logits(self.net, instead=instead)
+
+    def _check_carried(self) -> None:
+        """Refuses a rule that learns from task to task where no task trains it."""
+        if self.rule.statistics and not self.meta_trained:
+            name = type(self).__name__
+            raise ValueError(
+                "A rule that carries moments from one training task to the next, such "
+                "as Adam(carried=True), needs a learner that is meta-trained. "
+                f"Received: one for {name}, whose tasks all start alike. Leave out "
+                "carried."
+            )
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:

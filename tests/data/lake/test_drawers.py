@@ -98,6 +98,8 @@ def test_other_parts_are_refused(omniglot, real_data) -> None:
         omniglot_drawers(omniglot.val, **places)
     x = np.zeros((40, 4, 4, 1), np.uint8)
     own = from_arrays(x, np.repeat(np.arange(10), 4)).test
+    with pytest.raises(ValueError, match=r"at least 1. Received: 0\."):
+        save_lake_trials("never.npz", own, count=0)
     with pytest.raises(ValueError, match="Load tfds:omniglot without a split"):
         omniglot_drawers(own, **places)
 

@@ -36,13 +36,14 @@ def save_lake_trials(
         part: The test part of "tfds:omniglot", see `omniglot_drawers`.
         data_dir: Where TFDS keeps its data; None for its default.
         seed: Another seed draws other trials.
-        count: The number of trials; the paper has 20.
+        count: The number of trials, at least 1; the paper has 20.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: If the part is another one, or TFDS' records lie in another order.
+        ValueError: If the part is another one, TFDS' records lie in another order, or
+            `count` is below 1.
         OSError: If the file cannot be written.
 
     Reference:
@@ -51,6 +52,8 @@ def save_lake_trials(
         alphabets, characters and people are drawn, where the paper's are ten
         alphabets, two trials each, with chosen characters.
     """
+    if count < 1:
+        raise ValueError(f"count must be at least 1. Received: {count}.")
     if not isinstance(part, Split):
         raise ValueError(
             "Lake's test is on Omniglot's characters. Received: a part of tasks of "

@@ -221,10 +221,11 @@ def _check_groups(split: Grouped, *, way: int, shot: int, query: int | None) -> 
             f"{len(names)}. Lower way, or set split so that {split.name!r} has more "
             "classes."
         )
-    if split.superclasses:
-        _check_superclasses(split.name, split.superclasses, way)
     needed = shot + (1 if query is None else query)
-    small = np.flatnonzero(counts < needed)
+    too_small = counts < needed
+    if split.superclasses:
+        too_small &= _drawn_superclasses(split.name, split.superclasses, way)
+    small = np.flatnonzero(too_small)
     if small.size:
         named = ", ".join(f"{names[c]!r} ({counts[c]})" for c in small[:_NAMED])
         more = f" and {small.size - _NAMED} more" if small.size > _NAMED else ""
@@ -236,9 +237,16 @@ def _check_groups(split: Grouped, *, way: int, shot: int, query: int | None) -> 
         )
 
 
-def _check_superclasses(part: str, superclasses: tuple[str, ...], way: int) -> None:
-    """Raises if no superclass has enough classes for an episode."""
-    largest, most = collections.Counter(superclasses).most_common(1)[0]
+def _drawn_superclasses(
+    part: str, superclasses: tuple[str, ...], way: int
+) -> np.ndarray:
+    """Whether each class is of a superclass that is large enough for an episode.
+
+    Raises:
+        ValueError: If there is no such superclass.
+    """
+    sizes = collections.Counter(superclasses)
+    largest, most = sizes.most_common(1)[0]
     if most < way:
         raise ValueError(
             f"way={way} needs {way} classes of one superclass, but the largest of "
@@ -246,3 +254,4 @@ def _check_superclasses(part: str, superclasses: tuple[str, ...], way: int) -> N
             "by_superclass; the superclass of a class is what its name has before "
             'the first "/".'
         )
+    return np.array([sizes[name] >= way for name in superclasses])
