@@ -58,6 +58,20 @@ def centre(image: np.ndarray) -> np.ndarray:
     return (places * image[..., None]).sum((0, 1)) / image.sum()
 
 
+def test_a_warp_pulls_a_corner_as_far_as_is_said() -> None:
+    images = np.zeros((300, 41, 41, 1), np.uint8)
+    images[:, 28:31, 28:31] = 255
+    still = small_moves(turn=0.0, shift=0.0, zoom=0.0, warp=0.2)
+    moved = Augmentation(still)(images, key(0, "test", 0)).numpy()
+    places = np.stack(np.meshgrid(range(41), range(41), indexing="ij"), -1)
+    mass = moved.astype(float)
+    middles = (places * mass).sum((1, 2)) / mass.sum((1, 2))
+    # The corner at 40 moves by up to 8 pixels, what is nearer to the middle by less.
+    least, most = middles.min(0) - 29, middles.max(0) - 29
+    assert np.all((-8 < least) & (least < -4) & (4 < most) & (most < 8))
+    assert abs(np.corrcoef(middles.T)[0, 1]) < 0.5  # Not along the diagonal alone.
+
+
 def test_another_seed_is_another_change(split: Split) -> None:
     one = drawn(split, tasks=1, count=2, seed=0, augment=small_moves())
     other = drawn(split, tasks=1, count=2, seed=1, augment=small_moves())

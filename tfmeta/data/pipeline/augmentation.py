@@ -11,8 +11,10 @@ from tfmeta.data.nested import array_shape
 from tfmeta.data.part import Part
 
 
-def small_moves(*, turn: float = 0.03, shift: float = 0.08, zoom: float = 0.1) -> Any:
-    """Keras layers that turn, shift and zoom each image a little.
+def small_moves(
+    *, turn: float = 0.03, shift: float = 0.08, zoom: float = 0.1, warp: float = 0.0
+) -> Any:
+    """Keras layers that turn, shift and zoom each image a little, and may warp it.
 
     For characters and other images on an empty (zero) ground. Each example of an
     episode moves on its own, so the queries differ from their support set as drawings
@@ -22,6 +24,9 @@ def small_moves(*, turn: float = 0.03, shift: float = 0.08, zoom: float = 0.1) -
         turn: The largest turn to either side, in whole turns (0.03 is 11 degrees).
         shift: The largest shift, as a share of the image's size.
         zoom: The largest change of size, as a share of it.
+        warp: How far the corners of the image are pulled apart or together at most, as
+            a share of its size: this slants and stretches a drawing; 0 leaves it out.
+            At most 0.5.
 
     Returns:
         A Keras layer for `episodes(augment=...)`.
@@ -29,13 +34,14 @@ def small_moves(*, turn: float = 0.03, shift: float = 0.08, zoom: float = 0.1) -
     import keras
 
     ground = {"fill_mode": "constant", "fill_value": 0.0}
-    return keras.Sequential(
-        [
-            keras.layers.RandomRotation(turn, **ground),
-            keras.layers.RandomTranslation(shift, shift, **ground),
-            keras.layers.RandomZoom(zoom, **ground),
-        ]
-    )
+    layers = [
+        keras.layers.RandomRotation(turn, **ground),
+        keras.layers.RandomTranslation(shift, shift, **ground),
+        keras.layers.RandomZoom(zoom, **ground),
+    ]
+    if warp:  # Keras moves a corner by up to half of `scale`.
+        layers.append(keras.layers.RandomPerspective(1.0, scale=2 * warp))
+    return keras.Sequential(layers)
 
 
 def flips_and_shifts(*, shift: float = 0.125) -> Any:
