@@ -56,6 +56,8 @@ class Entry:
         data: What it was trained on.
         tasks: The (way, shot, query) of its scores; way is None for values.
         recipe: The recipe, if it has not the net's name.
+        begins: The run whose weights the training begins with; the recipe's heading
+            says how it was made.
         modes: The modes of normalisation that are scored, the one that ships first;
             none for the mode of training alone.
         episodes: The number of episodes of a score.
@@ -66,6 +68,7 @@ class Entry:
     data: Data
     tasks: tuple[tuple[int | None, int, int], ...]
     recipe: str | None = None
+    begins: str | None = None
     modes: tuple[str, ...] = ()
     episodes: int = 1000
     before: int = 0
@@ -121,6 +124,7 @@ ENTRIES = {
         "head.",
         OMNIGLOT,
         ((5, 1, 15),),
+        begins="runs/hard",
         modes=("support", "task"),
         before=1,
     ),
@@ -180,6 +184,7 @@ def make(name: str, entry: Entry) -> None:
                 f"--flagfile=scripts/recipes/{recipe}",
                 *(["--data_dir=DIR"] if entry.data.about.startswith("tfds:") else []),
                 f"--run_dir=runs/{name}",
+                *([f"--init_from={entry.begins}"] if entry.begins else []),
             ]
         ),
         commit=FLAGS.commit,

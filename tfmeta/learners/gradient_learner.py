@@ -82,8 +82,7 @@ class GradientLearner(Learner):
         self.rule, self.inner_lr = made_rule(rule, inner_lr, own_rule), inner_lr
         self.first_order, self.head, self.inner_batch = first_order, head, inner_batch
         adapts, self.adapt_only = _chosen(net, adapt_net, adapt_only)
-        # Where the targets are values, so are the net's outputs, whatever its end.
-        own = head is None and isinstance(self.targets, Values)
+        own = head is None and isinstance(self.targets, Values)  # So are its outputs.
         chosen = as_head(OwnHead.name if own else head, net, made=made_head)
         if chosen.made:
             self.body.check_vectors(instead=_IF_VALUES)
