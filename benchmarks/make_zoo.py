@@ -126,7 +126,7 @@ ENTRIES = {
         ((5, 1, 15),),
         begins="runs/hard",
         modes=("support", "task"),
-        before=1,
+        before=2,
     ),
     "omniglot_matchingnet": Entry(
         "Tells hand-drawn characters apart by the nearest drawings.",

@@ -72,6 +72,12 @@ def test_a_warp_pulls_a_corner_as_far_as_is_said() -> None:
     assert abs(np.corrcoef(middles.T)[0, 1]) < 0.5  # Not along the diagonal alone.
 
 
+@pytest.mark.parametrize("warp", [-0.1, 0.6])
+def test_a_warp_out_of_range_is_refused(warp: float) -> None:
+    with pytest.raises(ValueError, match=f"from 0 to 0.5. Received: {warp}"):
+        small_moves(warp=warp)
+
+
 def test_another_seed_is_another_change(split: Split) -> None:
     one = drawn(split, tasks=1, count=2, seed=0, augment=small_moves())
     other = drawn(split, tasks=1, count=2, seed=1, augment=small_moves())

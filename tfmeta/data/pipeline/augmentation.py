@@ -25,14 +25,19 @@ def small_moves(
         shift: The largest shift, as a share of the image's size.
         zoom: The largest change of size, as a share of it.
         warp: How far the corners of the image are pulled apart or together at most, as
-            a share of its size: this slants and stretches a drawing; 0 leaves it out.
-            At most 0.5.
+            a share of its size, 0 to 0.5: this slants and stretches a drawing; 0 leaves
+            it out. The upper left corner stays.
 
     Returns:
         A Keras layer for `episodes(augment=...)`.
+
+    Raises:
+        ValueError: If a number is out of range.
     """
     import keras
 
+    if not 0 <= warp <= 0.5:
+        raise ValueError(f"warp must be from 0 to 0.5. Received: {warp}.")
     ground = {"fill_mode": "constant", "fill_value": 0.0}
     layers = [
         keras.layers.RandomRotation(turn, **ground),

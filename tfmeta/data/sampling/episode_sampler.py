@@ -224,7 +224,7 @@ def _check_groups(split: Grouped, *, way: int, shot: int, query: int | None) -> 
     needed = shot + (1 if query is None else query)
     too_small = counts < needed
     if split.superclasses:
-        too_small &= _drawn_superclasses(split.name, split.superclasses, way)
+        too_small &= _of_large_superclasses(split.name, split.superclasses, way)
     small = np.flatnonzero(too_small)
     if small.size:
         named = ", ".join(f"{names[c]!r} ({counts[c]})" for c in small[:_NAMED])
@@ -237,7 +237,7 @@ def _check_groups(split: Grouped, *, way: int, shot: int, query: int | None) -> 
         )
 
 
-def _drawn_superclasses(
+def _of_large_superclasses(
     part: str, superclasses: tuple[str, ...], way: int
 ) -> np.ndarray:
     """Whether each class is of a superclass that is large enough for an episode.
