@@ -72,7 +72,7 @@ def test_calibration_is_fitted_on_validation_classes(start, runs) -> None:
     assert kept["calibration"] == found and len(kept["scores"]) == 8
 
 
-def test_the_fitted_temperature_goes_into_an_export(start, runs, tmp_path) -> None:
+def test_the_fitted_temperature_goes_into_an_export(start, runs, npz, tmp_path) -> None:
     run = f"--run_dir={runs['b']}"
     out = [f"--out={tmp_path}/served", "--calibrated"]
     line = start("export", run, *out).wait().error()
@@ -82,6 +82,7 @@ def test_the_fitted_temperature_goes_into_an_export(start, runs, tmp_path) -> No
     kept = json.loads((pathlib.Path(runs["b"]) / "calibration.json").read_text())
     assert kept.pop("temperature") == fitted
     assert kept == {
+        "source": f"npz:{npz}",
         "split": "val",
         "seed": 1,
         "way": 3,

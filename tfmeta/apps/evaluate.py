@@ -144,7 +144,9 @@ def _scored_and_kept(
         if keep is not None:
             write_json(keep.results_file, {**results[0].record(), **summary})
             temperature = summary["calibration"]["after"]["temperature"]
-            scoring.write_calibration(keep, temperature, results[0], FLAGS.seed)
+            scoring.write_calibration(
+                keep, temperature, results[0], source=name, seed=FLAGS.seed
+            )
     return summary
 
 

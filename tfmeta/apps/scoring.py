@@ -186,7 +186,7 @@ def columns(result: Result) -> list[str]:
 
 
 def write_calibration(
-    run: RunFolder, temperature: float, fitted_on: Result, seed: int
+    run: RunFolder, temperature: float, fitted_on: Result, *, source: str, seed: int
 ) -> None:
     """Keeps a temperature in the run, with what it was fitted on.
 
@@ -194,12 +194,14 @@ def write_calibration(
         run: The run.
         temperature: The number that logits are to be divided by.
         fitted_on: A result on episodes of the same kind, of the same steps.
+        source: What results call the data.
         seed: The seed of the validation episodes.
     """
     names = ("way", "shot", "query", "episodes", "steps", "normalisation")
     same = {name: getattr(fitted_on, name) for name in names}
-    kept = {"temperature": temperature, "split": "val", "seed": seed, **same}
-    write_json(run.path / CALIBRATION, {**kept, "which": FLAGS.which})
+    drawn = {"source": source, "split": "val", "seed": seed}
+    kept = {"temperature": temperature, **drawn, **same, "which": FLAGS.which}
+    write_json(run.path / CALIBRATION, kept)
 
 
 def kept_temperature(
