@@ -109,7 +109,7 @@ ENTRIES = {
         "Tells hand-drawn characters apart, of any number of classes.",
         OMNIGLOT,
         ((5, 1, 15), (5, 5, 15), (20, 1, 15), (20, 5, 15)),
-        before=3,
+        before=12,
     ),
     "omniglot_maml": Entry(
         "Tells hand-drawn characters apart, by one inner step; its head is made from "
@@ -117,7 +117,7 @@ ENTRIES = {
         OMNIGLOT,
         ((5, 1, 15), (5, 5, 15)),
         modes=("support", "task"),
-        before=1,
+        before=2,
     ),
     "omniglot_maml_fixed_head": Entry(
         "Tells five hand-drawn characters apart, by inner steps, with the paper's "
@@ -138,7 +138,7 @@ ENTRIES = {
         "Tells small photographs of things apart.",
         CIFAR_FS,
         ((5, 1, 15), (5, 5, 15)),
-        before=1,
+        before=2,
     ),
 }
 

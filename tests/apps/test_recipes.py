@@ -1,4 +1,4 @@
-"""The shipped recipes: flags that there are, and a heading that says what to expect."""
+"""The shipped recipes: flags that train takes, and a heading that says what to expect."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ for path in sys.argv[1:]:
         argv = ["train", f"--flagfile={path}", "--run_dir=run"]
         train.PARTS.define(train.FLAGS.read_flags_from_files(argv, force_gnu=True))
         train.FLAGS(argv)
+        train.check_flags()
         print(train.FLAGS.learner, train.FLAGS.dataset, train.FLAGS.steps)
         sys.stdout.flush()
         os._exit(0)
@@ -29,7 +30,7 @@ for path in sys.argv[1:]:
 """
 
 
-def test_every_flag_of_a_recipe_is_one_of_train() -> None:
+def test_train_takes_the_flags_of_each_recipe() -> None:
     paths = [str(path.relative_to(ROOT)) for path in RECIPES]
     done = subprocess.run(
         [sys.executable, "-c", PARSE, *paths],

@@ -64,9 +64,7 @@ def define_flags() -> None:
 
 def main() -> dict:
     """Trains, and says what to do next."""
-    if FLAGS.halve_every and FLAGS.decay_to_zero:
-        raise ValueError("--halve_every and --decay_to_zero exclude each other.")
-    _check_unused()
+    check_flags()
     for path in FLAGS.init_from or ():
         runs.at(path)  # Refuses a net that does not ship.
     if FLAGS.tasks > 1 and not _pretrains():
@@ -97,8 +95,14 @@ def _adapts() -> bool:
     return adapts(str(PARTS.name("learner")))
 
 
-def _check_unused() -> None:
-    """Refuses flags that the learner's training does not look at."""
+def check_flags() -> None:
+    """Refuses flags that exclude each other or that the training does not look at.
+
+    Raises:
+        ValueError: If there are such flags.
+    """
+    if FLAGS.halve_every and FLAGS.decay_to_zero:
+        raise ValueError("--halve_every and --decay_to_zero exclude each other.")
     unused: tuple[str, ...]
     if not _adapts():
         unused, why = _OF_EPISODES, "learns one task from all its examples"
