@@ -1,4 +1,4 @@
-"""The shipped recipes: flags that train takes, and a heading that says what to expect."""
+"""The shipped recipes: flags that train takes, and a heading: what to expect."""
 
 from __future__ import annotations
 
