@@ -15,12 +15,15 @@ import datetime
 import pathlib
 import shlex
 import shutil
+import tempfile
 
 from absl import app, flags
 
-from tfmeta import evaluate, zoo
+from tfmeta import MetaModel, evaluate, zoo
 from tfmeta.apps import runs
-from tfmeta.data import Source
+from tfmeta.data import Part, Source
+from tfmeta.data.lake.trials import save_lake_trials
+from tfmeta.evaluation import Result
 from tfmeta.json_files import write_json
 from tfmeta.training import RunFolder
 from tfmeta.training.run.tested import tested
@@ -62,6 +65,7 @@ class Entry:
             none for the mode of training alone.
         episodes: The number of episodes of a score.
         before: How often earlier trainings of this net were scored on test classes.
+        protocol: The published test that its tasks are of.
     """
 
     about: str
@@ -72,9 +76,11 @@ class Entry:
     modes: tuple[str, ...] = ()
     episodes: int = 1000
     before: int = 0
+    protocol: str | None = None
 
 
 OMNIGLOT = Data("tfds:omniglot, Vinyals' class lists", "MIT", True, "any")
+OMNIGLOT_TRAIN = Data("tfds:omniglot, TFDS' own parts", "MIT", True, "any")
 CIFAR_FS = Data(
     "tfds:cifar100, the class lists of CIFAR-FS",
     "none is given; pictures from the web, for research",
@@ -133,6 +139,12 @@ ENTRIES = {
         OMNIGLOT,
         ((5, 1, 15), (5, 5, 15)),
         before=2,
+    ),
+    "omniglot_lake": Entry(
+        "Tells hand-drawn characters of one alphabet apart, which are alike.",
+        OMNIGLOT_TRAIN,
+        ((20, 1, 1),),
+        protocol="lake",
     ),
     "cifar_fs_protonet": Entry(
         "Tells small photographs of things apart.",
@@ -224,27 +236,30 @@ def score(
 ) -> zoo.Score:
     """Scores the weights as they ship."""
     model = packed.load_model(normalisation=mode)
-    result = evaluate(
-        model,
-        source.test,
-        way=way,
-        shot=shot,
-        query=query,
-        episodes=entry.episodes,
-        seed=SEED,
-    )
+    sizes = {"way": way, "shot": shot, "query": query, "episodes": entry.episodes}
+    if entry.protocol:
+        result = on_lake_trials(model, source.test, entry.episodes)
+    else:
+        result = evaluate(model, source.test, **sizes, seed=SEED)
     return zoo.Score(
         normalisation=result.normalisation,
-        way=way,
-        shot=shot,
-        query=query,
-        episodes=result.episodes,
+        **{**sizes, "episodes": result.episodes},
         seed=SEED,
         metric=result.metric,
         mean=result.mean,
         ci95=result.ci95,
         steps=result.steps,
+        protocol=entry.protocol,
     )
+
+
+def on_lake_trials(model: MetaModel, part: Part, count: int) -> Result:
+    """Scores a model on many trials of Lake's test."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = save_lake_trials(
+            f"{folder}/lake.npz", part, data_dir=FLAGS.data_dir, seed=SEED, count=count
+        )
+        return evaluate(model, part, episodes_file=path)
 
 
 def classes(source: Source) -> str:

@@ -22,6 +22,8 @@ class Score:
         mean: The mean over episodes.
         ci95: Half of its 95 % confidence interval.
         steps: The inner steps; None for learners without them.
+        protocol: The published test that the tasks are of, such as "lake"; None for
+            tasks of any test classes.
     """
 
     normalisation: str
@@ -34,6 +36,7 @@ class Score:
     mean: float
     ci95: float
     steps: int | None = None
+    protocol: str | None = None
 
     def __str__(self) -> str:
         """Such as "5-way 1-shot, support: accuracy 0.984 ± 0.002 (600 episodes)"."""
@@ -42,9 +45,10 @@ class Score:
             if self.way is None
             else (f"{self.way}-way {self.shot}-shot")
         )
+        drawn = f"protocol={self.protocol}, " if self.protocol else ""
         return (
             f"{size}, {self.normalisation}: {self.metric} {self.mean:.4f} ± "
-            f"{self.ci95:.4f} ({self.episodes} episodes of seed {self.seed})"
+            f"{self.ci95:.4f} ({drawn}{self.episodes} episodes of seed {self.seed})"
         )
 
 
