@@ -243,7 +243,7 @@ def score(
         result = evaluate(model, source.test, **sizes, seed=SEED)
     return zoo.Score(
         normalisation=result.normalisation,
-        **{**sizes, "episodes": result.episodes},
+        **sizes,
         seed=SEED,
         metric=result.metric,
         mean=result.mean,

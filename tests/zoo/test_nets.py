@@ -48,9 +48,13 @@ def test_a_net_scores_what_its_card_says(
     told = zoo.card(name).scores[0]
     model = zoo.load(name)
     if told.protocol:
-        data_dir, path = request.getfixturevalue("real_data") / "tfds", tmp_path / "it"
-        drawn = {"data_dir": data_dir, "seed": told.seed + 1, "count": EPISODES}
-        path = save_lake_trials(path, source.test, **drawn)
+        path = save_lake_trials(
+            tmp_path / "lake.npz",
+            source.test,
+            data_dir=request.getfixturevalue("real_data") / "tfds",
+            seed=told.seed + 1,
+            count=EPISODES,
+        )
         result = tfmeta.evaluate(model, source.test, episodes_file=path)
     else:
         result = tfmeta.evaluate(
